@@ -1,0 +1,50 @@
+"""The command line: a light dispatcher, so that each verb imports only what it needs."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+VERBS = {
+    "fit": ("ner.cli", "train a tagger, or resume with --ckpt_path last"),
+    "validate": ("ner.cli", "score a checkpoint on the dev split"),
+    "test": ("ner.cli", "score a checkpoint on an annotated test split"),
+    "predict": ("ner.cli", "tag the test split, or the files of --data.predict_path"),
+    "score": ("ner.commands.score", "score predictions against gold annotation, file against file"),
+    "check": ("ner.commands.check", "report on a corpus before training on it"),
+}
+LIGHTNING_MODULE = "ner.cli"
+MISTAKE, INTERRUPTED = 2, 130
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a verb and turn a user's mistake into one line and exit code 2."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        sys.stdout.write(_help())
+        return 0 if arguments else MISTAKE
+    verb, *rest = arguments
+    if verb not in VERBS:
+        return _fail(f"unknown verb {verb!r}; one of: {', '.join(VERBS)}")
+    module = VERBS[verb][0]
+    from ner.errors import InputError
+
+    try:
+        return int(import_module(module).main(arguments if module == LIGHTNING_MODULE else rest))
+    except InputError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; `fit --ckpt_path last` resumes at the last finished epoch\n")
+        return INTERRUPTED
+
+
+def _help() -> str:
+    lines = [f"  {verb:<10}{what}" for verb, (_, what) in VERBS.items()]
+    return "\n".join(["usage: python main.py VERB [arguments], VERB --help for its arguments", "", *lines, ""])
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"error: {message}\n")
+    return MISTAKE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

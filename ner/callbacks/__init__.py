@@ -1,0 +1,1 @@
+"""What happens around the steps: seeding, saving, reporting, writing predictions."""

@@ -1,0 +1,140 @@
+"""Tables of scores, each named, and where the run's files lie."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch.distributed
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.types import STEP_OUTPUT
+from rich.console import Console
+from rich.table import Table
+
+from ner.batches import Batch
+from ner.metrics.official import Score
+from ner.metrics.tags import TagReport, strict_report
+from ner.module import NERModule
+
+OFFICIAL = "official GutBrainIE score (character spans of whole documents)"
+STRICT = "seqeval, strict IOB2 (tags of subword tokens)"
+TagPaths = list[tuple[tuple[int, ...], tuple[int, ...]]]
+
+
+class ScoreReport(Callback):
+    """Prints the official score by type and seqeval's strict IOB2 report when an evaluation ends.
+
+    After `fit` it prints the official dev score of the best epoch, and the paths of what was written.
+    """
+
+    def __init__(self) -> None:
+        self._console = Console(soft_wrap=True)
+        self._paths: TagPaths = []
+        self._best: tuple[int, Score] | None = None
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._paths = []
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._paths = []
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._best = None
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if trainer.state.fn != TrainerFn.FITTING:
+            self._collect(outputs)
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        self._collect(outputs)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        module = _module(pl_module)
+        score = module.scores["val"]
+        if trainer.state.fn != TrainerFn.FITTING:
+            self._print_both("dev", score, module, trainer.is_global_zero)
+        elif self._best is None or score.micro.f1 > self._best[1].micro.f1:
+            self._best = (trainer.current_epoch, score)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        module = _module(pl_module)
+        self._print_both("test", module.scores["test"], module, trainer.is_global_zero)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        if self._best is not None:
+            epoch, score = self._best
+            self._console.print(
+                score_table(f"dev, epoch {epoch + 1} of {trainer.max_epochs} (the best): {OFFICIAL}", score)
+            )
+        for path in _written(trainer):
+            self._console.print(f"wrote {path}", markup=False, highlight=False)
+
+    def _collect(self, outputs: STEP_OUTPUT) -> None:
+        assert isinstance(outputs, Mapping)  # the steps of NERModule return nothing else
+        for chunk in outputs["tagged"]:
+            known = chunk.chunk.annotated
+            self._paths.append((chunk.chunk.tags[:known], chunk.tags[:known]))
+
+    def _print_both(self, split: str, score: Score, module: NERModule, is_printing: bool) -> None:
+        paths = _gathered(self._paths)
+        if not is_printing:
+            return
+        names = module.label_set.tags
+        gold, found = ([[names[tag] for tag in pair[side]] for pair in paths] for side in (0, 1))
+        self._console.print(score_table(f"{split}: {OFFICIAL}", score))
+        strict = strict_report(gold, found, module.label_set.labels)
+        self._console.print(score_table(f"{split}: {STRICT}", strict))
+
+
+def score_table(title: str, score: Score | TagReport) -> Table:
+    """Precision, recall and F1 by type, then micro and macro, as a table."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("type")
+    for heading in ("precision", "recall", "F1"):
+        table.add_column(heading, justify="right")
+    rows = [*sorted(score.labels.items()), ("micro", score.micro), ("macro", score.macro)]
+    for row, (name, figures) in enumerate(rows):
+        values = (f"{value:.4f}" for value in (figures.precision, figures.recall, figures.f1))
+        table.add_row(name, *values, end_section=row == len(score.labels) - 1)
+    return table
+
+
+def _module(module: LightningModule) -> NERModule:
+    assert isinstance(module, NERModule)  # the command line adds this callback to no other
+    return module
+
+
+def _gathered(paths: TagPaths) -> TagPaths:
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return paths
+    parts: list[TagPaths] = [[] for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather_object(parts, paths)
+    return [path for part in parts for path in part]
+
+
+def _written(trainer: Trainer) -> list[Path]:
+    candidates = [Path(trainer.log_dir) / "metrics.csv"] if trainer.log_dir else []
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.dirpath:
+            candidates = [
+                Path(callback.dirpath) / name for name in ("best.ckpt", "last.ckpt", "config.yaml")
+            ] + candidates
+    return [path for path in candidates if path.is_file()]

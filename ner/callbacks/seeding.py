@@ -1,0 +1,17 @@
+"""Randomness that depends on the seed and the epoch alone."""
+
+from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+
+
+class EpochSeed(Callback):
+    """Seeds all generators anew as each epoch begins, so that a resumed run continues as an uninterrupted one.
+
+    Args:
+        seed: Seed of the run; epoch ``e`` uses ``seed + e``.
+    """
+
+    def __init__(self, seed: int = 42) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        seed_everything(self.seed + trainer.current_epoch, verbose=False)

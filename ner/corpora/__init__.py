@@ -1,0 +1,6 @@
+"""Corpora and their file formats, one a file."""
+
+from ner.corpora.base import Corpus, Split
+from ner.corpora.gutbrainie import GutBrainIE
+
+__all__ = ["Corpus", "GutBrainIE", "Split"]

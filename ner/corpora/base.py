@@ -1,0 +1,40 @@
+"""What a corpus is: splits of documents under a fixed list of labels."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ner.documents import Document
+
+Split = Literal["train", "dev", "test"]
+
+
+class Corpus(ABC):
+    """Documents in a file format, split for training and evaluation.
+
+    A corpus of one's own is one subclass: it names its ``labels`` (a class constant, or set in ``__init__``), and reads
+    a file of its format. ``__init__`` opens no file: labels are needed before the data is there, and a checkpoint that
+    only tags new text never reads the splits.
+    """
+
+    labels: Sequence[str]
+
+    def prepare(self) -> None:  # noqa: B027 - most corpora have nothing to fetch
+        """Fetch what is missing. Called once per machine before anything is read; by default there is nothing to do."""
+
+    @abstractmethod
+    def read(self, split: Split) -> Iterator[Document]:
+        """The documents of a split, in the order of its files.
+
+        Raises:
+            InputError: if a file is missing or cannot be read as it should.
+        """
+
+    @abstractmethod
+    def read_path(self, path: Path) -> Iterator[Document]:
+        """The documents of one file, or of the files of one folder, in this corpus's format, annotated or not.
+
+        Raises:
+            InputError: if the path is missing or cannot be read as it should.
+        """

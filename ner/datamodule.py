@@ -1,0 +1,195 @@
+"""Stages and loaders over any corpus."""
+
+import logging
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
+
+from ner.batches import Collator, EncodedChunk, LengthBatchSampler, encode
+from ner.chunking import Chunking, SeparatePassages
+from ner.corpora.base import Corpus, Split
+from ner.documents import Document
+from ner.errors import InputError
+from ner.labels import LabelSet
+from ner.pretrained import tokenizer_json
+from ner.tokens import TextEncoder
+
+log = logging.getLogger(__name__)
+
+SPLITS: dict[str, tuple[Split, ...]] = {
+    "fit": ("train", "dev"),
+    "validate": ("dev",),
+    "test": ("test",),
+    "predict": ("test",),
+}
+
+
+class NERDataModule(LightningDataModule):
+    """Documents of a corpus as batches of tokens and tags.
+
+    Works with any LightningModule: a batch is a :class:`ner.batches.Batch`.
+
+    Args:
+        corpus: Where the documents come from; it also names the labels.
+        tokenizer: A fast tokenizer: a folder, a name on the hub, or its JSON.
+        chunking: What is read as one text: each passage on its own (the default), or all of a document.
+        markers: Whether ``[TITLE]`` or ``[ABSTRACT]`` stands before each text.
+        window_tokens: Most tokens the encoder reads at once, special tokens included. Longer texts are read in
+            overlapping windows; nothing is truncated.
+        overlap_tokens: Fewest tokens that neighbouring windows share.
+        batch_size: Most texts in a training batch.
+        batch_tokens: Most tokens in a training batch, padding included, that batches aim at; none by default.
+        eval_batch_size: Most texts in a batch of validation, test or prediction.
+        predict_path: A file or folder in the corpus's format that ``predict`` tags instead of the corpus's test split.
+        num_workers: Processes that make batches beside the main one.
+        seed: Decides the order of training batches, together with the epoch.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        tokenizer: str,
+        chunking: Chunking | None = None,
+        markers: bool = True,
+        window_tokens: int = 512,
+        overlap_tokens: int = 128,
+        batch_size: int = 8,
+        batch_tokens: int | None = None,
+        eval_batch_size: int = 32,
+        predict_path: str | None = None,
+        num_workers: int = 0,
+        seed: int = 42,
+    ) -> None:
+        super().__init__()
+        self.corpus = corpus
+        self.tokenizer = tokenizer
+        self.chunking = chunking or SeparatePassages()
+        self.markers = markers
+        self.window_tokens = window_tokens
+        self.overlap_tokens = overlap_tokens
+        self.batch_size = batch_size
+        self.batch_tokens = batch_tokens
+        self.eval_batch_size = eval_batch_size
+        self.predict_path = predict_path
+        self.num_workers = num_workers
+        self.seed = seed
+        self.label_set = LabelSet(corpus.labels)
+        self._encoded: dict[Split | None, list[EncodedChunk]] = {}
+
+    @property
+    def labels(self) -> list[str]:
+        """The entity types, in the order that decides the tag ids."""
+        return list(self.label_set.labels)
+
+    @cached_property
+    def encoder(self) -> TextEncoder:
+        """Texts to tokens and inputs, the same in every stage."""
+        return TextEncoder(tokenizer_json(self.tokenizer), self.markers)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Rows that an encoder's embedding needs for this data, markers included."""
+        return self.encoder.vocabulary_size
+
+    @cached_property
+    def collator(self) -> Collator:
+        """Chunks to batches, the same in every stage."""
+        return Collator(self.encoder, self.window_tokens, self.overlap_tokens)
+
+    def prepare_data(self) -> None:
+        """Let the corpus fetch what is missing."""
+        if self.predict_path is None:
+            self.corpus.prepare()
+
+    def setup(self, stage: str) -> None:
+        """Read, tokenize and align what a stage needs, once.
+
+        Raises:
+            InputError: if the corpus cannot be read, or ``test`` is asked for a split without annotation.
+        """
+        for split in self._splits(stage):
+            if split not in self._encoded:
+                self._encoded[split] = self._encode(split)
+        if stage == "test" and not any(chunk.annotated for chunk in self._encoded["test"]):
+            raise InputError("the test split carries no annotation to score; use `predict` to tag it")
+
+    def documents(self, split: Split) -> Iterator[Document]:
+        """The documents of a split of the corpus."""
+        return self.corpus.read(split)
+
+    def train_dataloader(self) -> DataLoader[EncodedChunk]:
+        """Chunks with known tags, in a new order each epoch."""
+        chunks = [chunk for chunk in self._encoded["train"] if chunk.annotated]
+        if not chunks:
+            raise InputError("the train split carries no annotation to learn from")
+        return self._loader(chunks, self.batch_size, self.batch_tokens, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[EncodedChunk]:
+        """All chunks of the dev split."""
+        return self._loader(self._encoded["dev"], self.eval_batch_size)
+
+    def test_dataloader(self) -> DataLoader[EncodedChunk]:
+        """All chunks of the test split."""
+        return self._loader(self._encoded["test"], self.eval_batch_size)
+
+    def predict_dataloader(self) -> DataLoader[EncodedChunk]:
+        """All chunks of the files to tag."""
+        return self._loader(self._encoded[self._splits("predict")[0]], self.eval_batch_size)
+
+    def state_dict(self) -> dict[str, object]:
+        """How texts are read, as plain types: what a checkpoint needs to tag new text."""
+        chunking = type(self.chunking)
+        return {
+            "tokenizer": self.encoder.serialised,
+            "chunking": f"{chunking.__module__}.{chunking.__qualname__}",
+            "markers": self.markers,
+            "window_tokens": self.window_tokens,
+            "overlap_tokens": self.overlap_tokens,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+        """Check that a checkpoint that is resumed read its texts as this data module does.
+
+        Raises:
+            InputError: if not; it names what differs.
+        """
+        own = self.state_dict()
+        if differing := [key for key in own if own[key] != state_dict.get(key)]:
+            raise InputError(f"the checkpoint read its texts with other settings of: {', '.join(differing)}")
+
+    def _splits(self, stage: str) -> tuple[Split | None, ...]:
+        """The splits of a stage; ``None`` stands for the files of ``predict_path``."""
+        return (None,) if stage == "predict" and self.predict_path is not None else SPLITS[stage]
+
+    def _encode(self, split: Split | None) -> list[EncodedChunk]:
+        documents = self.corpus.read_path(Path(str(self.predict_path))) if split is None else self.corpus.read(split)
+        chunks = encode(documents, self.chunking, self.encoder, self.label_set)
+        if not chunks:
+            raise InputError(f"{self.predict_path if split is None else f'the {split} split'} holds no documents")
+        lost = {
+            "share tokens with a longer one": sum(len(chunk.nested) for chunk in chunks),
+            "have a border inside a token": sum(len(chunk.inexact) for chunk in chunks),
+        }
+        for what, count in lost.items():
+            if count:
+                log.warning("%s: entities that %s, so that tags cannot give them back: %d", split, what, count)
+        return chunks
+
+    def _loader(
+        self, chunks: list[EncodedChunk], batch_size: int, batch_tokens: int | None = None, shuffle: bool = False
+    ) -> DataLoader[EncodedChunk]:
+        shapes = [self.collator.shape(chunk) for chunk in chunks]
+        return DataLoader(
+            dataset=chunks,  # type: ignore[arg-type]  # a list is a map-style data set
+            batch_sampler=LengthBatchSampler(shapes, batch_size, batch_tokens, shuffle, self.seed),
+            collate_fn=self.collator,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            # Without a generator of its own a loader draws from the global one, and a resumed run draws differently.
+            generator=torch.Generator().manual_seed(self.seed),
+        )

@@ -1,0 +1,93 @@
+"""What a text and its annotation are: spans of characters in the passages of a document."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """An entity mention: characters ``[start, end)`` of one passage.
+
+    Offsets count Unicode code points, as Python's ``str`` does.
+
+    Raises:
+        ValueError: if the interval is empty or starts before the passage.
+    """
+
+    start: int
+    end: int
+    label: str
+
+    def __post_init__(self) -> None:
+        if self.start < 0 or self.end <= self.start:
+            raise ValueError(f"a span needs 0 <= start < end, not [{self.start}, {self.end})")
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of text that is annotated on its own, such as a title or an abstract.
+
+    Args:
+        text: The text, to which all offsets refer.
+        section: Its role in the document (``"title"``, ``"abstract"``), empty where there is none.
+        spans: The annotated mentions, in the order of the file.
+        annotated_until: The character at which the annotation stops; ``None`` where it covers the whole text, 0 where
+            there is none. Text behind it is unknown, not negative.
+
+    Raises:
+        ValueError: if a span ends beyond the text, or the annotation does.
+    """
+
+    text: str
+    section: str = ""
+    spans: tuple[Span, ...] = ()
+    annotated_until: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.annotated_until is not None and not 0 <= self.annotated_until <= len(self.text):
+            raise ValueError(f"annotated_until must lie in [0, {len(self.text)}], not at {self.annotated_until}")
+        for span in self.spans:
+            if span.end > len(self.text):
+                raise ValueError(f"span [{span.start}, {span.end}) ends beyond a text of {len(self.text)} characters")
+
+    @property
+    def annotated_length(self) -> int:
+        """Number of characters, from the start, whose annotation is known."""
+        return len(self.text) if self.annotated_until is None else self.annotated_until
+
+    def mention(self, span: Span) -> str:
+        """The characters that a span covers."""
+        return self.text[span.start : span.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Passages under one identifier, with where their annotation comes from and what it weighs.
+
+    Args:
+        id: Unique in its corpus, such as a PMID.
+        passages: At least one, in reading order.
+        tier: Quality level of the annotation, empty where the corpus has none.
+        annotator: Who annotated, empty where unknown.
+        weight: Factor of the document in the training loss.
+
+    Raises:
+        ValueError: if there is no passage.
+    """
+
+    id: str
+    passages: tuple[Passage, ...]
+    tier: str = ""
+    annotator: str = ""
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.passages:
+            raise ValueError(f"document {self.id} has no passage")
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether any part of the document carries annotation (which may find no entity)."""
+        return any(passage.annotated_until != 0 for passage in self.passages)

@@ -1,0 +1,76 @@
+"""The ``entities`` of a GutBrainIE JSON file, gold or submission, as mentions; texts and metadata are not needed."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ner.errors import InputError
+from ner.metrics.official import Mention, document_name
+
+
+def read_mentions(path: Path) -> dict[str, list[Mention]]:
+    """Mentions by document, both in the order of the file.
+
+    Raises:
+        InputError: if the file cannot be read, is not JSON in UTF-8, or an entity lacks one of the fields that count.
+    """
+    try:
+        content: object = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f'{path}: should hold one JSON object, {{PMID: {{"entities": [...]}}}}, not {_kind(content)}')
+    return {pmid: _document(article, f"{path}: {document_name(pmid)}") for pmid, article in content.items()}
+
+
+def _document(article: object, place: str) -> list[Mention]:
+    if not isinstance(article, dict):
+        raise InputError(f'{place}: should be an object with a list "entities", not {_kind(article)}')
+    if "entities" not in article:
+        raise InputError(f'{place}: has no "entities"; give an empty list where there are none')
+    entities: object = article["entities"]
+    if not isinstance(entities, list):
+        raise InputError(f'{place}: "entities" should be a list, not {_kind(entities)}')
+    return [_mention(entity, f"{place}, entities[{position}]") for position, entity in enumerate(entities)]
+
+
+def _mention(entity: object, place: str) -> Mention:
+    if not isinstance(entity, dict):
+        raise InputError(f"{place}: should be an object, not {_kind(entity)}")
+    # The file's ends are inclusive.
+    start, end = _integer(entity, "start_idx", place), _integer(entity, "end_idx", place) + 1
+    location, text, label = (_string(entity, field, place) for field in ("location", "text_span", "label"))
+    return Mention(start, end, location, text, label)
+
+
+def _integer(entity: Mapping[str, object], field: str, place: str) -> int:
+    number = _field(entity, field, place)
+    # JSON's true and false are integers to Python.
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise InputError(f'{place}: "{field}" should be an integer, not {_kind(number)}')
+    return number
+
+
+def _string(entity: Mapping[str, object], field: str, place: str) -> str:
+    string = _field(entity, field, place)
+    if not isinstance(string, str):
+        raise InputError(f'{place}: "{field}" should be a string, not {_kind(string)}')
+    return string
+
+
+def _field(entity: Mapping[str, object], field: str, place: str) -> object:
+    if field not in entity:
+        raise InputError(
+            f'{place}: has no "{field}"; an entity needs start_idx, end_idx, location, text_span and label'
+        )
+    return entity[field]
+
+
+def _kind(value: object) -> str:
+    """What JSON calls a value, short enough for a message."""
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), f"the number {value}")

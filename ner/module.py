@@ -1,0 +1,197 @@
+"""The Lightning wrapper: loss, steps, three parameter groups and their schedule."""
+
+from typing import Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from transformers import get_linear_schedule_with_warmup
+
+from ner.batches import Batch
+from ner.decoding import TaggedChunk, decode
+from ner.errors import InputError
+from ner.labels import LabelSet
+from ner.metrics.official import Score, mentions
+from ner.metrics.spans import OfficialScore
+from ner.nn.tagger import CrfTagger
+from ner.pretrained import build_encoder, load_encoder, load_encoder_config, max_positions, plain_config
+
+
+class NERModule(LightningModule):
+    """Encoder, linear emissions and CRF, trained with a learning rate each.
+
+    Args:
+        labels: Entity types; their order decides the tag ids.
+        vocabulary_size: Rows that the encoder's embedding needs, section markers included.
+        encoder: A folder or a name on the hub. A checkpoint does not ask for it again.
+        pretrained: Whether to load the encoder's weights; otherwise its configuration only, with random weights.
+        encoder_config: The encoder's configuration as plain types. A checkpoint carries it; then nothing is loaded.
+        dropout: Rate before the emissions.
+        bio_constraints: Whether illegal tag sequences are impossible (``I-`` behind anything but its own type).
+        encoder_lr: Peak learning rate of the encoder.
+        emissions_lr: Peak learning rate of the linear layer.
+        crf_lr: Peak learning rate of the transitions.
+        encoder_weight_decay: Weight decay of the encoder.
+        emissions_weight_decay: Weight decay of the linear layer.
+        crf_weight_decay: Weight decay of the transitions.
+        warmup_ratio: Share of all steps in which the rates rise, before they fall linearly to zero.
+        loss_reduction: What the batch's sum of weight x negative log-likelihood is divided by: its annotated
+            ``tokens``, or its ``passages`` (texts read as one).
+
+    Attributes:
+        max_tokens: Most tokens that the encoder reads at once, ``None`` where it knows no limit.
+        scores: The official score of the last pass over each split, ``"val"`` and ``"test"``.
+    """
+
+    def __init__(
+        self,
+        labels: list[str],
+        vocabulary_size: int,
+        encoder: str,
+        pretrained: bool = True,
+        encoder_config: dict[str, object] | None = None,
+        dropout: float = 0.1,
+        bio_constraints: bool = False,
+        encoder_lr: float = 2e-5,
+        emissions_lr: float = 2e-4,
+        crf_lr: float = 2e-3,
+        encoder_weight_decay: float = 0.01,
+        emissions_weight_decay: float = 0.01,
+        crf_weight_decay: float = 0.0,
+        warmup_ratio: float = 0.1,
+        loss_reduction: Literal["tokens", "passages"] = "tokens",
+    ) -> None:
+        super().__init__()
+        self.label_set = LabelSet(labels)
+        if encoder_config is not None:
+            network = build_encoder(encoder_config)
+        elif pretrained:
+            network = load_encoder(encoder)
+        else:
+            network = build_encoder(load_encoder_config(encoder))
+        if vocabulary_size > network.config.vocab_size:
+            network.resize_token_embeddings(vocabulary_size, mean_resizing=False)
+        encoder_config = plain_config(network.config)
+        self.save_hyperparameters()
+        self.tagger = CrfTagger(network, network.config.hidden_size, len(self.label_set.tags), dropout)
+        if bio_constraints:
+            self.tagger.crf.forbid(self.label_set.legal_starts(), self.label_set.legal_transitions())
+        self.val_score = OfficialScore(labels)
+        self.test_score = OfficialScore(labels)
+        self.max_tokens = max_positions(network.config)
+        self.scores: dict[str, Score] = {}
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Emissions of the batch's texts, (B, T, K)."""
+        return self.tagger.emissions(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
+
+    def tag(self, batch: Batch) -> list[TaggedChunk]:
+        """What is found in each text of the batch."""
+        return decode(self.tagger, self(batch), batch, self.label_set)
+
+    def loss(self, emissions: Tensor, batch: Batch) -> Tensor:
+        """Weighted negative log-likelihood of the annotated tokens, reduced as ``loss_reduction`` says.
+
+        Text behind the annotation counts for nothing, and so does a text without any.
+        """
+        known = [position for position, chunk in enumerate(batch.chunks) if chunk.annotated]
+        if not known:
+            return emissions.sum() * 0.0
+        tags, annotated, weights = batch.tags, batch.annotated, batch.weights
+        if len(known) < len(batch):
+            emissions, tags, annotated, weights = (part[known] for part in (emissions, tags, annotated, weights))
+        total = (weights * self.tagger.nll(emissions, tags, annotated)).sum()
+        if self.hparams["loss_reduction"] == "passages":
+            return total / len(known)
+        return total / sum(chunk.annotated for chunk in batch.chunks)
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """The loss of a batch."""
+        loss = self.loss(self(batch), batch)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch))
+        return loss
+
+    def validation_step(self, batch: Batch) -> dict[str, list[TaggedChunk]]:
+        """Score a batch of the dev split; ``"tagged"`` holds what was found."""
+        return self._evaluate(batch, "val", self.val_score)
+
+    def test_step(self, batch: Batch) -> dict[str, list[TaggedChunk]]:
+        """Score a batch of the test split; ``"tagged"`` holds what was found."""
+        return self._evaluate(batch, "test", self.test_score)
+
+    def predict_step(self, batch: Batch) -> list[TaggedChunk]:
+        """Tag a batch."""
+        return self.tag(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_score("val", self.val_score)
+
+    def on_test_epoch_end(self) -> None:
+        self._log_score("test", self.test_score)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW over the groups ``encoder``, ``emissions`` and ``crf``; linear warm-up and decay over all steps."""
+        groups: dict[str, nn.Module] = {
+            "encoder": self.tagger.encoder,
+            "emissions": self.tagger.classifier,
+            "crf": self.tagger.crf,
+        }
+        optimizer = torch.optim.AdamW([self._parameter_group(name, part) for name, part in groups.items()])
+        steps = int(self.trainer.estimated_stepping_batches)
+        warmup = int(self.hparams["warmup_ratio"] * steps)
+        schedule = get_linear_schedule_with_warmup(optimizer, warmup, steps)  # type: ignore[no-untyped-call]
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
+        """Refuse weights that were trained for other tags.
+
+        Raises:
+            InputError: if the checkpoint's labels are not these, in this order.
+        """
+        parameters = checkpoint.get("hyper_parameters")
+        labels = parameters.get("labels") if isinstance(parameters, dict) else None
+        check_labels(list(labels or []), self.hparams["labels"])
+
+    def _parameter_group(self, name: str, part: nn.Module) -> dict[str, object]:
+        return {
+            "name": name,
+            "params": list(part.parameters()),
+            "lr": self.hparams[f"{name}_lr"],
+            "weight_decay": self.hparams[f"{name}_weight_decay"],
+        }
+
+    def _evaluate(self, batch: Batch, stage: str, score: OfficialScore) -> dict[str, list[TaggedChunk]]:
+        emissions = self(batch)
+        self.log(f"{stage}/loss", self.loss(emissions, batch), batch_size=len(batch), sync_dist=True)
+        tagged = decode(self.tagger, emissions, batch, self.label_set)
+        for chunk in tagged:
+            for number, spans in chunk.entities.items():
+                passage = chunk.chunk.chunk.document.passages[number]
+                score.update(mentions(passage, passage.spans), mentions(passage, spans))
+        return {"tagged": tagged}
+
+    def _log_score(self, stage: str, metric: OfficialScore) -> None:
+        score = self.scores[stage] = metric.compute()
+        metric.reset()
+        self.log(f"{stage}/micro_f1", score.micro.f1, prog_bar=True)
+        self.log(f"{stage}/macro_f1", score.macro.f1)
+        self.log_dict({f"{stage}/f1/{label}": figures.f1 for label, figures in score.labels.items()})
+
+
+def check_labels(checkpoint: list[str], corpus: list[str]) -> None:
+    """Refuse to mix a checkpoint and a corpus whose tag ids mean different things.
+
+    Raises:
+        InputError: if the labels differ, or their order does.
+    """
+    if checkpoint == corpus:
+        return
+    if sorted(checkpoint) == sorted(corpus):
+        raise InputError(f"the checkpoint's labels stand in another order: {checkpoint} there, {corpus} in the corpus")
+    only = {
+        "only in the checkpoint": sorted(set(checkpoint) - set(corpus)),
+        "only in the corpus": sorted(set(corpus) - set(checkpoint)),
+    }
+    listed = "; ".join(f"{where}: {', '.join(labels)}" for where, labels in only.items() if labels)
+    raise InputError(f"the checkpoint's labels are not the corpus's ({listed})")

@@ -1,0 +1,1 @@
+"""Pure torch: tensors in, tensors out; no files, no strings, no Lightning."""

@@ -1,0 +1,170 @@
+"""Encoders and tokenizers from a folder, the local cache or the model hub, in this order, without long waits."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import torch
+from huggingface_hub import constants
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils._validators import validate_repo_id
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    logging,
+)
+
+from ner.errors import InputError
+
+T = TypeVar("T")
+
+# The library's own retries take over a minute when nothing answers.
+PROBE_SECONDS = 5.0
+
+
+def tokenizer_json(source: str) -> str:
+    """The JSON of a fast tokenizer, with the padding token in its padding entry.
+
+    Args:
+        source: A folder, a name on the hub, or the JSON itself.
+
+    Raises:
+        InputError: if it cannot be found, or is not a fast tokenizer.
+    """
+    if source.lstrip().startswith("{"):
+        return source
+    tokenizer = _load(
+        source, lambda name, is_local: AutoTokenizer.from_pretrained(name, local_files_only=is_local), "tokenizer"
+    )
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise InputError(f"{source}: its tokenizer is not a fast one, so it gives no character offsets")
+    backend = tokenizer.backend_tokenizer
+    backend.enable_padding(pad_id=tokenizer.pad_token_id or 0, pad_token=str(tokenizer.pad_token or "[PAD]"))
+    return backend.to_str()
+
+
+def load_encoder(name: str) -> PreTrainedModel:
+    """A pretrained encoder, in fp32, without pooler.
+
+    Raises:
+        InputError: if it cannot be found or read.
+    """
+
+    def load(name: str, is_local: bool) -> PreTrainedModel:
+        network: PreTrainedModel = AutoModel.from_pretrained(name, local_files_only=is_local, dtype=torch.float32)
+        return network
+
+    return _prepared(_load(name, load, "encoder"))
+
+
+def load_encoder_config(name: str) -> dict[str, object]:
+    """The configuration of an encoder, as plain types.
+
+    Raises:
+        InputError: if it cannot be found or read.
+    """
+
+    def load(name: str, is_local: bool) -> dict[str, object]:
+        return plain_config(AutoConfig.from_pretrained(name, local_files_only=is_local))
+
+    return _load(name, load, "encoder configuration")
+
+
+def build_encoder(config: Mapping[str, object]) -> PreTrainedModel:
+    """An encoder with random weights, without pooler, from its configuration as plain types."""
+    settings = {key: value for key, value in config.items() if key != "model_type"}
+    network = AutoModel.from_config(AutoConfig.for_model(str(config["model_type"]), **settings))  # type: ignore[no-untyped-call]
+    return _prepared(network)
+
+
+def plain_config(config: PreTrainedConfig) -> dict[str, object]:
+    """A configuration as plain types that a safely loaded checkpoint may hold."""
+    # Through JSON, which turns enums and dtypes into what they are written as.
+    settings = json.loads(config.to_json_string(use_diff=False))
+    for key in ("_name_or_path", "transformers_version", "architectures", "dtype"):
+        settings.pop(key, None)
+    return dict(settings)
+
+
+def max_positions(config: PreTrainedConfig) -> int | None:
+    """Most tokens that an encoder reads at once, ``None`` where its configuration knows no limit."""
+    positions = getattr(config, "max_position_embeddings", None)
+    if not positions or positions < 0:
+        return None
+    # RoBERTa counts positions from behind the padding id.
+    reserved = config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
+    return int(positions) - reserved
+
+
+def _prepared(encoder: PreTrainedModel) -> PreTrainedModel:
+    if getattr(encoder, "pooler", None) is not None:
+        setattr(encoder, "pooler", None)  # noqa: B010 - a type checker takes attributes of modules for modules
+    # transformers hands out pretrained encoders in evaluation mode, and Lightning trains them as it finds them.
+    encoder.train()
+    return encoder
+
+
+def _load(name: str, load: Callable[[str, bool], T], what: str) -> T:
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    if Path(name).expanduser().is_dir():
+        return _read(str(Path(name).expanduser()), load, what)
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        raise InputError(f"{name}: there is no such folder, and no model on the hub can have this name") from None
+    try:
+        return load(name, True)
+    except (OSError, ValueError):
+        _probe(name)
+    logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    return _read(name, load, what, is_local=False)
+
+
+def _read(name: str, load: Callable[[str, bool], T], what: str, is_local: bool = True) -> T:
+    try:
+        return load(name, is_local)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{name}: cannot read the {what}: {reason}") from error
+
+
+def _probe(name: str) -> None:
+    """Ask the hub once for a model's configuration.
+
+    Raises:
+        InputError: if it does not answer in time, or does not have the model.
+    """
+    mend = "or pass a local folder with its files, as in --model.encoder path/to/folder"
+    if constants.HF_HUB_OFFLINE:
+        raise InputError(f"{name}: not in the local cache, and HF_HUB_OFFLINE forbids to ask the hub; unset it, {mend}")
+    outcome: list[int] = []
+
+    def ask() -> None:
+        request = Request(f"{constants.ENDPOINT}/{name}/resolve/main/config.json", method="HEAD")  # noqa: S310
+        try:
+            with urlopen(request, timeout=PROBE_SECONDS) as answer:  # noqa: S310 - the hub
+                outcome.append(answer.status)
+        except HTTPError as error:
+            outcome.append(error.code)
+        except (URLError, OSError):
+            pass
+
+    # In a thread, because a name server that never answers is beyond the time-out of urlopen.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS + 1)
+    if not outcome:
+        raise InputError(
+            f"{name}: no such folder, not in the local cache, and {constants.ENDPOINT} does not answer; connect, {mend}"
+        )
+    if outcome[0] >= 400:
+        raise InputError(f"{name}: {constants.ENDPOINT} answers {outcome[0]} for it; check the name, {mend}")

@@ -1,0 +1,115 @@
+"""The CRF against enumeration of all paths and against pytorch-crf in float64."""
+
+from itertools import product
+
+import pytest
+import torch
+import torchcrf
+from torch import Tensor
+
+from ner.labels import LabelSet
+from ner.nn.crf import CRF
+
+B, T, K = 3, 5, 3
+LENGTHS = (5, 1, 3)
+
+
+@pytest.fixture
+def crf() -> CRF:
+    torch.manual_seed(0)
+    crf = CRF(K)
+    for parameter in crf.parameters():
+        torch.nn.init.normal_(parameter)
+    return crf
+
+
+@pytest.fixture
+def emissions() -> Tensor:
+    return torch.randn(B, T, K, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def mask() -> Tensor:
+    return torch.arange(T) < torch.tensor(LENGTHS)[:, None]
+
+
+def path_score(crf: CRF, emissions: Tensor, path: tuple[int, ...]) -> float:
+    """The definition: start, emissions, transitions, end."""
+    score = crf.start_transitions[path[0]] + crf.end_transitions[path[-1]]
+    score = score + sum(emissions[position, tag] for position, tag in enumerate(path))
+    return float((score + sum(crf.transitions[i, j] for i, j in zip(path, path[1:], strict=False))).detach())
+
+
+def test_the_nll_is_that_of_all_paths(crf: CRF, emissions: Tensor, mask: Tensor) -> None:
+    tags = torch.randint(K, (B, T), generator=torch.Generator().manual_seed(2))
+    found = crf.nll(emissions, tags, mask)
+    for row, length in enumerate(LENGTHS):
+        scores = torch.tensor([path_score(crf, emissions[row], path) for path in product(range(K), repeat=length)])
+        gold = path_score(crf, emissions[row], tuple(tags[row, :length].tolist()))
+        assert float(found[row]) == pytest.approx(float(torch.logsumexp(scores, 0)) - gold, abs=1e-4)
+
+
+def test_the_decoded_path_is_the_best_of_all(crf: CRF, emissions: Tensor, mask: Tensor) -> None:
+    for row, (length, found) in enumerate(zip(LENGTHS, crf.viterbi(emissions, mask), strict=True)):
+        paths = list(product(range(K), repeat=length))
+        assert tuple(found) == max(paths, key=lambda path: path_score(crf, emissions[row], path))
+
+
+def test_gradients_are_those_of_pytorch_crf_in_float64() -> None:
+    torch.manual_seed(3)
+    ours = CRF(27)
+    theirs = torchcrf.CRF(27, batch_first=True).double()
+    theirs.load_state_dict(ours.state_dict())
+    emissions, tags = torch.randn(4, 60, 27), torch.randint(27, (4, 60))
+    mask = torch.arange(60) < torch.tensor([60, 1, 33, 59])[:, None]
+    single, double = emissions.clone().requires_grad_(), emissions.double().requires_grad_()
+    loss = ours.nll(single, tags, mask).sum()
+    expected = -theirs(double, tags, mask, reduction="sum")
+    loss.backward()
+    expected.backward()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert single.grad is not None
+    assert double.grad is not None
+    torch.testing.assert_close(single.grad.double(), double.grad, atol=1e-3, rtol=1e-3)
+    for name, parameter in ours.named_parameters():
+        torch.testing.assert_close(
+            parameter.grad.double(), theirs.get_parameter(name).grad, atol=1e-2, rtol=1e-3, msg=name
+        )
+
+
+def test_padding_behind_the_mask_changes_nothing(crf: CRF, emissions: Tensor, mask: Tensor) -> None:
+    tags = torch.zeros(B, T, dtype=torch.long)
+    other = torch.where(mask[..., None], emissions, torch.full_like(emissions, 9.0))
+    torch.testing.assert_close(crf.nll(other, tags, mask), crf.nll(emissions, tags, mask))
+    assert crf.viterbi(other, mask) == crf.viterbi(emissions, mask)
+
+
+def test_it_computes_in_fp32_under_autocast(crf: CRF, emissions: Tensor, mask: Tensor) -> None:
+    tags = torch.zeros(B, T, dtype=torch.long)
+    rounded = emissions.bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = crf.nll(rounded, tags, mask)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, crf.nll(rounded.float(), tags, mask))
+
+
+def test_constraints_make_illegal_paths_impossible_and_stay_put() -> None:
+    labels = LabelSet(["gene", "drug"])
+    torch.manual_seed(4)
+    crf = CRF(len(labels.tags))
+    crf.forbid(labels.legal_starts(), labels.legal_transitions())
+    before = crf.transitions.detach().clone()
+    emissions = 20 * torch.randn(50, 12, 5)
+    mask = torch.ones(50, 12, dtype=torch.bool)
+    for path in crf.viterbi(emissions, mask):
+        assert labels.encode(labels.decode(path), 12)[0] == path
+    tags = torch.tensor([labels.encode(labels.decode(path), 12)[0] for path in crf.viterbi(emissions, mask)])
+    crf.nll(emissions, tags, mask).sum().backward()
+    illegal = ~torch.tensor(labels.legal_transitions())
+    assert crf.transitions.grad is not None
+    assert not crf.transitions.grad[illegal].any()
+    assert torch.equal(crf.transitions.detach(), before)
+
+
+def test_the_state_dict_is_that_of_pytorch_crf() -> None:
+    assert CRF(K).state_dict().keys() == torchcrf.CRF(K).state_dict().keys()

@@ -1,0 +1,33 @@
+import pytest
+
+from ner.documents import Document, Passage, Span
+
+
+@pytest.mark.parametrize(("start", "end"), [(-1, 2), (3, 3), (3, 2)])
+def test_a_span_is_an_interval_in_the_text(start: int, end: int) -> None:
+    with pytest.raises(ValueError, match="0 <= start < end"):
+        Span(start, end, "gene")
+
+
+def test_a_passage_refuses_a_span_beyond_its_text() -> None:
+    with pytest.raises(ValueError, match="beyond a text of 4"):
+        Passage("BDNF", spans=(Span(0, 5, "gene"),))
+
+
+def test_annotation_cannot_reach_beyond_the_text() -> None:
+    with pytest.raises(ValueError, match=r"must lie in \[0, 4\]"):
+        Passage("BDNF", annotated_until=5)
+
+
+def test_a_document_without_entities_is_still_annotated() -> None:
+    assert Document("1", (Passage("No entity."),)).is_annotated
+    assert not Document("1", (Passage("Not read by anyone.", annotated_until=0),)).is_annotated
+
+
+def test_a_document_has_a_passage() -> None:
+    with pytest.raises(ValueError, match="no passage"):
+        Document("1", ())
+
+
+def test_offsets_count_code_points() -> None:
+    assert Passage("𝛼-synuclein").mention(Span(0, 11, "gene")) == "𝛼-synuclein"
