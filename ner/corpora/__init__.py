@@ -2,5 +2,6 @@
 
 from ner.corpora.base import Corpus, Split
 from ner.corpora.gutbrainie import GutBrainIE
+from ner.corpora.sample import Sample
 
-__all__ = ["Corpus", "GutBrainIE", "Split"]
+__all__ = ["Corpus", "GutBrainIE", "Sample", "Split"]

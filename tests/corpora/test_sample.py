@@ -21,6 +21,13 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 ENCODER_TOKENS = 128
 
 
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    loaded = AutoTokenizer.from_pretrained(str(ENCODER), local_files_only=True)
+    assert isinstance(loaded, PreTrainedTokenizerFast)
+    return loaded
+
+
 def passages(*splits: Split) -> list[Passage]:
     return [passage for split in splits for document in Sample().read(split) for passage in document.passages]
 
@@ -173,16 +180,12 @@ def test_other_files_of_the_format_are_read_by_path() -> None:
 
 def test_its_files_are_found_through_the_package() -> None:
     folder = files("ner.corpora") / "sample_data"
-    names = [*(f"{split}.json" for split in SPLITS), "encoder/config.json", "encoder/tokenizer.json"]
+    names = [
+        *(f"{split}.json" for split in SPLITS),
+        *(f"encoder/{name}.json" for name in ("config", "tokenizer", "tokenizer_config")),
+    ]
     assert [name for name in names if not folder.joinpath(name).is_file()] == []
-    assert FOLDER == Path(str(folder))
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> PreTrainedTokenizerFast:
-    loaded = AutoTokenizer.from_pretrained(str(ENCODER), local_files_only=True)
-    assert isinstance(loaded, PreTrainedTokenizerFast)
-    return loaded
+    assert Path(str(folder)) == FOLDER
 
 
 def test_the_tokenizer_frames_a_text_and_knows_its_limit(tokenizer: PreTrainedTokenizerFast) -> None:

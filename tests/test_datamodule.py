@@ -1,0 +1,83 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lightning.pytorch import LightningModule, Trainer
+
+from ner.batches import Batch
+from ner.chunking import JointPassages
+from ner.corpora import Corpus, Sample, Split
+from ner.datamodule import NERDataModule
+from ner.documents import Document, Passage, Span
+from ner.errors import InputError
+
+
+class Lines(Corpus):
+    """A corpus of one's own: texts in memory, files with one text a line."""
+
+    labels = ("animal",)
+
+    def read(self, split: Split) -> Iterator[Document]:
+        is_test = split == "test"
+        spans = () if is_test else (Span(0, 4, "animal"),)
+        yield Document("1", (Passage("Mice ate.", spans=spans, annotated_until=0 if is_test else None),))
+
+    def read_path(self, path: Path) -> Iterator[Document]:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+            yield Document(str(number), (Passage(line, annotated_until=0),))
+
+
+def test_a_corpus_of_ones_own_needs_no_edit_elsewhere(tiny_encoder: str) -> None:
+    data = NERDataModule(Lines(), tiny_encoder)
+    data.setup("fit")
+    [batch] = data.train_dataloader()
+    assert isinstance(batch, Batch)
+    assert data.labels == ["animal"]
+    assert batch.tags[0, 0] == 1
+
+
+def test_any_module_can_use_it(tiny_encoder: str) -> None:
+    class Counting(LightningModule):
+        texts = 0
+
+        def predict_step(self, batch: Batch) -> int:
+            Counting.texts += len(batch)
+            return len(batch)
+
+    data = NERDataModule(Sample(), tiny_encoder, window_tokens=128, overlap_tokens=32)
+    trainer = Trainer(logger=False, accelerator="cpu", enable_progress_bar=False, use_distributed_sampler=False)
+    trainer.predict(Counting(), datamodule=data)
+    assert Counting.texts == sum(len(document.passages) for document in Sample().read("test"))
+
+
+def test_predict_reads_files_of_the_corpus_format(tiny_encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("Rats slept.\nNobody ate.\n", encoding="utf-8")
+    data = NERDataModule(Lines(), tiny_encoder, predict_path=str(tmp_path / "texts.txt"))
+    data.setup("predict")
+    [batch] = data.predict_dataloader()
+    assert sorted(chunk.chunk.document.id for chunk in batch.chunks) == ["0", "1"]
+
+
+def test_testing_without_annotation_points_to_predict(tiny_encoder: str) -> None:
+    with pytest.raises(InputError, match="use `predict`"):
+        NERDataModule(Lines(), tiny_encoder).setup("test")
+
+
+def test_a_file_without_documents_is_an_error(tiny_encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"empty\.txt holds no documents"):
+        NERDataModule(Lines(), tiny_encoder, predict_path=str(tmp_path / "empty.txt")).setup("predict")
+
+
+def test_its_state_tells_another_reading_apart(tiny_encoder: str) -> None:
+    state = NERDataModule(Lines(), tiny_encoder).state_dict()
+    NERDataModule(Lines(), tiny_encoder).load_state_dict(state)
+    with pytest.raises(InputError, match="other settings of: chunking, markers"):
+        NERDataModule(Lines(), tiny_encoder, JointPassages(), markers=False).load_state_dict(state)
+
+
+def test_a_tokenizer_survives_its_serialisation(tiny_encoder: str) -> None:
+    first = NERDataModule(Lines(), tiny_encoder)
+    second = NERDataModule(Lines(), str(first.state_dict()["tokenizer"]))
+    assert second.encoder.encode(["gut-brain axis"]) == first.encoder.encode(["gut-brain axis"])
+    assert second.vocabulary_size == first.vocabulary_size

@@ -1,0 +1,176 @@
+import pytest
+import torch
+from lightning.pytorch import Trainer
+
+from ner.batches import Batch, Collator, encode
+from ner.chunking import SeparatePassages
+from ner.corpora import GutBrainIE, Sample
+from ner.documents import Document, Passage, Span
+from ner.errors import InputError
+from ner.labels import LabelSet
+from ner.module import NERModule, check_labels
+from ner.tokens import TextEncoder
+
+LABELS = ["animal", "food"]
+
+
+@pytest.fixture
+def module(tiny_encoder: str, text_encoder: TextEncoder) -> NERModule:
+    torch.manual_seed(0)
+    return NERModule(LABELS, text_encoder.vocabulary_size, tiny_encoder, pretrained=False)
+
+
+def batch_of(text_encoder: TextEncoder, *documents: Document) -> Batch:
+    chunks = encode(documents, SeparatePassages(), text_encoder, LabelSet(LABELS))
+    return Collator(text_encoder, 128, 32)(chunks)
+
+
+def document(text: str, weight: float = 1.0, annotated_until: int | None = None) -> Document:
+    return Document("1", (Passage(text, spans=(Span(0, 4, "animal"),), annotated_until=annotated_until),), weight=weight)
+
+
+def test_there_are_three_named_groups_with_rates_of_their_own(module: NERModule) -> None:
+    module.trainer = Trainer(max_steps=100, logger=False, barebones=True)
+    configured = module.configure_optimizers()
+    assert isinstance(configured, dict)
+    groups = configured["optimizer"].param_groups
+    assert [group["name"] for group in groups] == ["encoder", "emissions", "crf"]
+    assert [group["initial_lr"] for group in groups] == [2e-5, 2e-4, 2e-3]
+    assert [group["weight_decay"] for group in groups] == [0.01, 0.01, 0.0]
+    grouped = [parameter for group in groups for parameter in group["params"]]
+    assert {id(parameter) for parameter in grouped} == {id(parameter) for parameter in module.parameters()}
+    assert len(grouped) == len(list(module.parameters()))
+
+
+def test_the_schedule_warms_up_and_reaches_its_end(module: NERModule) -> None:
+    module.trainer = Trainer(max_steps=100, logger=False, barebones=True)
+    configured = module.configure_optimizers()
+    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]  # type: ignore[index]
+    rates = []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates.index(max(rates)) == 10
+    assert max(rates) == pytest.approx(2e-5)
+    assert optimizer.param_groups[0]["lr"] == 0
+
+
+@pytest.mark.parametrize(("reduction", "divisor"), [("tokens", 2 + 9), ("passages", 2)])
+def test_the_loss_is_weighted_and_divided_as_asked(
+    module: NERModule, text_encoder: TextEncoder, reduction: str, divisor: int
+) -> None:
+    module.eval()
+    module.hparams["loss_reduction"] = reduction
+    short, long = document("mice ate", weight=0.5), document("mice " * 9, weight=2.0)
+    single = []
+    for one in (short, long):
+        batch = batch_of(text_encoder, one)
+        single.append(float(module.tagger.nll(module(batch), batch.tags, batch.annotated).sum().detach()))
+    batch = batch_of(text_encoder, short, long)
+    loss = float(module.loss(module(batch), batch).detach())
+    assert loss == pytest.approx((0.5 * single[0] + 2.0 * single[1]) / divisor, rel=1e-4)
+
+
+def test_text_behind_the_annotation_is_read_but_not_in_the_loss(module: NERModule, text_encoder: TextEncoder) -> None:
+    module.eval()
+    text = "mice ate nothing at all today"
+    partly = batch_of(text_encoder, document(text, annotated_until=8))
+    emissions = module(partly).detach().requires_grad_()
+    module.loss(emissions, partly).backward()
+    assert emissions.grad is not None
+    assert emissions.grad[0, :2].abs().min() > 0
+    assert not emissions.grad[0, 2:].any()
+    other = batch_of(text_encoder, document(text.replace("today", "yesterday"), annotated_until=8))
+    assert not torch.equal(module(other)[0, :2], module(partly)[0, :2])
+
+
+def test_a_batch_without_annotation_has_no_loss(module: NERModule, text_encoder: TextEncoder) -> None:
+    batch = batch_of(text_encoder, Document("1", (Passage("mice", annotated_until=0),)))
+    assert float(module.loss(module(batch), batch).detach()) == 0
+
+
+def test_pretrained_encoders_are_trained_with_their_dropout(minilm: str) -> None:
+    module = NERModule(LABELS, 10, minilm)
+    assert all(part.training for part in module.modules())
+
+
+def test_markers_widen_the_embedding_and_nothing_else(minilm: str, text_encoder: TextEncoder) -> None:
+    module = NERModule(LABELS, text_encoder.vocabulary_size, minilm)
+    embedding = module.tagger.encoder.get_input_embeddings().weight
+    assert len(embedding) == text_encoder.vocabulary_size == 30524
+    assert module.tagger.encoder.pooler is None
+    assert module.max_tokens == 512
+
+
+def test_a_module_is_rebuilt_from_its_hyper_parameters_alone(module: NERModule, text_encoder: TextEncoder) -> None:
+    parameters = {**module.hparams, "encoder": "no/such-model"}
+    copy = NERModule(**parameters)
+    copy.load_state_dict(module.state_dict())
+    batch = batch_of(text_encoder, document("mice ate"))
+    assert torch.equal(copy.eval()(batch), module.eval()(batch))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["food", "animal"], "stand in another order"),
+        (["animal", "drug"], "only in the checkpoint: drug; only in the corpus: food"),
+        ([], "only in the corpus: animal, food"),
+    ],
+)
+def test_labels_that_differ_are_refused(labels: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check_labels(labels, LABELS)
+
+
+def test_bio_constraints_reach_the_crf(tiny_encoder: str) -> None:
+    module = NERModule(LABELS, 10, tiny_encoder, pretrained=False, bio_constraints=True)
+    names = module.label_set.tags
+    path = module.tagger.decode(torch.randn(1, 50, 5) * 9, torch.ones(1, 50, dtype=torch.bool))[0]
+    pairs = zip(["O", *(names[tag] for tag in path)], [names[tag] for tag in path], strict=False)
+    assert all(behind[0] != "I" or before[1:] == behind[1:] for before, behind in pairs)
+
+
+def test_the_longest_platinum_abstract_is_read_and_learned_to_its_end(
+    gutbrainie: GutBrainIE, text_encoder: TextEncoder, tiny_encoder: str
+) -> None:
+    [longest] = [
+        document for document in GutBrainIE(gutbrainie.root, ["platinum"]).read("train") if document.id == "37368331"
+    ]
+    labels = LabelSet(gutbrainie.labels)
+    chunks = encode([longest], SeparatePassages(), text_encoder, labels)
+    abstract = chunks[1]
+    assert len(abstract.tokens) > 2 * 512
+    assert abstract.annotated == len(abstract.tokens)
+    assert set(abstract.entities(abstract.tags, labels)[1]) == set(longest.passages[1].spans)
+    module = NERModule(list(gutbrainie.labels), text_encoder.vocabulary_size, tiny_encoder, pretrained=False).eval()
+    batch = Collator(text_encoder, 128, 32)(chunks)
+    emissions = module(batch).detach().requires_grad_()
+    module.loss(emissions, batch).backward()
+    assert emissions.grad is not None
+    last_entity = max(position for position, tag in enumerate(abstract.tags) if tag)
+    assert last_entity > 1000
+    assert emissions.grad[1, last_entity].abs().max() > 0
+    # A tagger that has learned the gold tags finds the late entities again.
+    perfect = torch.nn.functional.one_hot(batch.tags, len(labels.tags)).float() * 50
+    [path] = module.tagger.decode(perfect[1:], batch.mask[1:])
+    assert set(abstract.entities(path, labels)[1]) == set(longest.passages[1].spans)
+
+
+def test_the_longest_silver_abstract_is_read_whole_and_learned_to_its_annotated_end(
+    gutbrainie: GutBrainIE, text_encoder: TextEncoder
+) -> None:
+    [longest] = [
+        document for document in GutBrainIE(gutbrainie.root, ["silver"]).read("train") if document.id == "39299582"
+    ]
+    [_, abstract] = encode([longest], SeparatePassages(), text_encoder, LabelSet(gutbrainie.labels))
+    batch = Collator(text_encoder, 512, 128)([abstract])
+    assert len(batch.input_ids) >= 7
+    assert batch.mask.sum() == len(abstract.tokens) > 2500
+    assert abstract.annotated < 1000
+    assert abstract.tokens.offsets[abstract.annotated - 1][1] == longest.passages[1].annotated_until
+
+
+def test_the_sample_is_within_reach_of_the_tiny_encoder(tiny_encoder: str) -> None:
+    assert NERModule(list(Sample.labels), 10, tiny_encoder, pretrained=False).max_tokens == 128
