@@ -32,7 +32,10 @@ def main(arguments: Sequence[str]) -> int:
     except InputError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; `fit --ckpt_path last` resumes at the last finished epoch\n")
+        resume = (
+            "; the same command with --ckpt_path last goes on behind the last finished epoch" if verb == "fit" else ""
+        )
+        sys.stderr.write(f"interrupted{resume}\n")
         return INTERRUPTED
 
 

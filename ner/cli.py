@@ -3,14 +3,16 @@
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import yaml
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from ner.callbacks.predictions import PredictionWriter
 from ner.callbacks.report import ScoreReport
@@ -40,12 +42,23 @@ def main(arguments: Sequence[str]) -> int:
     arguments = list(arguments)
     if arguments[0] in EVALUATION and not {"-h", "--help"} & set(arguments):
         arguments = _with_checkpoint(arguments)
-    CommandLine(arguments)
+    try:
+        CommandLine(arguments)
+    except MisconfigurationException as error:
+        raise InputError(" ".join(str(error).split())) from error
+    except SystemExit as stop:
+        # Lightning tidies up after Ctrl-C and then exits with the code of a failure.
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
     return 0
 
 
 class Parser(LightningArgumentParser):
-    """Reports what is wrong in one line, without the usage."""
+    """Takes no abbreviated options, and reports what is wrong in one line, without the usage."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - LightningCLI passes on what it was given
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if not self.exit_on_error:
@@ -66,7 +79,7 @@ class _RunRecord(SaveConfigCallback):
         checkpoint[CONFIG_KEY] = self._text()
 
     def _text(self) -> str:
-        text: str = self.parser.dump(self.config, skip_none=False)
+        text: str = self.parser.dump(self.config, skip_unset=False)
         return text
 
 
@@ -85,12 +98,13 @@ class CommandLine(LightningCLI):
                 "use_distributed_sampler": False,
                 "enable_model_summary": False,
                 "log_every_n_steps": 10,
-                "callbacks": [LearningRateMonitor("step"), RichProgressBar(), ScoreReport()],
             },
             seed_everything_default=DEFAULT_SEED,
             parser_class=Parser,
             args=self._arguments,
             auto_configure_optimizers=False,
+            # It would save the arguments as they were given; the module adds its encoder's configuration to them.
+            load_from_checkpoint_support=False,
         )
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -154,12 +168,19 @@ class CommandLine(LightningCLI):
             raise InputError(f"data.window_tokens is {window}, but the encoder reads {limit} tokens at most; lower it")
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
-        if self._get(self.config_init, "trainer").logger in (None, True):
+        config = self._get(self.config_init, "trainer")
+        if config.logger in (None, True):
             folder = self._get(self.config_init, "checkpoint").dirpath
-            kwargs["logger"] = CSVLogger(folder, name="logs") if self.subcommand == "fit" else False
+            kwargs["logger"] = config.logger = CSVLogger(folder, name="logs") if self.subcommand == "fit" else False
+        callbacks: list[Callback] = [ScoreReport()]
+        if config.logger:
+            callbacks.append(LearningRateMonitor("step"))
+        if config.enable_progress_bar is not False:
+            callbacks.append(RichProgressBar())
         patience = self._get(self.config_init, "early_stopping")
         if patience is not None:
-            self.trainer_defaults["callbacks"].append(EarlyStopping("val/micro_f1", mode="max", patience=patience))
+            callbacks.append(EarlyStopping("val/micro_f1", mode="max", patience=patience))
+        self.trainer_defaults["callbacks"] = callbacks
         return super().instantiate_trainer(**kwargs)
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
@@ -167,6 +188,9 @@ class CommandLine(LightningCLI):
         if subcommand == "predict":
             # The writer has them; Lightning would keep every batch a second time.
             arguments["return_predictions"] = False
+        elif subcommand in EVALUATION:
+            # ScoreReport prints the scores, named.
+            arguments["verbose"] = False
         return arguments
 
 
@@ -207,14 +231,14 @@ def _restore(config: Mapping[str, dict[str, object]], model: Mapping[str, object
         namespace = config[section]
         for key, value in settings.items():
             # Labels and vocabulary size come from the data, and are compared when the weights are loaded.
-            if key not in ("labels", "vocabulary_size", "_instantiator"):
+            if key not in ("labels", "vocabulary_size"):
                 namespace[key] = {"class_path": value} if key == "chunking" else value
 
 
 def _values(arguments: Sequence[str], *names: str) -> list[str]:
     """The values of an option, in both of its forms, before anything is parsed."""
     found = []
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in pairwise([*arguments, ""]):
         name, equals, value = argument.partition("=")
         if name in names:
             found.append(value if equals else following)
@@ -227,7 +251,13 @@ def _dirpath(run: str, seed: int) -> str:
 
 def _quiet() -> None:
     """Silence what Lightning and transformers say to developers, not to users."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
-    warnings.filterwarnings("ignore", message=".*isinstance.treespec.*")
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        "does not have many workers",  # one process makes batches faster than the encoder reads them
+        "exists and is not empty",  # a run may be repeated
+        "dirpath has changed",  # a checkpoint may be moved
+        "custom batch sampler",  # ours returns every text once
+        "isinstance.treespec",  # Lightning's own use of torch
+    ):
+        warnings.filterwarnings("ignore", message=f".*{message}.*")

@@ -1,4 +1,4 @@
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
@@ -9,14 +9,14 @@ from ner.errors import InputError
 from ner.labels import LabelSet
 
 LABELS = LabelSet(["gene", "drug"])
-O, B_GENE, I_GENE, B_DRUG, I_DRUG = range(5)
+OUT, B_GENE, I_GENE, B_DRUG, I_DRUG = range(5)
 
 
 @st.composite
 def flat_spans(draw: st.DrawFn) -> tuple[list[Span], int]:
     """Spans that do not overlap, touching or not, and the number of tokens."""
     cuts = sorted(draw(st.sets(st.integers(0, 40), max_size=12)))
-    intervals = [(start, end) for start, end in zip(cuts, cuts[1:], strict=False) if draw(st.booleans())]
+    intervals = [(start, end) for start, end in pairwise(cuts) if draw(st.booleans())]
     spans = [Span(start, end, draw(st.sampled_from(LABELS.labels))) for start, end in intervals]
     return spans, (cuts[-1] if cuts else 0) + draw(st.integers(0, 3))
 
@@ -34,13 +34,13 @@ def test_encoded_tags_are_legal(spans_and_length: tuple[list[Span], int]) -> Non
     tags, _ = LABELS.encode(*spans_and_length)
     legal = LABELS.legal_transitions()
     assert not tags or LABELS.legal_starts()[tags[0]]
-    assert all(legal[before][behind] for before, behind in zip(tags, tags[1:], strict=False))
+    assert all(legal[before][behind] for before, behind in pairwise(tags))
 
 
 @given(st.lists(st.integers(0, 4), max_size=30))
 def test_decoded_spans_are_in_order_and_apart(tags: list[int]) -> None:
     spans = LABELS.decode(tags)
-    assert all(before.end <= behind.start for before, behind in zip(spans, spans[1:], strict=False))
+    assert all(before.end <= behind.start for before, behind in pairwise(spans))
     covered = {position for span in spans for position in range(span.start, span.end)}
     assert covered == {position for position, tag in enumerate(tags) if tag}
 
@@ -48,7 +48,7 @@ def test_decoded_spans_are_in_order_and_apart(tags: list[int]) -> None:
 def test_legality_is_what_decoding_and_encoding_agree_on() -> None:
     for tags in product(range(5), repeat=3):
         legal = LABELS.legal_transitions()
-        is_legal = LABELS.legal_starts()[tags[0]] and all(legal[i][j] for i, j in zip(tags, tags[1:], strict=False))
+        is_legal = LABELS.legal_starts()[tags[0]] and all(legal[i][j] for i, j in pairwise(tags))
         assert is_legal == (tuple(LABELS.encode(LABELS.decode(tags), 3)[0]) == tags)
 
 
@@ -65,12 +65,12 @@ def test_an_entity_right_behind_another_is_kept() -> None:
 
 
 def test_an_inside_tag_that_continues_nothing_opens_an_entity() -> None:
-    assert LABELS.decode([I_GENE, I_DRUG, O, I_DRUG]) == [Span(0, 1, "gene"), Span(1, 2, "drug"), Span(3, 4, "drug")]
+    assert LABELS.decode([I_GENE, I_DRUG, OUT, I_DRUG]) == [Span(0, 1, "gene"), Span(1, 2, "drug"), Span(3, 4, "drug")]
 
 
 def test_of_nested_spans_the_longer_is_kept_and_the_other_returned() -> None:
     outer, inner = Span(0, 3, "drug"), Span(1, 2, "gene")
-    assert LABELS.encode([inner, outer], 4) == ([B_DRUG, I_DRUG, I_DRUG, O], [inner])
+    assert LABELS.encode([inner, outer], 4) == ([B_DRUG, I_DRUG, I_DRUG, OUT], [inner])
 
 
 def test_an_unknown_label_is_named() -> None:

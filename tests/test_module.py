@@ -26,7 +26,9 @@ def batch_of(text_encoder: TextEncoder, *documents: Document) -> Batch:
 
 
 def document(text: str, weight: float = 1.0, annotated_until: int | None = None) -> Document:
-    return Document("1", (Passage(text, spans=(Span(0, 4, "animal"),), annotated_until=annotated_until),), weight=weight)
+    return Document(
+        "1", (Passage(text, spans=(Span(0, 4, "animal"),), annotated_until=annotated_until),), weight=weight
+    )
 
 
 def test_there_are_three_named_groups_with_rates_of_their_own(module: NERModule) -> None:

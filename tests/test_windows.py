@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
@@ -20,8 +22,8 @@ def test_windows_cover_the_text_within_the_limit_and_overlap_as_asked(splitting:
     assert windows[0][0] == 0
     assert windows[-1][1] == length
     assert all(end - start <= capacity for start, end in windows)
-    assert all(left[1] - right[0] >= overlap for left, right in zip(windows, windows[1:], strict=False))
-    assert all(left[0] < right[0] for left, right in zip(windows, windows[1:], strict=False))
+    assert all(left[1] - right[0] >= overlap for left, right in itertools.pairwise(windows))
+    assert all(left[0] < right[0] for left, right in itertools.pairwise(windows))
 
 
 @given(splittings())

@@ -116,7 +116,7 @@ def _data_module(arguments: Sequence[str]) -> NERDataModule:
     parser.add_class_arguments(NERDataModule, "data")
     parser.link_arguments("model.encoder", "data.tokenizer")
     relevant = [part for config in configs for part in ("--config", _data_of(Path(config)))]
-    data: NERDataModule = parser.instantiate_classes(parser.parse_args([*relevant, *rest])).data
+    data: NERDataModule = parser.instantiate(parser.parse_args([*relevant, *rest])).data
     return data
 
 

@@ -1,11 +1,14 @@
 """The toy corpus that ships with the package."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 from ner.corpora.base import Corpus, Split
 from ner.corpora.gutbrainie import GutBrainIE
 from ner.documents import Document
+
+log = logging.getLogger(__name__)
 
 # Beside the splits lies ``encoder``: configuration and tokenizer of a tiny BERT, without weights.
 FOLDER = Path(__file__).parent / "sample_data"
@@ -20,6 +23,10 @@ class Sample(Corpus):
     """
 
     labels = GutBrainIE.labels
+
+    def prepare(self) -> None:
+        """Say what the scores are worth."""
+        log.warning("The sample corpus is a toy, and scores on it are those of a toy: they say nothing of real texts.")
 
     def read(self, split: Split) -> Iterator[Document]:
         """The documents of a split; those of test have no annotation."""

@@ -1,6 +1,6 @@
 """The CRF against enumeration of all paths and against pytorch-crf in float64."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ def path_score(crf: CRF, emissions: Tensor, path: tuple[int, ...]) -> float:
     """The definition: start, emissions, transitions, end."""
     score = crf.start_transitions[path[0]] + crf.end_transitions[path[-1]]
     score = score + sum(emissions[position, tag] for position, tag in enumerate(path))
-    return float((score + sum(crf.transitions[i, j] for i, j in zip(path, path[1:], strict=False))).detach())
+    return float((score + sum(crf.transitions[i, j] for i, j in pairwise(path))).detach())
 
 
 def test_the_nll_is_that_of_all_paths(crf: CRF, emissions: Tensor, mask: Tensor) -> None:

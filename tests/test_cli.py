@@ -1,0 +1,295 @@
+"""The command line as its users meet it: real files, a tiny encoder, and their mistakes."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from main import main
+from ner.corpora import Sample
+from ner.module import NERModule
+
+REPOSITORY = Path(__file__).parent.parent
+QUICKSTART = str(REPOSITORY / "configs" / "quickstart.yaml")
+SAMPLE_TEST = REPOSITORY / "ner" / "corpora" / "sample_data" / "test.json"
+SHORT = ["--trainer.max_epochs", "3", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+ENTITY_KEYS = ["start_idx", "end_idx", "location", "text_span", "label"]
+
+
+def fit(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Path:
+    """Train the quickstart for three epochs in a folder, and return that of its checkpoints."""
+    enter(folder, monkeypatch)
+    assert main(["fit", "--config", QUICKSTART, *SHORT, *arguments]) == 0
+    return folder / "checkpoints" / "quickstart" / "seed=42"
+
+
+def enter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    if not (folder / "ner").exists():
+        (folder / "ner").symlink_to(REPOSITORY / "ner")  # the quickstart's encoder is relative to the repository
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the quickstart was trained for three epochs."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        fit(folder, monkeypatch)
+    return folder
+
+
+@pytest.fixture
+def best(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of its best checkpoint alone, in a folder where nothing else is."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copy(trained / "checkpoints" / "quickstart" / "seed=42" / "best.ckpt", tmp_path / "moved.ckpt"))
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    loaded: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["state_dict"]
+    return loaded
+
+
+def test_fit_leaves_two_checkpoints_the_configuration_and_logs(trained: Path) -> None:
+    folder = trained / "checkpoints" / "quickstart" / "seed=42"
+    assert sorted(path.name for path in folder.iterdir()) == ["best.ckpt", "config.yaml", "last.ckpt", "logs"]
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    assert config["data"]["corpus"]["class_path"] == "ner.corpora.Sample"
+    header = (folder / "logs" / "version_0" / "metrics.csv").read_text(encoding="utf-8").splitlines()[0]
+    for name in ("lr-AdamW/encoder", "lr-AdamW/emissions", "lr-AdamW/crf", "train/loss", "val/micro_f1", "val/f1/gene"):
+        assert name in header.split(",")
+
+
+def test_a_second_fit_replaces_the_first(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = trained / "checkpoints" / "quickstart" / "seed=42"
+    before = (folder / "best.ckpt").stat().st_mtime_ns
+    fit(trained, monkeypatch)
+    assert sorted(path.name for path in folder.glob("*.ckpt")) == ["best.ckpt", "last.ckpt"]
+    assert (folder / "best.ckpt").stat().st_mtime_ns > before
+
+
+def test_fit_ends_with_the_dev_scores_and_what_it_wrote(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder = fit(tmp_path, monkeypatch)
+    printed = capsys.readouterr().out
+    assert "official GutBrainIE score" in printed
+    for word in (*Sample.labels, "micro", "macro", "best.ckpt", "last.ckpt", "config.yaml", "metrics.csv"):
+        assert word in printed
+    assert str(folder / "best.ckpt") in printed
+    assert "are those of a toy" in caplog.text
+
+
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = 0
+    original = NERModule.training_step
+
+    def breaking(self: NERModule, batch: object) -> torch.Tensor:
+        nonlocal steps
+        steps += 1
+        if steps > 16:  # in the second of three epochs of twelve steps
+            raise RuntimeError("cut off")
+        return original(self, batch)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NERModule, "training_step", breaking)
+        with pytest.raises(RuntimeError, match="cut off"):
+            fit(tmp_path, monkeypatch)
+    folder = fit(tmp_path, monkeypatch, "--ckpt_path", "last")
+    resumed, whole = weights(folder / "last.ckpt"), weights(trained / "checkpoints/quickstart/seed=42/last.ckpt")
+    assert resumed.keys() == whole.keys()
+    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
+
+
+def test_a_bare_predict_tags_the_test_set_beside_the_newest_checkpoint(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    assert main(["predict"]) == 0
+    path = trained / "checkpoints" / "quickstart" / "seed=42" / "predictions.json"
+    assert "checkpoints/quickstart/seed=42/predictions.json" in capsys.readouterr().out
+    predictions = json.loads(path.read_text(encoding="utf-8"))
+    path.unlink()
+    articles = json.loads(SAMPLE_TEST.read_text(encoding="utf-8"))
+    assert list(predictions) == list(articles)
+    entities = [(pmid, entity) for pmid, found in predictions.items() for entity in found["entities"]]
+    assert entities
+    for pmid, entity in entities:
+        assert list(entity) == ENTITY_KEYS
+        text = articles[pmid][entity["location"]]
+        assert text[entity["start_idx"] : entity["end_idx"] + 1] == entity["text_span"]
+
+
+def test_a_moved_checkpoint_predicts_alone(best: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [
+        "--ckpt_path",
+        best.name,
+        "--data.predict_path",
+        str(SAMPLE_TEST),
+        "--predictions.path",
+        "new/out.json",
+    ]
+    assert main(["predict", *arguments]) == 0
+    assert "new/out.json" in capsys.readouterr().out
+    assert len(json.loads(Path("new/out.json").read_text(encoding="utf-8"))) == 8
+
+
+def test_a_checkpoint_loads_safely_and_holds_plain_types(best: Path) -> None:
+    checkpoint = torch.load(best, weights_only=True)
+    assert checkpoint["hyper_parameters"]["labels"] == list(Sample.labels)
+    assert checkpoint["hyper_parameters"]["encoder_config"]["model_type"] == "bert"
+    assert json.loads(checkpoint["NERDataModule"]["tokenizer"])["model"]["type"] == "WordPiece"
+    assert yaml.safe_load(checkpoint["config"])["trainer"]["max_epochs"] == 3
+
+
+def test_validate_names_its_two_scores(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    assert main(["validate", "--config", QUICKSTART, "--ckpt_path", "best"]) == 0
+    printed = capsys.readouterr().out
+    assert "dev: official GutBrainIE score" in printed
+    assert "dev: seqeval, strict IOB2" in printed
+
+
+def test_what_validate_prints_is_what_score_computes(best: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dev = SAMPLE_TEST.with_name("dev.json")
+    arguments = ["--ckpt_path", best.name, "--data.predict_path", str(dev), "--predictions.path", "dev.json"]
+    assert main(["validate", "--ckpt_path", best.name]) == 0
+    printed = capsys.readouterr().out
+    assert main(["predict", *arguments]) == 0
+    capsys.readouterr()
+    assert main(["score", "--gold", str(dev), "--predictions", "dev.json", "--json"]) == 0
+    micro = json.loads(capsys.readouterr().out)["micro"]
+    line = next(line for line in printed.splitlines() if line.startswith("│ micro "))
+    assert [f"{micro[key]:.4f}" for key in ("p", "r", "f1")] == line.replace("│", " ").split()[1:]
+
+
+def test_check_reports_on_the_corpus(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    assert main(["check", "--config", QUICKSTART]) == 0
+    printed = capsys.readouterr().out
+    for words in ("train", "dev", "test", "beyond the encoder's limit", "nested", "perfect tagger", *Sample.labels):
+        assert words in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["frobnicate"], "unknown verb 'frobnicate'"),
+        (["fit", "--config", "missing.yaml"], "missing.yaml"),
+        (["fit", "--config", QUICKSTART, "--model.drop", "0.2"], "model.drop"),
+        (["fit", "--config", QUICKSTART, "--model.dropout", "much"], "model.dropout"),
+        (["fit", "--config", QUICKSTART, "--data.corpus", "Nowhere"], "Nowhere"),
+        (["fit", "--config", QUICKSTART, "--data.corpus", "GutBrainIE", "--data.corpus.root", "x"], "no folder x"),
+        (["fit", "--config", QUICKSTART, "--data.window_tokens", "512"], "the encoder reads 128 tokens at most"),
+        (["fit", "--config", QUICKSTART, "--data.overlap_tokens", "126"], "overlap_tokens smaller"),
+        (["fit", "--config", QUICKSTART, "--model.encoder", "./no/such"], "no such folder"),
+        (["fit", "--config", QUICKSTART, "--model.encoder", "no/such"], "HF_HUB_OFFLINE forbids to ask"),
+        (["fit", "--config", QUICKSTART, "--run", "new", "--ckpt_path", "last"], "last.ckpt: no such checkpoint"),
+        (["fit", "--config", QUICKSTART, "--ckpt_path", "ner"], "a folder, not a checkpoint"),
+        (["predict"], "no checkpoint at"),
+        (["predict", "--ckpt_path", "missing.ckpt"], "missing.ckpt: no such checkpoint"),
+        (["predict", "--ckpt_path", str(SAMPLE_TEST)], "not a checkpoint"),
+        (["check", "--config", "missing.yaml"], "missing.yaml: cannot be read"),
+        (["check", "--config", QUICKSTART, "--data.corpsu", "Sample"], "data.corpsu"),
+        (["score", "--gold", "missing.json", "--predictions", "missing.json"], "missing.json"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    enter(tmp_path, monkeypatch)
+    assert main(arguments) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
+    assert printed.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("labels", list(reversed(Sample.labels)), "stand in another order"),
+        ("labels", ["gene"], "only in the corpus"),
+    ],
+)
+def test_a_checkpoint_of_other_labels_is_refused(
+    best: Path, capsys: pytest.CaptureFixture[str], key: str, value: list[str], message: str
+) -> None:
+    checkpoint = torch.load(best, weights_only=True)
+    checkpoint["hyper_parameters"][key] = value
+    torch.save(checkpoint, best)
+    assert main(["validate", "--ckpt_path", best.name]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [{}, {"state_dict": {}}, [1, 2]])
+def test_a_foreign_checkpoint_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: object) -> None:
+    torch.save(content, tmp_path / "foreign.ckpt")
+    assert main(["predict", "--ckpt_path", str(tmp_path / "foreign.ckpt")]) == 2
+    assert "not a checkpoint of this project" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"]])
+def test_light_help_answers_in_a_second(arguments: list[str]) -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, REPOSITORY / "main.py", *arguments], check=True, capture_output=True)
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < 1
+
+
+def test_an_unreachable_hub_is_one_line_within_fifteen_seconds(tmp_path: Path) -> None:
+    # A port of this machine that nothing listens on stands for a network without a hub.
+    environment = {**os.environ, "HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
+    config = str(REPOSITORY / "configs" / "pubmedbert_crf.yaml")
+    arguments = ["fit", "--config", config, "--data.corpus", "Sample"]
+    start = time.perf_counter()
+    outcome = subprocess.run(
+        [sys.executable, REPOSITORY / "main.py", *arguments],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert time.perf_counter() - start < 15
+    assert outcome.returncode == 2
+    [line] = outcome.stderr.splitlines()
+    assert line.startswith("error: microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract-fulltext: ")
+    assert "does not answer" in line
+
+
+def test_an_interrupted_fit_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    enter(tmp_path, monkeypatch)
+    command = [sys.executable, str(REPOSITORY / "main.py"), "fit", "--config", QUICKSTART, *SHORT]
+    command[command.index("3")] = "500"
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    last = tmp_path / "checkpoints" / "quickstart" / "seed=42" / "last.ckpt"
+    until = time.monotonic() + 120
+    while not last.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "--ckpt_path last" in errors
