@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from ner.callbacks.predictions import PredictionWriter
 from ner.callbacks.report import ScoreReport
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     _quiet()
     arguments = list(arguments)
     if arguments[0] in EVALUATION and not {"-h", "--help"} & set(arguments):
-        arguments = _with_checkpoint(arguments)
+        arguments = _with_checkpoint(arguments, is_needed=not _is_printing(arguments))
     try:
         CommandLine(arguments)
     except MisconfigurationException as error:
@@ -194,7 +194,11 @@ class CommandLine(LightningCLI):
         return arguments
 
 
-def _with_checkpoint(arguments: list[str]) -> list[str]:
+def _is_printing(arguments: Sequence[str]) -> bool:
+    return any(argument.partition("=")[0] == "--print_config" for argument in arguments)
+
+
+def _with_checkpoint(arguments: list[str], is_needed: bool) -> list[str]:
     """The arguments of an evaluation with its checkpoint named, and the checkpoint's configuration before the user's.
 
     Without ``--ckpt_path`` it is the newest ``best.ckpt``: of the run that ``--config`` names, else of all runs.
@@ -202,12 +206,16 @@ def _with_checkpoint(arguments: list[str]) -> list[str]:
     verb, *given = arguments
     paths, configs = _values(given, "--ckpt_path"), _values(given, "--config", "-c")
     runs = [*_values(given, "--run"), *(_run_of(Path(config)) for config in configs[-1:])]
-    if paths and paths[-1] not in ("best", "last"):
-        path = Path(paths[-1])
-    else:
-        path = newest_best(*runs[:1])
-        path = path.with_name(f"{paths[-1]}.ckpt") if paths else path
-    settings = read_settings(path)
+    try:
+        if paths and paths[-1] not in ("best", "last"):
+            path = Path(paths[-1])
+        else:
+            path = newest_best(*runs[:1]).with_name(f"{paths[-1] if paths else 'best'}.ckpt")
+        settings = read_settings(path)
+    except InputError:
+        if is_needed:
+            raise
+        return arguments
     if verb == "predict" and not _values(given, "--predictions.path"):
         given += ["--predictions.path", str(path.with_name("predictions.json"))]
     saved = yaml.safe_load(settings.config) or {}

@@ -1,0 +1,29 @@
+"""Prints the commands in the README's fenced blocks of one language, joined into a script."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The contents of the fenced blocks of a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("language")
+    parser.add_argument("--append", default="", help="What to add to each command.")
+    arguments = parser.parse_args()
+    found = blocks(README.read_text(encoding="utf-8"), arguments.language)
+    if not found:
+        sys.exit(f"{README.name}: no block of {arguments.language}")
+    commands = "".join(found).replace("\\\n", " ").splitlines()
+    sys.stdout.write("".join(f"{command}{arguments.append}\n" for command in commands if command.strip()))
+
+
+if __name__ == "__main__":
+    main()
