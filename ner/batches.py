@@ -185,6 +185,9 @@ class LengthBatchSampler(Sampler[list[int]]):
         batch_tokens: Most tokens in a batch, padding included, that the sizes aim at; ``None`` for no such limit.
         shuffle: Whether to deal and shuffle: in training.
         seed: Decides the orders, together with the epoch.
+
+    Raises:
+        InputError: if a batch could hold nothing.
     """
 
     def __init__(
@@ -195,6 +198,8 @@ class LengthBatchSampler(Sampler[list[int]]):
         shuffle: bool = False,
         seed: int = 0,
     ) -> None:
+        if batch_size < 1 or (batch_tokens is not None and batch_tokens < 1):
+            raise InputError(f"a batch needs room for something, not for {batch_size} texts or {batch_tokens} tokens")
         self.widths = [width for _, width in shapes]
         self.sizes = list(_sizes(shapes, batch_size, batch_tokens))
         self.shuffle = shuffle

@@ -40,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     _quiet()
     arguments = list(arguments)
+    for config in _values(arguments, "--config", "-c"):
+        read_config(Path(config))  # names the file, which the parser does not
     if arguments[0] in EVALUATION and not {"-h", "--help"} & set(arguments):
         arguments = _with_checkpoint(arguments, is_needed=not _is_printing(arguments))
     try:
@@ -224,13 +226,23 @@ def _with_checkpoint(arguments: list[str], is_needed: bool) -> list[str]:
     return [verb, *config, *given, "--ckpt_path", str(path)]
 
 
-def _run_of(config: Path) -> str:
+def read_config(path: Path) -> dict[str, object]:
+    """The keys of a configuration file.
+
+    Raises:
+        InputError: if it cannot be read, or is not YAML with keys.
+    """
     try:
-        content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return config.stem  # the parser says better what is wrong with it
-    run = content.get("run") if isinstance(content, dict) else None
-    return str(run or config.stem)
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not a configuration: it should hold keys such as model and data")
+    return content
+
+
+def _run_of(config: Path) -> str:
+    return str(read_config(config).get("run") or config.stem)
 
 
 def _restore(config: Mapping[str, dict[str, object]], model: Mapping[str, object], data: Mapping[str, object]) -> None:

@@ -92,7 +92,7 @@ def test_fit_ends_with_the_dev_scores_and_what_it_wrote(
 
 
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps = 0
     original = NERModule.training_step
@@ -108,7 +108,9 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
         patch.setattr(NERModule, "training_step", breaking)
         with pytest.raises(RuntimeError, match="cut off"):
             fit(tmp_path, monkeypatch)
+    capsys.readouterr()
     folder = fit(tmp_path, monkeypatch, "--ckpt_path", "last")
+    assert "(the best)" in capsys.readouterr().out
     resumed, whole = weights(folder / "last.ckpt"), weights(trained / "checkpoints/quickstart/seed=42/last.ckpt")
     assert resumed.keys() == whole.keys()
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
@@ -178,6 +180,24 @@ def test_what_validate_prints_is_what_score_computes(best: Path, capsys: pytest.
     assert [f"{micro[key]:.4f}" for key in ("p", "r", "f1")] == line.replace("│", " ").split()[1:]
 
 
+def test_the_real_test_set_is_tagged_with_exact_offsets(best: Path) -> None:
+    root = os.environ.get("GUTBRAINIE_ROOT")
+    if not root:
+        pytest.skip("GUTBRAINIE_ROOT names no folder of the GutBrainIE collection")
+    articles_path = Path(root) / "TestData" / "articles_test.json"
+    arguments = ["--data.predict_path", str(articles_path), "--predictions.path", "out.json"]
+    assert main(["predict", "--ckpt_path", best.name, *arguments]) == 0
+    articles = json.loads(articles_path.read_text(encoding="utf-8"))
+    predictions = json.loads(Path("out.json").read_text(encoding="utf-8"))
+    assert list(predictions) == list(articles)
+    assert len(predictions) == 40
+    entities = [(articles[pmid], entity) for pmid, found in predictions.items() for entity in found["entities"]]
+    assert entities
+    for article, entity in entities:
+        text = article[entity["location"]]
+        assert text[entity["start_idx"] : entity["end_idx"] + 1] == entity["text_span"]
+
+
 def test_check_reports_on_the_corpus(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(REPOSITORY)
     assert main(["check", "--config", QUICKSTART]) == 0
@@ -201,6 +221,10 @@ def test_check_reports_on_the_corpus(monkeypatch: pytest.MonkeyPatch, capsys: py
         (["fit", "--config", QUICKSTART, "--model.encoder", "no/such"], "HF_HUB_OFFLINE forbids to ask"),
         (["fit", "--config", QUICKSTART, "--run", "new", "--ckpt_path", "last"], "last.ckpt: no such checkpoint"),
         (["fit", "--config", QUICKSTART, "--ckpt_path", "ner"], "a folder, not a checkpoint"),
+        (["fit", "--config", QUICKSTART, "--data.batch_size", "0"], "a batch needs room"),
+        (["fit", "--config", QUICKSTART, "--trainer.devices", "0"], "devices"),
+        (["fit", "--config", "ner"], "ner: cannot be read as YAML"),
+        (["fit", "--config", str(REPOSITORY / "LICENSE")], "LICENSE: cannot be read as YAML"),
         (["predict"], "no checkpoint at"),
         (["predict", "--ckpt_path", "missing.ckpt"], "missing.ckpt: no such checkpoint"),
         (["predict", "--ckpt_path", str(SAMPLE_TEST)], "not a checkpoint"),

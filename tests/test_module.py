@@ -161,7 +161,7 @@ def test_the_longest_platinum_abstract_is_read_and_learned_to_its_end(
 
 
 def test_the_longest_silver_abstract_is_read_whole_and_learned_to_its_annotated_end(
-    gutbrainie: GutBrainIE, text_encoder: TextEncoder
+    gutbrainie: GutBrainIE, text_encoder: TextEncoder, minilm: str
 ) -> None:
     [longest] = [
         document for document in GutBrainIE(gutbrainie.root, ["silver"]).read("train") if document.id == "39299582"
@@ -172,6 +172,10 @@ def test_the_longest_silver_abstract_is_read_whole_and_learned_to_its_annotated_
     assert batch.mask.sum() == len(abstract.tokens) > 2500
     assert abstract.annotated < 1000
     assert abstract.tokens.offsets[abstract.annotated - 1][1] == longest.passages[1].annotated_until
+    module = NERModule(list(gutbrainie.labels), text_encoder.vocabulary_size, minilm).eval()
+    with torch.inference_mode():
+        [tagged] = module.tag(batch)
+    assert len(tagged.tags) == len(abstract.tokens)
 
 
 def test_the_sample_is_within_reach_of_the_tiny_encoder(tiny_encoder: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch.distributed
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.batches import Batch
-from ner.metrics.official import Score
+from ner.metrics.official import Figures, Score
 from ner.metrics.tags import TagReport, strict_report
 from ner.module import NERModule
 
@@ -38,8 +39,18 @@ class ScoreReport(Callback):
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._paths = []
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._best = None
+    def state_dict(self) -> dict[str, object]:
+        """The best epoch so far, as plain types, for a run that is resumed."""
+        if self._best is None:
+            return {}
+        epoch, score = self._best
+        return {"epoch": epoch, "macro": list(score.macro), "micro": list(score.micro), "labels": _plain(score.labels)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if state_dict:
+            labels = {label: Figures(*values) for label, values in state_dict["labels"].items()}
+            score = Score(Figures(*state_dict["macro"]), Figures(*state_dict["micro"]), labels, {})
+            self._best = (state_dict["epoch"], score)
 
     def on_validation_batch_end(
         self,
@@ -115,6 +126,10 @@ def score_table(title: str, score: Score | TagReport) -> Table:
         values = (f"{value:.4f}" for value in (figures.precision, figures.recall, figures.f1))
         table.add_row(name, *values, end_section=row == len(score.labels) - 1)
     return table
+
+
+def _plain(labels: Mapping[str, Figures]) -> dict[str, list[float]]:
+    return {label: list(figures) for label, figures in labels.items()}
 
 
 def _module(module: LightningModule) -> NERModule:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.batches import EncodedChunk, encode
-from ner.cli import Parser
+from ner.cli import Parser, read_config
 from ner.corpora.base import Split
 from ner.datamodule import NERDataModule
 from ner.errors import InputError
@@ -133,14 +133,10 @@ class _Configs(ArgumentParser):
 
 
 def _data_of(config: Path) -> str:
-    try:
-        content = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{config}: cannot be read as YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{config}: not a configuration: it should hold keys such as model and data")
-    model = {key: value for key, value in (content.get("model") or {}).items() if key == "encoder"}
-    return yaml.safe_dump({"model": model, "data": content.get("data") or {}})
+    content = read_config(config)
+    model = content.get("model")
+    encoder = {"encoder": model["encoder"]} if isinstance(model, dict) and "encoder" in model else {}
+    return yaml.safe_dump({"model": encoder, "data": content.get("data") or {}})
 
 
 def table_of(reports: Mapping[str, Report], labels: Sequence[str]) -> Table:

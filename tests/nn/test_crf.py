@@ -42,7 +42,7 @@ def path_score(crf: CRF, emissions: Tensor, path: tuple[int, ...]) -> float:
 
 def test_the_nll_is_that_of_all_paths(crf: CRF, emissions: Tensor, mask: Tensor) -> None:
     tags = torch.randint(K, (B, T), generator=torch.Generator().manual_seed(2))
-    found = crf.nll(emissions, tags, mask)
+    found = crf.nll(emissions, tags, mask).detach()
     for row, length in enumerate(LENGTHS):
         scores = torch.tensor([path_score(crf, emissions[row], path) for path in product(range(K), repeat=length)])
         gold = path_score(crf, emissions[row], tuple(tags[row, :length].tolist()))
