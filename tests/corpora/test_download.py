@@ -149,7 +149,7 @@ def test_silence_is_waited_for_once(server: Server, tmp_path: Path, mishap: str)
 
 def test_a_look_up_that_hangs_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2) or [])
     begin = time.monotonic()
     with pytest.raises(InputError, match=r"^http://nowhere\.invalid/a: no answer within 0\.2 seconds"):
         fetch("http://nowhere.invalid", {"a": "0"}, tmp_path, timeout=0.2)
