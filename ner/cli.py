@@ -133,7 +133,6 @@ class CommandLine(LightningCLI):
                 "checkpoint.filename": "best",
                 "checkpoint.monitor": "val/micro_f1",
                 "checkpoint.mode": "max",
-                "checkpoint.save_last": True,
                 "checkpoint.enable_version_counter": False,
                 "checkpoint.auto_insert_metric_name": False,
             }
@@ -171,10 +170,12 @@ class CommandLine(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         config = self._get(self.config_init, "trainer")
+        folder = self._get(self.config_init, "checkpoint").dirpath
         if config.logger in (None, True):
-            folder = self._get(self.config_init, "checkpoint").dirpath
             kwargs["logger"] = config.logger = CSVLogger(folder, name="logs") if self.subcommand == "fit" else False
-        callbacks: list[Callback] = [ScoreReport()]
+        # `save_last` of the one that keeps the best would write only when there is a new best.
+        last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+        callbacks: list[Callback] = [ScoreReport(), last]
         if config.logger:
             callbacks.append(LearningRateMonitor("step"))
         if config.enable_progress_bar is not False:
@@ -251,8 +252,11 @@ def _restore(config: Mapping[str, dict[str, object]], model: Mapping[str, object
         namespace = config[section]
         for key, value in settings.items():
             # Labels and vocabulary size come from the data, and are compared when the weights are loaded.
-            if key not in ("labels", "vocabulary_size"):
-                namespace[key] = {"class_path": value} if key == "chunking" else value
+            if key in ("labels", "vocabulary_size"):
+                continue
+            if key not in namespace:
+                raise InputError(f"the checkpoint has a setting that this version does not know: {section}.{key}")
+            namespace[key] = {"class_path": value} if key == "chunking" else value
 
 
 def _values(arguments: Sequence[str], *names: str) -> list[str]:

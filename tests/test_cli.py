@@ -116,6 +116,20 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 
+def test_the_last_checkpoint_is_that_of_the_last_epoch_also_when_another_is_the_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No epoch scores lower than the first, which finds nothing.
+    folder = fit(tmp_path, monkeypatch, "--checkpoint.mode", "min")
+    epochs = {name: torch.load(folder / f"{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")}
+    assert epochs == {"best": 0, "last": 2}
+    assert not any(torch.equal(a, b) for a, b in zip(*(_crf(folder / f"{name}.ckpt") for name in epochs), strict=True))
+
+
+def _crf(checkpoint: Path) -> list[torch.Tensor]:
+    return [tensor for name, tensor in weights(checkpoint).items() if "crf" in name]
+
+
 def test_a_bare_predict_tags_the_test_set_beside_the_newest_checkpoint(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -152,4 +152,4 @@ def _written(trainer: Trainer) -> list[Path]:
             candidates = [
                 Path(callback.dirpath) / name for name in ("best.ckpt", "last.ckpt", "config.yaml")
             ] + candidates
-    return [path for path in candidates if path.is_file()]
+    return [path for path in dict.fromkeys(candidates) if path.is_file()]
