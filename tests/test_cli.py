@@ -321,13 +321,23 @@ def test_an_interrupted_fit_says_how_to_go_on(tmp_path: Path, monkeypatch: pytes
     enter(tmp_path, monkeypatch)
     command = [sys.executable, str(REPOSITORY / "main.py"), "fit", "--config", QUICKSTART, *SHORT]
     command[command.index("3")] = "500"
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell that starts the tests in the background has them ignore SIGINT, and children inherit that.
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     last = tmp_path / "checkpoints" / "quickstart" / "seed=42" / "last.ckpt"
     until = time.monotonic() + 120
     while not last.exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert "--ckpt_path last" in errors

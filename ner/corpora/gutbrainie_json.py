@@ -1,6 +1,6 @@
 """The JSON files of GutBrainIE: annotated documents, articles without annotation, and submissions.
 
-The files count ``end_idx`` inclusively; this is the only module that knows it.
+The files count ``end_idx`` inclusively; only this module knows it, and ``ner.metrics.entities``, which needs no texts.
 """
 
 import json
