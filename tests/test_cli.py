@@ -327,7 +327,7 @@ def test_an_interrupted_fit_says_how_to_go_on(tmp_path: Path, monkeypatch: pytes
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )
     last = tmp_path / "checkpoints" / "quickstart" / "seed=42" / "last.ckpt"
     until = time.monotonic() + 120
