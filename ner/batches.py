@@ -200,6 +200,9 @@ class LengthBatchSampler(Sampler[list[int]]):
     ) -> None:
         if batch_size < 1 or (batch_tokens is not None and batch_tokens < 1):
             raise InputError(f"a batch needs room for something, not for {batch_size} texts or {batch_tokens} tokens")
+        if not shuffle:
+            # A process without a batch would leave the evaluation loop, and the others would wait for its counts.
+            batch_size = min(batch_size, max(1, len(shapes) // _rank()[1]))
         self.widths = [width for _, width in shapes]
         self.sizes = list(_sizes(shapes, batch_size, batch_tokens))
         self.shuffle = shuffle

@@ -145,3 +145,12 @@ def test_padding_of_the_real_corpus_is_small(gutbrainie: GutBrainIE, text_encode
         real += int(batch.attention_mask.sum())
     # The project's bar for a whole epoch is 1.05; a fifth of the corpus has fewer neighbours in length.
     assert padded / real <= 1.06
+
+
+def test_in_evaluation_no_rank_is_left_without_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = []
+    for rank in range(3):
+        monkeypatch.setattr("ner.batches._rank", lambda rank=rank: (rank, 3))
+        shares.append(list(LengthBatchSampler([(1, 10)] * 7, 32)))
+    assert all(shares)
+    assert sorted(number for share in shares for batch in share for number in batch) == list(range(7))

@@ -88,6 +88,7 @@ class ScoreReport(Callback):
         self._print_both("test", module.scores["test"], module, trainer.is_global_zero)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        written = _written(trainer)  # asks all processes for the log's folder
         if not trainer.is_global_zero:
             return
         if self._best is not None:
@@ -95,7 +96,7 @@ class ScoreReport(Callback):
             self._console.print(
                 score_table(f"dev, epoch {epoch + 1} of {trainer.max_epochs} (the best): {OFFICIAL}", score)
             )
-        for path in _written(trainer):
+        for path in written:
             self._console.print(f"wrote {path}", markup=False, highlight=False)
 
     def _collect(self, outputs: STEP_OUTPUT) -> None:
