@@ -5,15 +5,15 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
-import torch.distributed
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from ner import windows
+from ner import processes, windows
 from ner.chunking import Chunk, Chunking
 from ner.documents import Document, Span
 from ner.errors import InputError
 from ner.labels import LabelSet
+from ner.randomness import mixed_seed
 from ner.tokens import TextEncoder, Tokens
 
 # How far from its place in the order of lengths a chunk may be dealt in an epoch, as a share of its length.
@@ -187,7 +187,7 @@ class LengthBatchSampler(Sampler[list[int]]):
         seed: Decides the orders, together with the epoch.
 
     Raises:
-        InputError: if a batch could hold nothing.
+        InputError: if a batch could hold nothing, or in evaluation a process would have no batch.
     """
 
     def __init__(
@@ -202,7 +202,10 @@ class LengthBatchSampler(Sampler[list[int]]):
             raise InputError(f"a batch needs room for something, not for {batch_size} texts or {batch_tokens} tokens")
         if not shuffle:
             # A process without a batch would leave the evaluation loop, and the others would wait for its counts.
-            batch_size = min(batch_size, max(1, len(shapes) // _rank()[1]))
+            _, ranks = processes.rank()
+            if len(shapes) < ranks:
+                raise InputError(f"{ranks} processes cannot share {len(shapes)} texts; use fewer trainer.devices")
+            batch_size = min(batch_size, len(shapes) // ranks)
         self.widths = [width for _, width in shapes]
         self.sizes = list(_sizes(shapes, batch_size, batch_tokens))
         self.shuffle = shuffle
@@ -216,20 +219,21 @@ class LengthBatchSampler(Sampler[list[int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        rank, ranks = _rank()
+        rank, ranks = processes.rank()
         return -(-len(self.sizes) // ranks) if self.shuffle else len(range(rank, len(self.sizes), ranks))
 
     def __iter__(self) -> Iterator[list[int]]:
-        rank, ranks = _rank()
+        rank, ranks = processes.rank()
         widths = torch.tensor(self.widths, dtype=torch.float64)
-        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        generator = torch.Generator().manual_seed(mixed_seed(self.seed, self.epoch))
         if self.shuffle:
             widths *= 1 + JITTER * (2 * torch.rand(len(widths), generator=generator, dtype=torch.float64) - 1)
         order = torch.argsort(widths, stable=True)
         batches = [batch.tolist() for batch in torch.split(order, self.sizes)]
         if self.shuffle:
             batches = [batches[position] for position in torch.randperm(len(batches), generator=generator).tolist()]
-            batches += batches[: len(self) * ranks - len(batches)]
+            # Where they do not divide, the first ones come twice, so that all processes take equally many steps.
+            batches = [batches[position % len(batches)] for position in range(len(self) * ranks)]
         yield from batches[rank::ranks]
 
 
@@ -244,9 +248,3 @@ def _sizes(shapes: Iterable[tuple[int, int]], batch_size: int, batch_tokens: int
         rows += count
     if size:
         yield size
-
-
-def _rank() -> tuple[int, int]:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return 0, 1

@@ -256,7 +256,7 @@ def _restore(config: Mapping[str, dict[str, object]], model: Mapping[str, object
                 continue
             if key not in namespace:
                 raise InputError(f"the checkpoint has a setting that this version does not know: {section}.{key}")
-            namespace[key] = {"class_path": value} if key == "chunking" else value
+            namespace[key] = value
 
 
 def _values(arguments: Sequence[str], *names: str) -> list[str]:

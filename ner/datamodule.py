@@ -1,5 +1,6 @@
 """Stages and loaders over any corpus."""
 
+import inspect
 import logging
 from collections.abc import Iterator
 from functools import cached_property
@@ -142,10 +143,9 @@ class NERDataModule(LightningDataModule):
 
     def state_dict(self) -> dict[str, object]:
         """How texts are read, as plain types: what a checkpoint needs to tag new text."""
-        chunking = type(self.chunking)
         return {
             "tokenizer": self.encoder.serialised,
-            "chunking": f"{chunking.__module__}.{chunking.__qualname__}",
+            "chunking": _class_and_arguments(self.chunking),
             "markers": self.markers,
             "window_tokens": self.window_tokens,
             "overlap_tokens": self.overlap_tokens,
@@ -193,3 +193,21 @@ class NERDataModule(LightningDataModule):
             # Without a generator of its own a loader draws from the global one, and a resumed run draws differently.
             generator=torch.Generator().manual_seed(self.seed),
         )
+
+
+def _class_and_arguments(chunking: Chunking) -> dict[str, object]:
+    """What makes an equal chunking, in the form of the configuration.
+
+    Raises:
+        InputError: if an argument of its constructor is not kept as the attribute of that name, as a plain value.
+    """
+    kind = type(chunking)
+    arguments = {}
+    for name in inspect.signature(kind).parameters:
+        arguments[name] = value = getattr(chunking, name, ...)
+        if not isinstance(value, str | int | float | bool | None):
+            raise InputError(
+                f"{kind.__qualname__}: a checkpoint cannot keep its argument {name!r}; a chunking stores each "
+                "argument under its name, and each is a text, a number, true, false or none"
+            )
+    return {"class_path": f"{kind.__module__}.{kind.__qualname__}", "init_args": arguments}

@@ -111,6 +111,7 @@ def test_epochs_differ_and_repeat_by_seed() -> None:
     assert epoch(1, 0) == epoch(1, 0)
     assert epoch(1, 0) != epoch(1, 1)
     assert epoch(1, 0) != epoch(2, 0)
+    assert epoch(1, 1) != epoch(2, 0)
 
 
 def test_evaluation_keeps_the_order_of_lengths() -> None:
@@ -122,7 +123,7 @@ def test_ranks_share_the_batches(shuffle: bool, monkeypatch: pytest.MonkeyPatch)
     sampler = LengthBatchSampler([(1, 10 + number) for number in range(19)], 4, shuffle=shuffle)
     shares = []
     for rank in range(2):
-        monkeypatch.setattr("ner.batches._rank", lambda rank=rank: (rank, 2))
+        monkeypatch.setattr("ner.processes.rank", lambda rank=rank: (rank, 2))
         shares.append(list(sampler))
         assert len(shares[-1]) == len(sampler)
     seen = Counter(number for share in shares for batch in share for number in batch)
@@ -150,7 +151,23 @@ def test_padding_of_the_real_corpus_is_small(gutbrainie: GutBrainIE, text_encode
 def test_in_evaluation_no_rank_is_left_without_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     shares = []
     for rank in range(3):
-        monkeypatch.setattr("ner.batches._rank", lambda rank=rank: (rank, 3))
+        monkeypatch.setattr("ner.processes.rank", lambda rank=rank: (rank, 3))
         shares.append(list(LengthBatchSampler([(1, 10)] * 7, 32)))
     assert all(shares)
     assert sorted(number for share in shares for batch in share for number in batch) == list(range(7))
+
+
+def test_in_training_every_rank_takes_equally_many_steps_however_few_batches_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for rank in range(4):
+        monkeypatch.setattr("ner.processes.rank", lambda rank=rank: (rank, 4))
+        sampler = LengthBatchSampler([(1, 10)] * 3, 8, shuffle=True)
+        assert [sorted(batch) for batch in sampler] == [[0, 1, 2]]
+        assert len(sampler) == 1
+
+
+def test_more_processes_than_texts_to_evaluate_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ner.processes.rank", lambda: (0, 4))
+    with pytest.raises(InputError, match="4 processes cannot share 3 texts"):
+        LengthBatchSampler([(1, 10)] * 3, 8)

@@ -5,7 +5,7 @@ import pytest
 from lightning.pytorch import LightningModule, Trainer
 
 from ner.batches import Batch
-from ner.chunking import JointPassages
+from ner.chunking import JointPassages, SeparatePassages
 from ner.corpora import Corpus, Sample, Split
 from ner.datamodule import NERDataModule
 from ner.documents import Document, Passage, Span
@@ -81,3 +81,29 @@ def test_a_tokenizer_survives_its_serialisation(tiny_encoder: str) -> None:
     second = NERDataModule(Lines(), str(first.state_dict()["tokenizer"]))
     assert second.encoder.encode(["gut-brain axis"]) == first.encoder.encode(["gut-brain axis"])
     assert second.vocabulary_size == first.vocabulary_size
+
+
+class Sentences(SeparatePassages):
+    """A chunking with an argument."""
+
+    def __init__(self, longest: int = 5) -> None:
+        self.longest = longest
+
+
+class Forgetful(SeparatePassages):
+    """A chunking whose argument nothing can read back."""
+
+    def __init__(self, longest: int = 5) -> None:
+        self._most = longest
+
+
+def test_the_arguments_of_a_chunking_are_part_of_the_state(tiny_encoder: str) -> None:
+    state = NERDataModule(Lines(), tiny_encoder, Sentences(7)).state_dict()
+    assert state["chunking"] == {"class_path": f"{__name__}.Sentences", "init_args": {"longest": 7}}
+    with pytest.raises(InputError, match="other settings of: chunking"):
+        NERDataModule(Lines(), tiny_encoder, Sentences(8)).load_state_dict(state)
+
+
+def test_a_chunking_that_cannot_be_kept_is_refused(tiny_encoder: str) -> None:
+    with pytest.raises(InputError, match="cannot keep its argument 'longest'"):
+        NERDataModule(Lines(), tiny_encoder, Forgetful()).state_dict()

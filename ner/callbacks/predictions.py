@@ -1,10 +1,9 @@
 """Writes what `predict` finds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch.distributed
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 
@@ -12,6 +11,7 @@ from ner.batches import Batch
 from ner.corpora.gutbrainie import write_submission
 from ner.decoding import TaggedChunk
 from ner.documents import Document, Span
+from ner.processes import gathered
 
 Found = dict[int, tuple[Document, dict[int, tuple[Span, ...]]]]
 
@@ -45,7 +45,7 @@ class PredictionWriter(Callback):
             entities.update(tagged.entities)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        found = _gathered(self._found)
+        found = _merged(gathered(self._found))
         if trainer.is_global_zero:
             documents = [_with_entities(*found[number]) for number in sorted(found)]
             write_submission(documents, Path(self.path))
@@ -53,11 +53,7 @@ class PredictionWriter(Callback):
             Console(soft_wrap=True).print(f"{len(documents)} documents, {entities} entities: {self.path}", markup=False)
 
 
-def _gathered(found: Found) -> Found:
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return found
-    parts: list[Found] = [{} for _ in range(torch.distributed.get_world_size())]
-    torch.distributed.all_gather_object(parts, found)
+def _merged(parts: Iterable[Found]) -> Found:
     merged: Found = {}
     for part in parts:
         for number, (document, entities) in part.items():

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch.distributed
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
@@ -16,6 +15,7 @@ from ner.batches import Batch
 from ner.metrics.official import Figures, Score
 from ner.metrics.tags import TagReport, strict_report
 from ner.module import NERModule
+from ner.processes import gathered
 
 OFFICIAL = "official GutBrainIE score (character spans of whole documents)"
 STRICT = "seqeval, strict IOB2 (tags of subword tokens)"
@@ -106,7 +106,7 @@ class ScoreReport(Callback):
             self._paths.append((chunk.chunk.tags[:known], chunk.tags[:known]))
 
     def _print_both(self, split: str, score: Score, module: NERModule, is_printing: bool) -> None:
-        paths = _gathered(self._paths)
+        paths = [pair for part in gathered(self._paths) for pair in part]
         if not is_printing:
             return
         names = module.label_set.tags
@@ -136,14 +136,6 @@ def _plain(labels: Mapping[str, Figures]) -> dict[str, list[float]]:
 def _module(module: LightningModule) -> NERModule:
     assert isinstance(module, NERModule)  # the command line adds this callback to no other
     return module
-
-
-def _gathered(paths: TagPaths) -> TagPaths:
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return paths
-    parts: list[TagPaths] = [[] for _ in range(torch.distributed.get_world_size())]
-    torch.distributed.all_gather_object(parts, paths)
-    return [path for part in parts for path in part]
 
 
 def _written(trainer: Trainer) -> list[Path]:
