@@ -33,7 +33,9 @@ def main(arguments: Sequence[str]) -> int:
         return _fail(str(error))
     except KeyboardInterrupt:
         resume = (
-            "; the same command with --ckpt_path last goes on behind the last finished epoch" if verb == "fit" else ""
+            "; once an epoch is finished, the same command with --ckpt_path last goes on behind it"
+            if verb == "fit"
+            else ""
         )
         sys.stderr.write(f"interrupted{resume}\n")
         return INTERRUPTED

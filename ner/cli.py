@@ -2,28 +2,35 @@
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
+from jsonargparse import Namespace
+from jsonargparse.typing import restricted_number_type
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
 
+from ner.arguments import given, is_given, run_name, split_configs
 from ner.callbacks.predictions import PredictionWriter
 from ner.callbacks.report import ScoreReport
 from ner.callbacks.seeding import EpochSeed
-from ner.checkpoints import CONFIG_KEY, newest_best, read_settings, seed_folder
+from ner.checkpoints import CONFIG_KEY, CheckpointSettings, differing_keys, newest_best, read_settings, seed_folder
 from ner.datamodule import NERDataModule
 from ner.errors import InputError
+from ner.files import write_text
 from ner.module import NERModule
 
 DEFAULT_SEED = 42
 EVALUATION = ("validate", "test", "predict")
+PRECISIONS = ("32", "32-true", "16-mixed", "bf16-mixed")
+Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,12 +47,15 @@ def main(arguments: Sequence[str]) -> int:
     """
     _quiet()
     arguments = list(arguments)
-    for config in _values(arguments, "--config", "-c"):
-        read_config(Path(config))  # names the file, which the parser does not
-    if arguments[0] in EVALUATION and not {"-h", "--help"} & set(arguments):
-        arguments = _with_checkpoint(arguments, is_needed=not _is_printing(arguments))
+    run = run_name(arguments)  # reads all configurations, and names a broken one, which the parser does not
+    configs, _ = split_configs(arguments)
+    if not {"-h", "--help"} & set(arguments):
+        if arguments[0] in EVALUATION:
+            arguments = _with_checkpoint(arguments, is_needed=not _is_printing(arguments))
+        elif not configs and len(arguments) == 1:
+            raise InputError("fit needs a configuration: give --config configs/quickstart.yaml, say; or see fit --help")
     try:
-        CommandLine(arguments)
+        CommandLine(arguments, run)
     except MisconfigurationException as error:
         raise InputError(" ".join(str(error).split())) from error
     except SystemExit as stop:
@@ -72,10 +82,13 @@ class _RunRecord(SaveConfigCallback):
     """Keeps the whole configuration beside the checkpoints of a run, and inside each of them."""
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage == "fit":
-            folder = Path(self.config.checkpoint.dirpath)
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / self.config_filename).write_text(self._text(), encoding="utf-8")
+        if stage != "fit" or self.config.trainer.fast_dev_run:
+            return
+        folder = Path(self.config.checkpoint.dirpath)
+        write_text(self._text(), folder / self.config_filename)
+        if self.config.ckpt_path is None:
+            # What another run left there is not this run's to resume.
+            (folder / "last.ckpt").unlink(missing_ok=True)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, object]) -> None:
         checkpoint[CONFIG_KEY] = self._text()
@@ -88,8 +101,9 @@ class _RunRecord(SaveConfigCallback):
 class CommandLine(LightningCLI):
     """LightningCLI with the module, the data module and the callbacks of this project."""
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], run: str) -> None:
         self._arguments = list(arguments)
+        self._run = run
         super().__init__(
             NERModule,
             NERDataModule,
@@ -99,6 +113,7 @@ class CommandLine(LightningCLI):
                 "num_sanity_val_steps": 0,
                 "use_distributed_sampler": False,
                 "enable_model_summary": False,
+                "gradient_clip_val": 1.0,
                 "log_every_n_steps": 10,
             },
             seed_everything_default=DEFAULT_SEED,
@@ -110,14 +125,13 @@ class CommandLine(LightningCLI):
         )
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument("--seed_everything", type=int, default=DEFAULT_SEED, help="Seed of the run.")
+        parser.add_argument("--seed_everything", type=Seed, default=DEFAULT_SEED, help="Seed of the run.")
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        configs = _values(self._arguments, "--config", "-c")
         parser.add_argument(
             "--run",
             type=str,
-            default=Path(configs[-1]).stem if configs and "\n" not in configs[-1] else "run",
+            default=self._run,
             help="Name of the run's folder in checkpoints/; by default the stem of the last --config.",
         )
         parser.add_argument(
@@ -155,21 +169,62 @@ class CommandLine(LightningCLI):
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
         folder = Path(config.checkpoint.dirpath)
+        if config.run in ("", ".", "..") or config.run != Path(config.run).name:
+            raise InputError(f"run is {config.run!r}; it should be the plain name of a folder")
         if config.ckpt_path in ("best", "last"):
             config.ckpt_path = str(folder / f"{config.ckpt_path}.ckpt")
         if config.ckpt_path is not None:
             settings = read_settings(Path(config.ckpt_path))
-            if self.subcommand in EVALUATION:
-                _restore(config, settings.model, settings.data)
+            if self.subcommand == "fit":
+                self._check_resumable(settings)
+            else:
+                self._restore(settings)
+        if config.predictions.path is None and config.ckpt_path is not None:
+            config.predictions.path = str(Path(config.ckpt_path).with_name("predictions.json"))
+
+    def _check_resumable(self, settings: CheckpointSettings) -> None:
+        """Refuse to resume another training than the one that the arguments describe."""
+        config = self.config[self.subcommand]
+        own = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_unset=False))
+        if settings.config and (keys := differing_keys(settings.config, own)):
+            mend = "resume with the settings it was started with, or start anew without --ckpt_path"
+            raise InputError(f"{config.ckpt_path}: was trained with another {', '.join(keys)}; {mend}")
+
+    def _restore(self, settings: CheckpointSettings) -> None:
+        """Put what a checkpoint was trained with in place of what configurations say of the model and its input."""
+        config = self.config[self.subcommand]
+        unused = []
+        for section, restored in (("model", settings.model), ("data", settings.data)):
+            namespace = config[section]
+            for key, value in restored.items():
+                # Labels and vocabulary size come from the data, and are compared when the weights are loaded.
+                if key in ("labels", "vocabulary_size"):
+                    continue
+                if key not in namespace:
+                    what = f"a setting that this version does not know: {section}.{key}"
+                    raise InputError(f"{config.ckpt_path}: has {what}")
+                if namespace[key] != value and is_given(self._arguments, f"{section}.{key}"):
+                    unused.append(f"{section}.{key}")
+                namespace[key] = value
+        if unused:
+            log.warning("What the checkpoint says of these holds, not what the arguments say: %s", ", ".join(unused))
 
     def instantiate_classes(self) -> None:
-        super().instantiate_classes()
+        checkpoint = self.config[self.subcommand].ckpt_path
+        try:
+            super().instantiate_classes()
+        except InputError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError, ImportError, MisconfigurationException) as error:
+            source = f"{checkpoint}: " if checkpoint else ""
+            raise InputError(f"{source}these settings cannot be used: {' '.join(str(error).split())}") from error
         limit, window = self.model.max_tokens, self.datamodule.window_tokens
         if limit is not None and window > limit:
             raise InputError(f"data.window_tokens is {window}, but the encoder reads {limit} tokens at most; lower it")
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         config = self._get(self.config_init, "trainer")
+        _check_trainer(config, is_fit=self.subcommand == "fit")
         folder = self._get(self.config_init, "checkpoint").dirpath
         if config.logger in (None, True):
             kwargs["logger"] = config.logger = CSVLogger(folder, name="logs") if self.subcommand == "fit" else False
@@ -204,69 +259,37 @@ def _is_printing(arguments: Sequence[str]) -> bool:
 def _with_checkpoint(arguments: list[str], is_needed: bool) -> list[str]:
     """The arguments of an evaluation with its checkpoint named, and the checkpoint's configuration before the user's.
 
-    Without ``--ckpt_path`` it is the newest ``best.ckpt``: of the run that ``--config`` names, else of all runs.
+    Without ``--ckpt_path`` it is the newest ``best.ckpt``: of the run that the arguments name, else of all runs.
     """
-    verb, *given = arguments
-    paths, configs = _values(given, "--ckpt_path"), _values(given, "--config", "-c")
-    runs = [*_values(given, "--run"), *(_run_of(Path(config)) for config in configs[-1:])]
+    verb, *rest = arguments
+    path = given(rest, "ckpt_path")
+    name = str(path) if path in ("best", "last") else "best"
     try:
-        if paths and paths[-1] not in ("best", "last"):
-            path = Path(paths[-1])
-        else:
-            path = newest_best(*runs[:1]).with_name(f"{paths[-1] if paths else 'best'}.ckpt")
-        settings = read_settings(path)
+        if path is None or path == name:
+            configs, _ = split_configs(rest)
+            run = run_name(rest) if configs or is_given(rest, "run") else None
+            # A configuration names the seed that it trains by default, which need not be there.
+            seed = given(rest, "seed_everything") if is_given(rest, "seed_everything") else None
+            path = newest_best(run, seed).with_name(f"{name}.ckpt")
+        settings = read_settings(Path(str(path)))
     except InputError:
         if is_needed:
             raise
         return arguments
-    if verb == "predict" and not _values(given, "--predictions.path"):
-        given += ["--predictions.path", str(path.with_name("predictions.json"))]
-    saved = yaml.safe_load(settings.config) or {}
-    kept = {key: saved[key] for key in ("seed_everything", "data", "model") if key in saved}
+    kept = {key: settings.config[key] for key in ("seed_everything", "data", "model") if key in settings.config}
     config = ["--config", yaml.safe_dump(kept)] if kept else []
-    return [verb, *config, *given, "--ckpt_path", str(path)]
+    return [verb, *config, *rest, "--ckpt_path", str(path)]
 
 
-def read_config(path: Path) -> dict[str, object]:
-    """The keys of a configuration file.
-
-    Raises:
-        InputError: if it cannot be read, or is not YAML with keys.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: not a configuration: it should hold keys such as model and data")
-    return content
-
-
-def _run_of(config: Path) -> str:
-    return str(read_config(config).get("run") or config.stem)
-
-
-def _restore(config: Mapping[str, dict[str, object]], model: Mapping[str, object], data: Mapping[str, object]) -> None:
-    """Put what a checkpoint was trained with in place of what configurations say of the model and its input."""
-    for section, settings in (("model", model), ("data", data)):
-        namespace = config[section]
-        for key, value in settings.items():
-            # Labels and vocabulary size come from the data, and are compared when the weights are loaded.
-            if key in ("labels", "vocabulary_size"):
-                continue
-            if key not in namespace:
-                raise InputError(f"the checkpoint has a setting that this version does not know: {section}.{key}")
-            namespace[key] = value
-
-
-def _values(arguments: Sequence[str], *names: str) -> list[str]:
-    """The values of an option, in both of its forms, before anything is parsed."""
-    found = []
-    for argument, following in pairwise([*arguments, ""]):
-        name, equals, value = argument.partition("=")
-        if name in names:
-            found.append(value if equals else following)
-    return found
+def _check_trainer(config: Namespace, *, is_fit: bool) -> None:
+    """Refuse what Lightning takes and this project, or Lightning itself later on, cannot work with."""
+    if str(config.precision or 32) not in PRECISIONS:
+        listed = ", ".join(PRECISIONS)
+        raise InputError(f"trainer.precision is {config.precision}, but the CRF computes in fp32; use one of {listed}")
+    if config.val_check_interval == 0:
+        raise InputError("trainer.val_check_interval is 0; give the share of an epoch, or the number of steps")
+    if is_fit and (config.max_epochs is None or config.max_epochs < 1) and config.max_steps < 1:
+        raise InputError("trainer.max_epochs should be at least 1: the learning rates are planned over all epochs")
 
 
 def _dirpath(run: str, seed: int) -> str:

@@ -48,6 +48,9 @@ class NERDataModule(LightningDataModule):
         predict_path: A file or folder in the corpus's format that ``predict`` tags instead of the corpus's test split.
         num_workers: Processes that make batches beside the main one.
         seed: Decides the order of training batches, together with the epoch.
+
+    Raises:
+        InputError: if a number is out of its range.
     """
 
     def __init__(
@@ -66,6 +69,16 @@ class NERDataModule(LightningDataModule):
         seed: int = 42,
     ) -> None:
         super().__init__()
+        least = {
+            "window_tokens": (window_tokens, 1),
+            "overlap_tokens": (overlap_tokens, 0),
+            "batch_size": (batch_size, 1),
+        }
+        least |= {"eval_batch_size": (eval_batch_size, 1), "num_workers": (num_workers, 0)}
+        least |= {"batch_tokens": (1 if batch_tokens is None else batch_tokens, 1)}
+        for name, (value, smallest) in least.items():
+            if value < smallest:
+                raise InputError(f"data.{name} is {value}; it should be at least {smallest}")
         self.corpus = corpus
         self.tokenizer = tokenizer
         self.chunking = chunking or SeparatePassages()
@@ -118,9 +131,23 @@ class NERDataModule(LightningDataModule):
         if stage == "test" and not any(chunk.annotated for chunk in self._encoded["test"]):
             raise InputError("the test split carries no annotation to score; use `predict` to tag it")
 
-    def documents(self, split: Split) -> Iterator[Document]:
-        """The documents of a split of the corpus."""
-        return self.corpus.read(split)
+    def documents(self, split: Split | None) -> Iterator[Document]:
+        """The documents of a split of the corpus, or, for ``None``, of the files of ``predict_path``.
+
+        Raises:
+            InputError: if the corpus cannot read them, whatever the corpus itself raises.
+        """
+        try:
+            if split is None:
+                yield from self.corpus.read_path(Path(str(self.predict_path)))
+            else:
+                yield from self.corpus.read(split)
+        except InputError:
+            raise
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            what = f"{self.predict_path}" if split is None else f"the {split} split"
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InputError(f"{type(self.corpus).__name__} cannot read {what}: {reason}") from error
 
     def train_dataloader(self) -> DataLoader[EncodedChunk]:
         """Chunks with known tags, in a new order each epoch."""
@@ -166,8 +193,7 @@ class NERDataModule(LightningDataModule):
         return (None,) if stage == "predict" and self.predict_path is not None else SPLITS[stage]
 
     def _encode(self, split: Split | None) -> list[EncodedChunk]:
-        documents = self.corpus.read_path(Path(str(self.predict_path))) if split is None else self.corpus.read(split)
-        chunks = encode(documents, self.chunking, self.encoder, self.label_set)
+        chunks = encode(self.documents(split), self.chunking, self.encoder, self.label_set)
         if not chunks:
             raise InputError(f"{self.predict_path if split is None else f'the {split} split'} holds no documents")
         lost = {

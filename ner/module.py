@@ -1,5 +1,6 @@
 """The Lightning wrapper: loss, steps, three parameter groups and their schedule."""
 
+import math
 from typing import Literal
 
 import torch
@@ -39,6 +40,9 @@ class NERModule(LightningModule):
         loss_reduction: What the batch's sum of weight x negative log-likelihood is divided by: its annotated
             ``tokens``, or its ``passages`` (texts read as one).
 
+    Raises:
+        InputError: if a rate is out of its range, or the encoder cannot be had.
+
     Attributes:
         max_tokens: Most tokens that the encoder reads at once, ``None`` where it knows no limit.
         scores: The official score of the last pass over each split, ``"val"`` and ``"test"``.
@@ -63,6 +67,13 @@ class NERModule(LightningModule):
         loss_reduction: Literal["tokens", "passages"] = "tokens",
     ) -> None:
         super().__init__()
+        for name, rate in (("encoder", encoder_lr), ("emissions", emissions_lr), ("crf", crf_lr)):
+            _check_range(f"{name}_lr", rate, 0, math.inf)
+        decays = {"encoder": encoder_weight_decay, "emissions": emissions_weight_decay, "crf": crf_weight_decay}
+        for name, decay in decays.items():
+            _check_range(f"{name}_weight_decay", decay, 0, math.inf)
+        _check_range("dropout", dropout, 0, 1)
+        _check_range("warmup_ratio", warmup_ratio, 0, 1)
         self.label_set = LabelSet(labels)
         if encoder_config is not None:
             network = build_encoder(encoder_config)
@@ -144,14 +155,22 @@ class NERModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
-        """Refuse weights that were trained for other tags.
+        """Refuse weights that were trained for other tags, or by another architecture.
 
         Raises:
-            InputError: if the checkpoint's labels are not these, in this order.
+            InputError: if the checkpoint's labels are not these, in this order, or its tensors are not this model's.
         """
-        parameters = checkpoint.get("hyper_parameters")
+        parameters, weights = checkpoint.get("hyper_parameters"), checkpoint["state_dict"]
+        assert isinstance(weights, dict)  # Lightning would not have got this far
         labels = parameters.get("labels") if isinstance(parameters, dict) else None
         check_labels(list(labels or []), self.hparams["labels"])
+        own = {name: tensor.shape for name, tensor in self.state_dict().items()}
+        theirs = {name: tensor.shape for name, tensor in weights.items()}
+        if differing := sorted(name for name in own.keys() | theirs.keys() if own.get(name) != theirs.get(name)):
+            what = f"{len(differing)} of its tensors are missing, unknown or of another shape, such as {differing[0]}"
+            raise InputError(
+                f"the checkpoint's weights are not this model's: {what}; it was trained with another encoder"
+            )
 
     def _parameter_group(self, name: str, part: nn.Module) -> dict[str, object]:
         return {
@@ -168,7 +187,9 @@ class NERModule(LightningModule):
         for chunk in tagged:
             for number, spans in chunk.entities.items():
                 passage = chunk.chunk.chunk.document.passages[number]
-                score.update(mentions(passage, passage.spans), mentions(passage, spans))
+                # What is found behind the annotation is neither right nor wrong.
+                known = [span for span in spans if span.start < passage.annotated_length]
+                score.update(mentions(passage, passage.spans), mentions(passage, known))
         return {"tagged": tagged}
 
     def _log_score(self, stage: str, metric: OfficialScore) -> None:
@@ -177,6 +198,12 @@ class NERModule(LightningModule):
         self.log(f"{stage}/micro_f1", score.micro.f1, prog_bar=True)
         self.log(f"{stage}/macro_f1", score.macro.f1)
         self.log_dict({f"{stage}/f1/{label}": figures.f1 for label, figures in score.labels.items()})
+
+
+def _check_range(name: str, value: float, least: float, most: float) -> None:
+    if not (least <= value <= most and math.isfinite(value)):
+        upper = f" and at most {most:g}" if math.isfinite(most) else ""
+        raise InputError(f"model.{name} is {value}; it should be a number of at least {least:g}{upper}")
 
 
 def check_labels(checkpoint: list[str], corpus: list[str]) -> None:

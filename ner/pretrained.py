@@ -11,13 +11,17 @@ from urllib.request import Request, urlopen
 import torch
 from huggingface_hub import constants
 from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # documented, but not re-exported
 from huggingface_hub.utils._validators import validate_repo_id
+from safetensors import SafetensorError
+from tokenizers import Tokenizer
 from transformers import (
     AutoConfig,
     AutoModel,
     AutoTokenizer,
     PreTrainedConfig,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
     logging,
 )
@@ -28,6 +32,8 @@ T = TypeVar("T")
 
 # The library's own retries take over a minute when nothing answers.
 PROBE_SECONDS = 5.0
+# What reading a model's files ends in when they are missing, cut off, or another model's.
+UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 
 
 def tokenizer_json(source: str) -> str:
@@ -40,10 +46,20 @@ def tokenizer_json(source: str) -> str:
         InputError: if it cannot be found, or is not a fast tokenizer.
     """
     if source.lstrip().startswith("{"):
+        try:
+            Tokenizer.from_str(source)
+        except Exception as error:  # the library raises no narrower one
+            raise InputError(f"the tokenizer's JSON is damaged: {error}") from error
         return source
-    tokenizer = _load(
-        source, lambda name, is_local: AutoTokenizer.from_pretrained(name, local_files_only=is_local), "tokenizer"
-    )
+
+    def load(name: str, is_local: bool) -> PreTrainedTokenizerBase:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, local_files_only=is_local)
+        # Where its files are missing transformers makes one up that knows special tokens only.
+        if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
+            raise OSError("there are no tokenizer files, such as tokenizer.json")
+        return tokenizer
+
+    tokenizer = _load(source, load, "tokenizer")
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise InputError(f"{source}: its tokenizer is not a fast one, so it gives no character offsets")
     backend = tokenizer.backend_tokenizer
@@ -59,7 +75,13 @@ def load_encoder(name: str) -> PreTrainedModel:
     """
 
     def load(name: str, is_local: bool) -> PreTrainedModel:
-        network: PreTrainedModel = AutoModel.from_pretrained(name, local_files_only=is_local, dtype=torch.float32)
+        network: PreTrainedModel
+        network, info = AutoModel.from_pretrained(
+            name, local_files_only=is_local, dtype=torch.float32, output_loading_info=True
+        )
+        # transformers fills what is missing with random numbers.
+        if missing := sorted(key for key in info["missing_keys"] if not key.startswith("pooler.")):
+            raise OSError(f"its weights lack {len(missing)} of the encoder's tensors, such as {missing[0]}")
         return network
 
     return _prepared(_load(name, load, "encoder"))
@@ -79,9 +101,16 @@ def load_encoder_config(name: str) -> dict[str, object]:
 
 
 def build_encoder(config: Mapping[str, object]) -> PreTrainedModel:
-    """An encoder with random weights, without pooler, from its configuration as plain types."""
+    """An encoder with random weights, without pooler, from its configuration as plain types.
+
+    Raises:
+        InputError: if there is no such kind of encoder, or its settings contradict each other.
+    """
     settings = {key: value for key, value in config.items() if key != "model_type"}
-    network = AutoModel.from_config(AutoConfig.for_model(str(config["model_type"]), **settings))  # type: ignore[no-untyped-call]
+    try:
+        network = AutoModel.from_config(AutoConfig.for_model(str(config.get("model_type")), **settings))  # type: ignore[no-untyped-call]
+    except (*UNREADABLE, TypeError, ImportError) as error:
+        raise InputError(f"cannot build the encoder from its configuration: {' '.join(str(error).split())}") from error
     return _prepared(network)
 
 
@@ -123,7 +152,7 @@ def _load(name: str, load: Callable[[str, bool], T], what: str) -> T:
         raise InputError(f"{name}: there is no such folder, and no model on the hub can have this name") from None
     try:
         return load(name, True)
-    except (OSError, ValueError):
+    except UNREADABLE:
         _probe(name)
     logging.enable_progress_bar()  # type: ignore[no-untyped-call]
     return _read(name, load, what, is_local=False)
@@ -132,7 +161,7 @@ def _load(name: str, load: Callable[[str, bool], T], what: str) -> T:
 def _read(name: str, load: Callable[[str, bool], T], what: str, is_local: bool = True) -> T:
     try:
         return load(name, is_local)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{name}: cannot read the {what}: {reason}") from error
 
@@ -149,7 +178,9 @@ def _probe(name: str) -> None:
     outcome: list[int] = []
 
     def ask() -> None:
-        request = Request(f"{constants.ENDPOINT}/{name}/resolve/main/config.json", method="HEAD")  # noqa: S310
+        # With the user's token, for models that are not public.
+        headers = build_hf_headers()
+        request = Request(f"{constants.ENDPOINT}/{name}/resolve/main/config.json", headers=headers, method="HEAD")  # noqa: S310
         try:
             with urlopen(request, timeout=PROBE_SECONDS) as answer:  # noqa: S310 - the hub
                 outcome.append(answer.status)

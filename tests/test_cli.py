@@ -116,6 +116,89 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 
+def test_a_new_run_does_not_leave_the_last_checkpoint_of_an_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = fit(tmp_path, monkeypatch, "--trainer.max_epochs", "1")
+
+    def breaking(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NERModule, "training_step", breaking)
+        assert main(["fit", "--config", QUICKSTART, *SHORT]) == 130
+    assert not (folder / "last.ckpt").exists()
+    assert main(["fit", "--config", QUICKSTART, *SHORT, "--ckpt_path", "last"]) == 2
+    assert "last.ckpt: no such checkpoint" in capsys.readouterr().err
+
+
+def test_only_the_training_that_was_begun_is_resumed(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    other = ["--model.crf_lr", "0.5", "--trainer.max_epochs", "4", "--data.num_workers", "0"]
+    assert main(["fit", "--config", QUICKSTART, *SHORT, *other, "--ckpt_path", "last"]) == 2
+    assert "was trained with another model.crf_lr, trainer.max_epochs;" in capsys.readouterr().err
+
+
+def test_early_stopping_ends_a_run_that_does_not_improve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    still = ["--early_stopping", "1", "--model.encoder_lr", "0", "--model.emissions_lr", "0", "--model.crf_lr", "0"]
+    folder = fit(tmp_path, monkeypatch, *still)
+    assert torch.load(folder / "last.ckpt", weights_only=True)["epoch"] == 1
+
+
+def test_a_seed_that_is_asked_for_is_the_seed_that_predicts(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(trained / "checkpoints", tmp_path / "checkpoints")
+    run = tmp_path / "checkpoints" / "quickstart"
+    shutil.copytree(run / "seed=42", run / "seed=7")
+    os.utime(run / "seed=7" / "best.ckpt", (1, 1))
+    enter(tmp_path, monkeypatch)
+    for options, seed in (([], 42), (["--seed_everything", "7"], 7)):
+        assert main(["predict", "--config", QUICKSTART, *options, "--ckpt_path", "best"]) == 0
+        assert f"seed={seed}/predictions.json" in capsys.readouterr().out
+    assert main(["predict", "--config", QUICKSTART, "--seed_everything", "8"]) == 2
+    assert "seed=8" in capsys.readouterr().err
+
+
+def test_settings_of_a_prediction_may_stand_in_a_file(best: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = {"ckpt_path": best.name, "predictions": {"path": "from_file.json"}}
+    Path("settings.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    assert main(["predict", "--config", "settings.yaml"]) == 0
+    assert "from_file.json" in capsys.readouterr().out
+    assert main(["predict", "--ckpt_path", best.name, "--predictions", '{"path": "nested.json"}']) == 0
+    assert Path("nested.json").exists()
+
+
+def test_an_option_that_the_checkpoint_overrides_is_named(best: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert main(["predict", "--ckpt_path", best.name, "--data.window_tokens", "64", "--data.eval_batch_size", "3"]) == 0
+    assert "not what the arguments say: data.window_tokens" in caplog.text
+    assert "data.eval_batch_size" not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["moved.ckpt/out.json", "x" * 300, "", "."])
+def test_a_path_that_cannot_be_written_is_refused_before_anything_is_tagged(
+    best: Path, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    assert main(["predict", "--ckpt_path", best.name, "--predictions.path", path]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_run_is_named_by_its_last_key_or_its_last_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enter(tmp_path, monkeypatch)
+    (tmp_path / "named.yaml").write_text("run: mine\n", encoding="utf-8")
+    (tmp_path / "short.yaml").write_text("trainer: {max_epochs: 1}\n", encoding="utf-8")
+    configs = ["--config", QUICKSTART, "--config", "named.yaml", "--config", "short.yaml"]
+    assert main(["fit", *configs, *SHORT[2:]]) == 0
+    assert (tmp_path / "checkpoints" / "mine" / "seed=42" / "best.ckpt").is_file()
+    assert main(["predict", *configs]) == 0
+    assert main(["predict", *configs, "--run", "mine", "--run", "other"]) == 2
+    assert "checkpoints/other/" in capsys.readouterr().err
+
+
 def test_the_last_checkpoint_is_that_of_the_last_epoch_also_when_another_is_the_best(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +303,35 @@ def test_check_reports_on_the_corpus(monkeypatch: pytest.MonkeyPatch, capsys: py
         assert words in printed
 
 
+def test_check_is_not_cut_in_a_pipe_and_names_where_annotation_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = os.environ.get("GUTBRAINIE_ROOT")
+    if not root:
+        pytest.skip("GUTBRAINIE_ROOT names no folder of the GutBrainIE collection")
+    enter(tmp_path, monkeypatch)
+    arguments = ["--model.encoder", "ner/corpora/sample_data/encoder", "--data.corpus", "GutBrainIE"]
+    assert main(["check", *arguments, "--data.corpus.tiers", "[platinum, gold, silver, bronze]"]) == 0
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    assert "platinum" in printed
+    assert "train silver: 39299582 abstract, annotated to character 1756 of 7617" in printed
+
+
+def test_check_reports_on_the_splits_that_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enter(tmp_path, monkeypatch)
+    dev = tmp_path / "Annotations" / "Dev" / "json_format" / "dev.json"
+    dev.parent.mkdir(parents=True)
+    shutil.copy(SAMPLE_TEST.with_name("dev.json"), dev)
+    corpus = ["--data.corpus", "GutBrainIE", "--data.corpus.root", str(tmp_path)]
+    assert main(["check", "--model.encoder", "ner/corpora/sample_data/encoder", *corpus]) == 2
+    output = capsys.readouterr()
+    assert "dev" in output.out
+    assert "no file of tier 'platinum'" in output.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -235,7 +347,18 @@ def test_check_reports_on_the_corpus(monkeypatch: pytest.MonkeyPatch, capsys: py
         (["fit", "--config", QUICKSTART, "--model.encoder", "no/such"], "HF_HUB_OFFLINE forbids to ask"),
         (["fit", "--config", QUICKSTART, "--run", "new", "--ckpt_path", "last"], "last.ckpt: no such checkpoint"),
         (["fit", "--config", QUICKSTART, "--ckpt_path", "ner"], "a folder, not a checkpoint"),
-        (["fit", "--config", QUICKSTART, "--data.batch_size", "0"], "a batch needs room"),
+        (["fit", "--config", QUICKSTART, "--data.batch_size", "0"], "data.batch_size is 0"),
+        (["fit", "--config", QUICKSTART, "--data.num_workers", "-1"], "data.num_workers is -1"),
+        (["fit", "--config", QUICKSTART, "--model.dropout", "2"], "model.dropout is 2.0"),
+        (["fit", "--config", QUICKSTART, "--seed_everything", "-1"], "seed_everything"),
+        (["fit", "--config", QUICKSTART, "--trainer.max_epochs", "-1"], "trainer.max_epochs should be at least 1"),
+        (["fit", "--config", QUICKSTART, "--trainer.strategy", "nope"], "nope"),
+        (["fit", "--config", QUICKSTART, "--trainer.val_check_interval", "0"], "val_check_interval"),
+        (["fit", "--config", QUICKSTART, "--trainer.precision", "16-true"], "the CRF computes in fp32"),
+        (["fit", "--config", QUICKSTART, "--run", "../x"], "plain name of a folder"),
+        (["fit", "--config", QUICKSTART, "--run", ""], "plain name of a folder"),
+        (["fit"], "give --config"),
+        (["check"], "give --config"),
         (["fit", "--config", QUICKSTART, "--trainer.devices", "0"], "devices"),
         (["fit", "--config", "ner"], "ner: cannot be read as YAML"),
         (["fit", "--config", str(REPOSITORY / "LICENSE")], "LICENSE: cannot be read as YAML"),
@@ -277,6 +400,33 @@ def test_a_checkpoint_of_other_labels_is_refused(
     torch.save(checkpoint, best)
     assert main(["validate", "--ckpt_path", best.name]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"state_dict": {}}, "weights are not this model's"),
+        ({"state_dict": [1]}, "a damaged checkpoint"),
+        ({"hyper_parameters": [1]}, "a damaged checkpoint"),
+        ({"hyper_parameters": {"labels": list(Sample.labels), "encoder_config": {}}}, "cannot build the encoder"),
+        ({"config": "a: b: c"}, "a damaged checkpoint"),
+        ({"NERDataModule": {"tokenizer": "{"}}, "the tokenizer's JSON is damaged"),
+        ({"NERDataModule": {"chunking": {"class_path": "no.Where", "init_args": {}}}}, "no.Where"),
+        ({"NERDataModule": {"letters": 3}}, "does not know: data.letters"),
+    ],
+)
+def test_a_checkpoint_with_damaged_insides_is_one_line(
+    best: Path, capsys: pytest.CaptureFixture[str], damage: dict[str, object], message: str
+) -> None:
+    checkpoint = torch.load(best, weights_only=True)
+    for key, value in damage.items():
+        is_update = key == "NERDataModule" and isinstance(value, dict)
+        checkpoint[key] = {**checkpoint[key], **value} if is_update else value
+    torch.save(checkpoint, best)
+    assert main(["predict", "--ckpt_path", best.name]) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert [line[:7] for line in printed.splitlines() if "toy" not in line] == ["error: "]
 
 
 @pytest.mark.parametrize("content", [{}, {"state_dict": {}}, [1, 2]])

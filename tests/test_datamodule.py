@@ -107,3 +107,30 @@ def test_the_arguments_of_a_chunking_are_part_of_the_state(tiny_encoder: str) ->
 def test_a_chunking_that_cannot_be_kept_is_refused(tiny_encoder: str) -> None:
     with pytest.raises(InputError, match="cannot keep its argument 'longest'"):
         NERDataModule(Lines(), tiny_encoder, Forgetful()).state_dict()
+
+
+class Broken(Lines):
+    """A corpus whose reader has no messages of its own."""
+
+    def read(self, split: Split) -> Iterator[Document]:
+        if split == "dev":
+            raise FileNotFoundError(2, "No such file or directory", "dev.txt")
+        yield Document("1", (Passage("Mice", spans=(Span(0, 9, "animal"),)),))
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [("train", "the train split: ValueError: span"), ("dev", r"the dev split: FileNotFoundError: .*dev\.txt")],
+)
+def test_what_a_corpus_raises_is_one_line_that_names_the_split(split: Split, message: str, tiny_encoder: str) -> None:
+    with pytest.raises(InputError, match=f"Broken cannot read {message}"):
+        list(NERDataModule(Broken(), tiny_encoder).documents(split))
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [{"num_workers": -1}, {"batch_size": 0}, {"eval_batch_size": 0}, {"overlap_tokens": -1}, {"batch_tokens": 0}],
+)
+def test_numbers_out_of_range_are_refused(numbers: dict[str, int], tiny_encoder: str) -> None:
+    with pytest.raises(InputError, match=f"data.{next(iter(numbers))} is"):
+        NERDataModule(Lines(), tiny_encoder, **numbers)  # type: ignore[arg-type]

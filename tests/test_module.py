@@ -1,7 +1,11 @@
+from resource import RUSAGE_SELF, getrusage
+
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from torch.nn.functional import one_hot
 
+from ner import windows
 from ner.batches import Batch, Collator, encode
 from ner.chunking import SeparatePassages
 from ner.corpora import GutBrainIE, Sample
@@ -23,6 +27,11 @@ def module(tiny_encoder: str, text_encoder: TextEncoder) -> NERModule:
 def batch_of(text_encoder: TextEncoder, *documents: Document) -> Batch:
     chunks = encode(documents, SeparatePassages(), text_encoder, LabelSet(LABELS))
     return Collator(text_encoder, 128, 32)(chunks)
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held, in bytes."""
+    return getrusage(RUSAGE_SELF).ru_maxrss * 1024
 
 
 def document(text: str, weight: float = 1.0, annotated_until: int | None = None) -> Document:
@@ -154,10 +163,64 @@ def test_the_longest_platinum_abstract_is_read_and_learned_to_its_end(
     last_entity = max(position for position, tag in enumerate(abstract.tags) if tag)
     assert last_entity > 1000
     assert emissions.grad[1, last_entity].abs().max() > 0
-    # A tagger that has learned the gold tags finds the late entities again.
-    perfect = torch.nn.functional.one_hot(batch.tags, len(labels.tags)).float() * 50
-    [path] = module.tagger.decode(perfect[1:], batch.mask[1:])
-    assert set(abstract.entities(path, labels)[1]) == set(longest.passages[1].spans)
+
+
+def test_an_encoder_that_knows_the_answer_in_every_window_finds_the_late_entities(
+    gutbrainie: GutBrainIE, text_encoder: TextEncoder, tiny_encoder: str
+) -> None:
+    [longest] = [
+        document for document in GutBrainIE(gutbrainie.root, ["platinum"]).read("train") if document.id == "37368331"
+    ]
+    labels = LabelSet(gutbrainie.labels)
+    chunks = encode([longest], SeparatePassages(), text_encoder, labels)
+    batch = Collator(text_encoder, 128, 32)(chunks)
+    module = NERModule(list(gutbrainie.labels), text_encoder.vocabulary_size, tiny_encoder, pretrained=False).eval()
+    # What the classifier says in each window, before it is stitched: the gold tag of the token at that place.
+    answers = torch.zeros(*batch.input_ids.shape, len(labels.tags))
+    collator = Collator(text_encoder, 128, 32)
+    row = 0
+    for chunk in chunks:
+        for start, end in windows.split(len(chunk.tokens), collator.capacity, collator.overlap):
+            tags = torch.tensor(chunk.tags[start:end])
+            answers[row, text_encoder.start : text_encoder.start + end - start] = 50 * one_hot(tags, len(labels.tags))
+            row += 1
+    assert row == len(batch.input_ids) > 10
+    module.tagger.classifier.forward = lambda _: answers  # type: ignore[method-assign]
+    found = [tagged.entities for tagged in module.tag(batch)]
+    assert [set(entities[number]) for number, entities in enumerate(found)] == [
+        set(passage.spans) for passage in longest.passages
+    ]
+
+
+def test_what_is_found_behind_the_annotation_is_neither_right_nor_wrong(
+    module: NERModule, text_encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.tagger, "decode", lambda *_: [[1, 0, 0, 1]])
+    monkeypatch.setattr(module, "log", lambda *_, **__: None)
+    module.validation_step(batch_of(text_encoder, document("mice ate the rats", annotated_until=8)))
+    assert module.val_score.compute().micro == pytest.approx((1.0, 1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("encoder_lr", -1e-5),
+        ("crf_lr", float("nan")),
+        ("dropout", 2.0),
+        ("warmup_ratio", 1.5),
+        ("crf_weight_decay", -1.0),
+    ],
+)
+def test_rates_out_of_range_are_refused(name: str, value: float, tiny_encoder: str) -> None:
+    with pytest.raises(InputError, match=f"model.{name} is"):
+        NERModule(LABELS, 10, tiny_encoder, pretrained=False, **{name: value})  # type: ignore[arg-type]
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(module: NERModule) -> None:
+    weights = {name: tensor for name, tensor in module.state_dict().items() if "layer.1" not in name}
+    checkpoint = {"hyper_parameters": {"labels": LABELS}, "state_dict": weights}
+    with pytest.raises(InputError, match=r"another shape, such as tagger\.encoder\.encoder\.layer\.1"):
+        module.on_load_checkpoint(checkpoint)
 
 
 def test_the_longest_silver_abstract_is_read_whole_and_learned_to_its_annotated_end(
@@ -173,8 +236,12 @@ def test_the_longest_silver_abstract_is_read_whole_and_learned_to_its_annotated_
     assert abstract.annotated < 1000
     assert abstract.tokens.offsets[abstract.annotated - 1][1] == longest.passages[1].annotated_until
     module = NERModule(list(gutbrainie.labels), text_encoder.vocabulary_size, minilm).eval()
+    # What the encoder reads grows with the text's length, not with its square.
+    assert batch.input_ids.numel() < 1.5 * len(abstract.tokens)
+    before = peak_memory()
     with torch.inference_mode():
         [tagged] = module.tag(batch)
+    assert peak_memory() - before < 2**29
     assert len(tagged.tags) == len(abstract.tokens)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
+from safetensors.torch import load_file, save_file
 
 from ner.errors import InputError
 from ner.pretrained import build_encoder, load_encoder, load_encoder_config, plain_config, tokenizer_json
@@ -16,10 +17,13 @@ from ner.pretrained import build_encoder, load_encoder, load_encoder_config, pla
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]]:
     """A hub on this machine that knows no model, and the paths that it was asked for."""
     asked: list[str] = []
+    tokens: list[str | None] = []
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
 
     class Empty(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             asked.append(self.path)
+            tokens.append(self.headers.get("Authorization"))
             self.send_response(404)
             self.end_headers()
 
@@ -32,6 +36,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]]:
     monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     yield asked
+    assert set(tokens) <= {"Bearer hf_secret"}
     server.shutdown()
     server.server_close()
 
@@ -69,6 +74,29 @@ def test_a_folder_with_a_broken_configuration_is_one_line(tmp_path: Path, tiny_e
     assert "\n" not in str(error.value)
 
 
+def test_a_folder_without_tokenizer_files_is_refused(tmp_path: Path, minilm: str) -> None:
+    shutil.copy(Path(minilm) / "config.json", tmp_path)
+    with pytest.raises(InputError, match="cannot read the tokenizer: there are no tokenizer files"):
+        tokenizer_json(str(tmp_path))
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path, minilm: str) -> None:
+    folder = Path(shutil.copytree(minilm, tmp_path / "renamed"))
+    weights = {f"other.{name}": tensor for name, tensor in load_file(folder / "model.safetensors").items()}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match=r"its weights lack \d+ of the encoder's tensors, such as embeddings"):
+        load_encoder(str(folder))
+
+
+def test_weights_that_were_cut_off_are_one_line(tmp_path: Path, minilm: str) -> None:
+    folder = Path(shutil.copytree(minilm, tmp_path / "cut"))
+    with (folder / "model.safetensors").open("r+b") as weights:
+        weights.truncate(1_000_000)
+    with pytest.raises(InputError, match="cannot read the encoder") as error:
+        load_encoder(str(folder))
+    assert "\n" not in str(error.value)
+
+
 def test_a_configuration_of_plain_types_rebuilds_its_encoder(tiny_encoder: str) -> None:
     config = load_encoder_config(tiny_encoder)
     assert json.loads(json.dumps(config)) == config
@@ -82,3 +110,15 @@ def test_the_serialised_tokenizer_names_its_padding(minilm: str) -> None:
     serialised = tokenizer_json(minilm)
     assert json.loads(serialised)["padding"]["pad_token"] == "[PAD]"
     assert tokenizer_json(serialised) == serialised
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"model": {}}'])
+def test_a_damaged_serialised_tokenizer_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="the tokenizer's JSON is damaged"):
+        tokenizer_json(text)
+
+
+@pytest.mark.parametrize("config", [{}, {"model_type": "nothing"}, {"model_type": "bert", "hidden_size": -1}])
+def test_a_configuration_that_builds_nothing_is_refused(config: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="cannot build the encoder"):
+        build_encoder(config)

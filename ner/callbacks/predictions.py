@@ -11,6 +11,7 @@ from ner.batches import Batch
 from ner.corpora.gutbrainie import write_submission
 from ner.decoding import TaggedChunk
 from ner.documents import Document, Span
+from ner.files import check_writable
 from ner.processes import gathered
 
 Found = dict[int, tuple[Document, dict[int, tuple[Span, ...]]]]
@@ -20,14 +21,17 @@ class PredictionWriter(Callback):
     """Collects the entities of all documents and writes them, in the order of the input, when all are tagged.
 
     Args:
-        path: The file: submission JSON of GutBrainIE. By default ``predictions.json`` beside the checkpoint.
+        path: The file: submission JSON of GutBrainIE. ``None`` stands for ``predictions.json``, which the command line
+            puts beside the checkpoint.
     """
 
-    def __init__(self, path: str = "predictions.json") -> None:
-        self.path = path
+    def __init__(self, path: str | None = None) -> None:
+        self.path = "predictions.json" if path is None else path
         self._found: Found = {}
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            check_writable(Path(self.path))
         self._found = {}
 
     def on_predict_batch_end(

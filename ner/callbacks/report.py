@@ -32,6 +32,7 @@ class ScoreReport(Callback):
         self._console = Console(soft_wrap=True)
         self._paths: TagPaths = []
         self._best: tuple[int, Score] | None = None
+        self._value: float | None = None
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._paths = []
@@ -44,13 +45,19 @@ class ScoreReport(Callback):
         if self._best is None:
             return {}
         epoch, score = self._best
-        return {"epoch": epoch, "macro": list(score.macro), "micro": list(score.micro), "labels": _plain(score.labels)}
+        return {
+            "value": self._value,
+            "epoch": epoch,
+            "macro": list(score.macro),
+            "micro": list(score.micro),
+            "labels": _plain(score.labels),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if state_dict:
             labels = {label: Figures(*values) for label, values in state_dict["labels"].items()}
             score = Score(Figures(*state_dict["macro"]), Figures(*state_dict["micro"]), labels, {})
-            self._best = (state_dict["epoch"], score)
+            self._best, self._value = (state_dict["epoch"], score), state_dict["value"]
 
     def on_validation_batch_end(
         self,
@@ -61,26 +68,21 @@ class ScoreReport(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        if trainer.state.fn != TrainerFn.FITTING:
-            self._collect(outputs)
+        if trainer.state.fn == TrainerFn.FITTING:
+            return
+        assert isinstance(outputs, Mapping)  # the steps of NERModule return nothing else
+        for chunk in outputs["tagged"]:
+            known = chunk.chunk.annotated
+            self._paths.append((chunk.chunk.tags[:known], chunk.tags[:known]))
 
-    def on_test_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: STEP_OUTPUT,
-        batch: Batch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        self._collect(outputs)
+    on_test_batch_end = on_validation_batch_end
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         module = _module(pl_module)
         score = module.scores["val"]
         if trainer.state.fn != TrainerFn.FITTING:
             self._print_both("dev", score, module, trainer.is_global_zero)
-        elif self._best is None or score.micro.f1 > self._best[1].micro.f1:
+        elif self._is_best(trainer):
             self._best = (trainer.current_epoch, score)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -99,11 +101,15 @@ class ScoreReport(Callback):
         for path in written:
             self._console.print(f"wrote {path}", markup=False, highlight=False)
 
-    def _collect(self, outputs: STEP_OUTPUT) -> None:
-        assert isinstance(outputs, Mapping)  # the steps of NERModule return nothing else
-        for chunk in outputs["tagged"]:
-            known = chunk.chunk.annotated
-            self._paths.append((chunk.chunk.tags[:known], chunk.tags[:known]))
+    def _is_best(self, trainer: Trainer) -> bool:
+        """Whether this epoch is better than all before it, by what `best.ckpt` follows."""
+        checkpoint = _best_checkpoint(trainer)
+        if checkpoint is None or checkpoint.monitor not in trainer.callback_metrics:
+            return True
+        value = float(trainer.callback_metrics[checkpoint.monitor])
+        is_better = self._value is None or (value < self._value if checkpoint.mode == "min" else value > self._value)
+        self._value = value if is_better else self._value
+        return is_better
 
     def _print_both(self, split: str, score: Score, module: NERModule, is_printing: bool) -> None:
         paths = [pair for part in gathered(self._paths) for pair in part]
@@ -138,11 +144,16 @@ def _module(module: LightningModule) -> NERModule:
     return module
 
 
+def _best_checkpoint(trainer: Trainer) -> ModelCheckpoint | None:
+    """The callback that keeps the best epoch."""
+    found = (callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint))
+    return next((callback for callback in found if callback.monitor), None)
+
+
 def _written(trainer: Trainer) -> list[Path]:
-    candidates = [Path(trainer.log_dir) / "metrics.csv"] if trainer.log_dir else []
-    for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.dirpath:
-            candidates = [
-                Path(callback.dirpath) / name for name in ("best.ckpt", "last.ckpt", "config.yaml")
-            ] + candidates
-    return [path for path in dict.fromkeys(candidates) if path.is_file()]
+    """The files of this run. All processes have to ask: the logger's folder is agreed upon between them."""
+    log = [Path(trainer.log_dir) / "metrics.csv"] if trainer.log_dir else []
+    callbacks = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+    checkpoints = [Path(callback.best_model_path) for callback in callbacks if callback.best_model_path]
+    configs = [checkpoint.with_name("config.yaml") for checkpoint in checkpoints[:1]]
+    return [path for path in (*checkpoints, *configs, *log) if path.is_file()]

@@ -7,7 +7,7 @@ from ner.documents import Document, Passage, Span
 class JointPassages(Chunking):
     """Title and abstract are one text, joined by one space: the baseline that separate reading is compared with.
 
-    The annotation of the joint text stops where the first passage's annotation does.
+    The annotation of the joint text stops where that of a passage first stops before the passage's end.
     """
 
     SEPARATOR = " "
@@ -23,9 +23,9 @@ class JointPassages(Chunking):
             texts.append(passage.text)
             position += len(passage.text) + len(self.SEPARATOR)
         stops = [
-            piece.start + passage.annotated_until
+            piece.start + passage.annotated_length
             for piece, passage in zip(pieces, document.passages, strict=True)
-            if passage.annotated_until is not None
+            if passage.annotated_length < len(passage.text)
         ]
         text = self.SEPARATOR.join(texts)
         joint = Passage(text, spans=tuple(spans), annotated_until=stops[0] if stops else None)

@@ -1,23 +1,26 @@
 """The verb ``check``: what a corpus holds, and what the tagger can and cannot learn of it, before one trains."""
 
-from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import get_args
 
 import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
+from ner.arguments import read_config, split_configs
 from ner.batches import EncodedChunk, encode
-from ner.cli import Parser, read_config
+from ner.cli import Parser
 from ner.corpora.base import Split
 from ner.datamodule import NERDataModule
 from ner.errors import InputError
+
+SHOWN_STOPS = 3
 
 
 @dataclass
@@ -60,16 +63,26 @@ def main(arguments: Sequence[str]) -> int:
     reports: dict[str, Report] = {}
     failures: list[InputError] = []
     splits: dict[str, set[str]] = {}
-    try:
-        data.prepare_data()
-        for split in get_args(Split):
+    stops: list[str] = []
+    data.prepare_data()
+    for split in get_args(Split):
+        try:
             chunks = encode(data.documents(split), data.chunking, data.encoder, data.label_set)
-            splits[split] = {chunk.chunk.document.id for chunk in chunks}
-            reports |= report(split, chunks, data)
-    except InputError as error:
-        failures.append(error)
-    console = Console()
-    console.print(table_of(reports, data.labels))
+        except InputError as error:
+            failures.append(error)
+            continue
+        splits[split] = {chunk.chunk.document.id for chunk in chunks}
+        reports |= report(split, chunks, data)
+        stops += partial_annotations(split, chunks)
+    console = Console(soft_wrap=True)
+    if reports:
+        table = table_of(reports, data.labels)
+        # As wide as the table is: in a file or a pipe it is not to be cut to 80 columns.
+        unlimited = console.options.update(width=sum(map(len, reports)) + 200)
+        console.width = max(console.width, Measurement.get(console, unlimited, table).maximum)
+        console.print(table)
+    for line in stops:
+        console.print(line, markup=False, highlight=False)
     for first, second in (("train", "dev"), ("train", "test"), ("dev", "test")):
         if shared := sorted(splits.get(first, set()) & splits.get(second, set())):
             console.print(f"{len(shared)} documents stand in {first} and in {second}, the first is {shared[0]}")
@@ -95,6 +108,22 @@ def report(split: str, chunks: Iterable[EncodedChunk], data: NERDataModule) -> d
     return reports
 
 
+def partial_annotations(split: str, chunks: Iterable[EncodedChunk]) -> list[str]:
+    """Where the annotation of a text stops before its end, the first few of each tier."""
+    found: dict[str, list[str]] = {}
+    for chunk in chunks:
+        passage, document = chunk.chunk.passage, chunk.chunk.document
+        if document.is_annotated and passage.annotated_length < len(passage.text):
+            where = f"{document.id} {passage.section}".strip()
+            stop = f"{where}, annotated to character {passage.annotated_length} of {len(passage.text)}"
+            found.setdefault(f"{split} {document.tier}".strip(), []).append(stop)
+    return [
+        f"{name}: {stop}" if number < SHOWN_STOPS else f"{name}: and {len(stops) - SHOWN_STOPS} more texts in part"
+        for name, stops in found.items()
+        for number, stop in enumerate(stops[: SHOWN_STOPS + 1])
+    ]
+
+
 def _count(counts: Report, chunk: EncodedChunk, data: NERDataModule) -> None:
     capacity = data.collator.capacity
     spans = chunk.chunk.passage.spans
@@ -109,27 +138,17 @@ def _count(counts: Report, chunk: EncodedChunk, data: NERDataModule) -> None:
 
 def _data_module(arguments: Sequence[str]) -> NERDataModule:
     """The data module that ``fit`` would make of the same configurations and ``--data`` arguments."""
-    configs, rest = _Configs(allow_abbrev=False, add_help=False).split(arguments)
+    configs, rest = split_configs(arguments)
+    if not arguments:
+        raise InputError("check needs a corpus: give --config configs/minilm_crf.yaml, say; or see check --help")
     parser = Parser(prog="main.py check", description="Report on a corpus before training on it.")
     parser.add_argument("-c", "--config", action=ActionConfigFile, help="Configuration of `fit`; may be repeated.")
     parser.add_argument("--model.encoder", type=str, required=True, help="Encoder whose tokenizer is used.")
     parser.add_class_arguments(NERDataModule, "data")
     parser.link_arguments("model.encoder", "data.tokenizer")
-    relevant = [part for config in configs for part in ("--config", _data_of(Path(config)))]
+    relevant = [part for config in configs for part in ("--config", _data_of(config))]
     data: NERDataModule = parser.instantiate(parser.parse_args([*relevant, *rest])).data
     return data
-
-
-class _Configs(ArgumentParser):
-    """Takes ``--config`` out of the arguments: files of ``fit`` have keys that the parser of this verb lacks."""
-
-    def split(self, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-        self.add_argument("-c", "--config", action="append", default=[])
-        known, rest = self.parse_known_args(arguments)
-        return known.config, rest
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see python main.py check --help")
 
 
 def _data_of(config: Path) -> str:

@@ -5,7 +5,6 @@ The files count ``end_idx`` inclusively; only this module knows it, and ``ner.me
 
 import json
 import logging
-import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Literal
 
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.files import write_text
 
 SECTIONS = ("title", "abstract")
 SHOWN_CHARACTERS = 30
@@ -301,15 +301,4 @@ def _entity_records(document: Document) -> list[dict[str, object]]:
 
 
 def _write(records: Mapping[str, object], path: Path) -> None:
-    """Write JSON beside ``path`` and move it there, so that a crash never leaves half a file under that name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = json.dumps(records, ensure_ascii=False, indent=2)
-        temporary.write_text(content + "\n", encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    except (OSError, UnicodeEncodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "a text holds half a surrogate pair"
-        raise InputError(f"{path}: cannot be written ({reason}); choose another path, or mend what it says") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(json.dumps(records, ensure_ascii=False, indent=2) + "\n", path)

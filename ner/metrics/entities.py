@@ -15,16 +15,30 @@ def read_mentions(path: Path) -> dict[str, list[Mention]]:
         InputError: if the file cannot be read, is not JSON in UTF-8, or an entity lacks one of the fields that count.
     """
     try:
-        content: object = json.loads(path.read_text(encoding="utf-8"))
+        content: object = json.loads(path.read_bytes().decode("utf-8-sig"), object_pairs_hook=_unique)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    except _RepeatedError as error:
+        raise InputError(f"{path}: {document_name(str(error))} stands there twice; keep one of them") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not valid JSON: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f'{path}: should hold one JSON object, {{PMID: {{"entities": [...]}}}}, not {_kind(content)}')
     return {pmid: _document(article, f"{path}: {document_name(pmid)}") for pmid, article in content.items()}
+
+
+class _RepeatedError(Exception):
+    """A key that stands twice in one object, where ``json`` would keep the last one silently."""
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _RepeatedError(next(key for key in keys if keys.count(key) > 1))
+    return content
 
 
 def _document(article: object, place: str) -> list[Mention]:

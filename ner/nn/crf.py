@@ -26,7 +26,7 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
     def forbid(self, legal_starts: Sequence[bool], legal_transitions: Sequence[Sequence[bool]]) -> None:
         """Give illegal starts and transitions a score at which no path takes them.
 
-        Their gradient is then exactly zero, so that training leaves them there.
+        Their gradient is then exactly zero, so that training without weight decay leaves them there.
 
         Args:
             legal_starts: Whether a path may start with each tag, (K,).

@@ -38,3 +38,8 @@ def test_joint_annotation_stops_where_the_first_passage_does() -> None:
     assert chunk.passage.annotated_until == len("Gut and mind  Rats ")
     whole = Document("1", (Passage("Gut"), Passage("mind")))
     assert JointPassages().chunks(whole)[0].passage.annotated_until is None
+
+
+def test_an_annotation_that_reaches_the_end_of_a_passage_does_not_stop_there() -> None:
+    whole = Document("1", (Passage("Gut", annotated_until=3), Passage("mind", annotated_until=2)))
+    assert JointPassages().chunks(whole)[0].passage.annotated_until == len("Gut mi")

@@ -144,6 +144,19 @@ def test_a_broken_file_is_one_line_that_says_where(content: bytes, message: str,
         assert "\n" not in str(caught.value)
 
 
+def test_a_document_that_stands_there_twice_is_named(gold: Path, tmp_path: Path) -> None:
+    twice = tmp_path / "twice.json"
+    twice.write_text('{"1": {"entities": []}, "1": {"entities": []}}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"twice\.json: .*1 stands there twice"):
+        score_files(gold, twice)
+
+
+def test_a_byte_order_mark_is_no_mistake(gold: Path, predictions: Path) -> None:
+    before = score_files(gold, predictions)
+    predictions.write_bytes(b"\xef\xbb\xbf" + predictions.read_bytes())
+    assert score_files(gold, predictions) == before
+
+
 def test_a_missing_file_or_a_folder_is_named(gold: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"missing\.json: cannot be read: No such file or directory"):
         score_files(gold, tmp_path / "missing.json")
