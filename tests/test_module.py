@@ -29,6 +29,11 @@ def batch_of(text_encoder: TextEncoder, *documents: Document) -> Batch:
     return Collator(text_encoder, 128, 32)(chunks)
 
 
+def document_of(gutbrainie: GutBrainIE, tier: str, pmid: str) -> Document:
+    [found] = [document for document in GutBrainIE(gutbrainie.root, [tier]).read("train") if document.id == pmid]
+    return found
+
+
 def peak_memory() -> int:
     """The most memory that this process has held, in bytes."""
     return getrusage(RUSAGE_SELF).ru_maxrss * 1024
@@ -146,9 +151,7 @@ def test_bio_constraints_reach_the_crf(tiny_encoder: str) -> None:
 def test_the_longest_platinum_abstract_is_read_and_learned_to_its_end(
     gutbrainie: GutBrainIE, text_encoder: TextEncoder, tiny_encoder: str
 ) -> None:
-    [longest] = [
-        document for document in GutBrainIE(gutbrainie.root, ["platinum"]).read("train") if document.id == "37368331"
-    ]
+    longest = document_of(gutbrainie, "platinum", "37368331")
     labels = LabelSet(gutbrainie.labels)
     chunks = encode([longest], SeparatePassages(), text_encoder, labels)
     abstract = chunks[1]
@@ -168,9 +171,7 @@ def test_the_longest_platinum_abstract_is_read_and_learned_to_its_end(
 def test_an_encoder_that_knows_the_answer_in_every_window_finds_the_late_entities(
     gutbrainie: GutBrainIE, text_encoder: TextEncoder, tiny_encoder: str
 ) -> None:
-    [longest] = [
-        document for document in GutBrainIE(gutbrainie.root, ["platinum"]).read("train") if document.id == "37368331"
-    ]
+    longest = document_of(gutbrainie, "platinum", "37368331")
     labels = LabelSet(gutbrainie.labels)
     chunks = encode([longest], SeparatePassages(), text_encoder, labels)
     batch = Collator(text_encoder, 128, 32)(chunks)
@@ -226,9 +227,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(module: NERModule) -> N
 def test_the_longest_silver_abstract_is_read_whole_and_learned_to_its_annotated_end(
     gutbrainie: GutBrainIE, text_encoder: TextEncoder, minilm: str
 ) -> None:
-    [longest] = [
-        document for document in GutBrainIE(gutbrainie.root, ["silver"]).read("train") if document.id == "39299582"
-    ]
+    longest = document_of(gutbrainie, "silver", "39299582")
     [_, abstract] = encode([longest], SeparatePassages(), text_encoder, LabelSet(gutbrainie.labels))
     batch = Collator(text_encoder, 512, 128)([abstract])
     assert len(batch.input_ids) >= 7
