@@ -9,10 +9,16 @@ VERBS = {
     "validate": ("ner.cli", "score a checkpoint on the dev split"),
     "test": ("ner.cli", "score a checkpoint on an annotated test split"),
     "predict": ("ner.cli", "tag the test split, or the files of --data.predict_path"),
+    "fit-seeds": ("ner.commands.fit_seeds", "train several seeds, and score them and their ensemble"),
+    "export": ("ner.commands.export", "write checkpoints as a folder that other programs read"),
     "score": ("ner.commands.score", "score predictions against gold annotation, file against file"),
     "check": ("ner.commands.check", "report on a corpus before training on it"),
 }
 LIGHTNING_MODULE = "ner.cli"
+RESUME = {
+    "fit": "; once an epoch is finished, the same command with --ckpt_path last goes on behind it",
+    "fit-seeds": "; the same command goes on behind the last finished epoch",
+}
 MISTAKE, INTERRUPTED = 2, 130
 
 
@@ -42,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _help() -> str:
-    lines = [f"  {verb:<10}{what}" for verb, (_, what) in VERBS.items()]
+    lines = [f"  {verb:<11}{what}" for verb, (_, what) in VERBS.items()]
     return "\n".join(["usage: python main.py VERB [arguments], VERB --help for its arguments", "", *lines, ""])
 
 

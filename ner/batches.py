@@ -42,9 +42,9 @@ class EncodedChunk:
     nested: tuple[Span, ...] = ()
     inexact: tuple[Span, ...] = ()
 
-    def entities(self, tags: Sequence[int], labels: LabelSet) -> dict[int, tuple[Span, ...]]:
-        """The entities of a tag path, by passage of the chunk's document."""
-        return self.chunk.project(self.tokens.characters(labels.decode(tags)))
+    def project(self, spans: Sequence[Span]) -> dict[int, tuple[Span, ...]]:
+        """Spans of this chunk's tokens, in order, as spans of characters by passage of its document."""
+        return self.chunk.project(self.tokens.characters(spans))
 
 
 def encode(

@@ -1,14 +1,15 @@
 """Where checkpoints lie, and how one is opened safely."""
 
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
 
 import torch
 import yaml
+from torch import Tensor
 
 from ner.errors import InputError
 
@@ -20,6 +21,7 @@ DATA_KEY = "NERDataModule"
 DECISIVE = (
     "seed_everything",
     "early_stopping",
+    "init_from",
     "checkpoint.monitor",
     "checkpoint.mode",
     "model",
@@ -36,18 +38,34 @@ FREE = ("data.eval_batch_size", "data.num_workers", "data.predict_path")
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointSettings:
-    """What a checkpoint says about itself, beside its weights.
+class Checkpoint:
+    """A trained tagger as a file holds it.
 
     Args:
-        config: The whole configuration of the run, empty where it was not trained from the command line.
+        name: What messages call it: its path.
         model: Arguments of the ``NERModule``.
         data: How texts are read: the state of the ``NERDataModule``.
+        read_weights: Reads the tensors of the ``NERModule``, by name.
+        config: The whole configuration of the run, empty where it was not trained from the command line.
+        epochs: Number of finished epochs.
+        steps: Number of optimizer steps taken.
+        is_stopped: Whether early stopping ended the training.
     """
 
-    config: Mapping[str, object]
+    name: str
     model: Mapping[str, object]
     data: Mapping[str, object]
+    read_weights: Callable[[], Mapping[str, Tensor]]
+    config: Mapping[str, object] = field(default_factory=dict)
+    epochs: int = 0
+    steps: int = 0
+    is_stopped: bool = False
+
+    @property
+    def labels(self) -> list[str]:
+        """The entity types, in the order of the tag ids."""
+        labels = self.model.get("labels")
+        return list(labels) if isinstance(labels, Sequence) else []
 
 
 def seed_folder(run: str, seed: int | str) -> Path:
@@ -68,8 +86,8 @@ def newest_best(run: str | None = None, seed: object = None) -> Path:
     return found[-1]
 
 
-def read_settings(path: Path) -> CheckpointSettings:
-    """Open a checkpoint without running any code from it.
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Open a checkpoint without running any code from it; its weights stay in the file until they are read.
 
     Raises:
         InputError: if it is missing, a folder, or not a checkpoint of this project.
@@ -79,20 +97,29 @@ def read_settings(path: Path) -> CheckpointSettings:
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError):
         raise InputError(f"{path}: not a checkpoint, or a damaged one: it does not load safely") from None
-    if not isinstance(checkpoint, dict) or not {MODULE_KEY, DATA_KEY, "state_dict"} <= checkpoint.keys():
+    if not isinstance(content, dict) or not {MODULE_KEY, DATA_KEY, "state_dict"} <= content.keys():
         raise InputError(f"{path}: not a checkpoint of this project: it lacks {MODULE_KEY} or {DATA_KEY}")
-    model, data, weights = (checkpoint[key] for key in (MODULE_KEY, DATA_KEY, "state_dict"))
+    model, data, weights = (content[key] for key in (MODULE_KEY, DATA_KEY, "state_dict"))
     config: object = None
     with suppress(yaml.YAMLError):
-        config = yaml.safe_load(str(checkpoint.get(CONFIG_KEY, ""))) or {}
+        config = yaml.safe_load(str(content.get(CONFIG_KEY, ""))) or {}
     if not isinstance(config, dict) or not all(isinstance(part, dict) for part in (model, data, weights)):
-        raise InputError(
-            f"{path}: a damaged checkpoint: {MODULE_KEY}, {DATA_KEY}, weights or {CONFIG_KEY} are unreadable"
-        )
-    return CheckpointSettings(config, model, data)
+        what = f"{MODULE_KEY}, {DATA_KEY}, weights or {CONFIG_KEY} are unreadable"
+        raise InputError(f"{path}: a damaged checkpoint: {what}")
+    stopping = [state for name, state in content.get("callbacks", {}).items() if name.startswith("EarlyStopping")]
+    return Checkpoint(
+        name=str(path),
+        model=model,
+        data=data,
+        read_weights=lambda: weights,
+        config=config,
+        epochs=content.get("epoch", -1) + 1,
+        steps=content.get("global_step", 0),
+        is_stopped=any(state.get("stopped_epoch") for state in stopping),
+    )
 
 
 def differing_keys(saved: Mapping[str, object], own: Mapping[str, object]) -> list[str]:

@@ -2,7 +2,8 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,15 +16,18 @@ from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, Mode
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
 
-from ner.arguments import given, is_given, run_name, split_configs
+from ner import members
+from ner.arguments import is_given, run_name, split_configs
+from ner.callbacks.ensemble import SeedEnsemble
 from ner.callbacks.predictions import PredictionWriter
 from ner.callbacks.report import ScoreReport
 from ner.callbacks.seeding import EpochSeed
-from ner.checkpoints import CONFIG_KEY, CheckpointSettings, differing_keys, newest_best, read_settings, seed_folder
+from ner.checkpoints import CONFIG_KEY, Checkpoint, differing_keys, read_checkpoint, seed_folder
 from ner.datamodule import NERDataModule
 from ner.errors import InputError
 from ner.files import write_text
 from ner.module import NERModule
+from ner.selection import common_folder, with_checkpoints
 
 DEFAULT_SEED = 42
 EVALUATION = ("validate", "test", "predict")
@@ -45,17 +49,30 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         InputError: if the user has to mend something.
     """
-    _quiet()
     arguments = list(arguments)
     run = run_name(arguments)  # reads all configurations, and names a broken one, which the parser does not
     configs, _ = split_configs(arguments)
     if not {"-h", "--help"} & set(arguments):
         if arguments[0] in EVALUATION:
-            arguments = _with_checkpoint(arguments, is_needed=not _is_printing(arguments))
+            # What a checkpoint would change in it is of no use to somebody who wants to see a configuration.
+            with suppress(InputError) if _is_printing(arguments) else nullcontext():
+                arguments = [arguments[0], *with_checkpoints(arguments[1:])]
         elif not configs and len(arguments) == 1:
             raise InputError("fit needs a configuration: give --config configs/quickstart.yaml, say; or see fit --help")
+    guarded(lambda: CommandLine(arguments, run))
+    return 0
+
+
+def guarded(start: Callable[[], "CommandLine"]) -> "CommandLine":
+    """Start a command line, with what Lightning raises turned into what `main.py` expects.
+
+    Raises:
+        InputError: if Lightning refuses the arguments.
+        KeyboardInterrupt: if the user interrupts it.
+    """
+    _quiet()
     try:
-        CommandLine(arguments, run)
+        return start()
     except MisconfigurationException as error:
         raise InputError(" ".join(str(error).split())) from error
     except SystemExit as stop:
@@ -63,7 +80,6 @@ def main(arguments: Sequence[str]) -> int:
         if isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
-    return 0
 
 
 class Parser(LightningArgumentParser):
@@ -99,11 +115,18 @@ class _RunRecord(SaveConfigCallback):
 
 
 class CommandLine(LightningCLI):
-    """LightningCLI with the module, the data module and the callbacks of this project."""
+    """LightningCLI with the module, the data module and the callbacks of this project.
 
-    def __init__(self, arguments: Sequence[str], run: str) -> None:
+    Args:
+        arguments: The verb and its arguments.
+        run: The run's name, unless they say another.
+        is_reporting: Whether the verb's scores and files are printed.
+    """
+
+    def __init__(self, arguments: Sequence[str], run: str, is_reporting: bool = True) -> None:
         self._arguments = list(arguments)
         self._run = run
+        self._is_reporting = is_reporting
         super().__init__(
             NERModule,
             NERDataModule,
@@ -141,6 +164,13 @@ class CommandLine(LightningCLI):
             help="Epochs without a better val/micro_f1 after which to stop. This cuts the learning-rate schedule short "
             "of its end, where most is gained; off by default.",
         )
+        parser.add_argument(
+            "--init_from",
+            type=str | None,
+            default=None,
+            help="Checkpoint or exported folder whose weights `fit` starts from, with a fresh optimizer and schedule; "
+            "{seed} in it stands for the seed. Give the new run a name of its own with --run.",
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
@@ -152,6 +182,7 @@ class CommandLine(LightningCLI):
             }
         )
         parser.add_lightning_class_args(EpochSeed, "epoch_seed")
+        parser.add_lightning_class_args(SeedEnsemble, "ensemble")
         parser.add_lightning_class_args(PredictionWriter, "predictions")
         parser.link_arguments(("run", "seed_everything"), "checkpoint.dirpath", _dirpath)
         parser.link_arguments("seed_everything", "epoch_seed.seed")
@@ -173,28 +204,29 @@ class CommandLine(LightningCLI):
             raise InputError(f"run is {config.run!r}; it should be the plain name of a folder")
         if config.ckpt_path in ("best", "last"):
             config.ckpt_path = str(folder / f"{config.ckpt_path}.ckpt")
-        if config.ckpt_path is not None:
-            settings = read_settings(Path(config.ckpt_path))
-            if self.subcommand == "fit":
-                self._check_resumable(settings)
-            else:
-                self._restore(settings)
-        if config.predictions.path is None and config.ckpt_path is not None:
-            config.predictions.path = str(Path(config.ckpt_path).with_name("predictions.json"))
+        paths = [Path(config.ckpt_path)] if config.ckpt_path is not None else []
+        if self.subcommand == "fit":
+            if paths:
+                self._check_resumable(read_checkpoint(paths[0]))
+            return
+        paths = paths or members.find(config.ensemble.checkpoints or [])
+        self._restore(members.read(paths)[0])
+        if config.predictions.path is None:
+            config.predictions.path = str(common_folder(paths) / "predictions.json")
 
-    def _check_resumable(self, settings: CheckpointSettings) -> None:
+    def _check_resumable(self, checkpoint: Checkpoint) -> None:
         """Refuse to resume another training than the one that the arguments describe."""
         config = self.config[self.subcommand]
         own = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_unset=False))
-        if settings.config and (keys := differing_keys(settings.config, own)):
-            mend = "resume with the settings it was started with, or start anew without --ckpt_path"
-            raise InputError(f"{config.ckpt_path}: was trained with another {', '.join(keys)}; {mend}")
+        if checkpoint.config and (keys := differing_keys(checkpoint.config, own)):
+            mend = "go on with the settings that it was started with, or train anew under another --run"
+            raise InputError(f"{checkpoint.name}: was trained with another {', '.join(keys)}; {mend}")
 
-    def _restore(self, settings: CheckpointSettings) -> None:
+    def _restore(self, checkpoint: Checkpoint) -> None:
         """Put what a checkpoint was trained with in place of what configurations say of the model and its input."""
         config = self.config[self.subcommand]
         unused = []
-        for section, restored in (("model", settings.model), ("data", settings.data)):
+        for section, restored in (("model", checkpoint.model), ("data", checkpoint.data)):
             namespace = config[section]
             for key, value in restored.items():
                 # Labels and vocabulary size come from the data, and are compared when the weights are loaded.
@@ -202,7 +234,7 @@ class CommandLine(LightningCLI):
                     continue
                 if key not in namespace:
                     what = f"a setting that this version does not know: {section}.{key}"
-                    raise InputError(f"{config.ckpt_path}: has {what}")
+                    raise InputError(f"{checkpoint.name}: has {what}")
                 if namespace[key] != value and is_given(self._arguments, f"{section}.{key}"):
                     unused.append(f"{section}.{key}")
                 namespace[key] = value
@@ -210,17 +242,33 @@ class CommandLine(LightningCLI):
             log.warning("What the checkpoint says of these holds, not what the arguments say: %s", ", ".join(unused))
 
     def instantiate_classes(self) -> None:
-        checkpoint = self.config[self.subcommand].ckpt_path
+        config = self.config[self.subcommand]
         try:
             super().instantiate_classes()
         except InputError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, ImportError, MisconfigurationException) as error:
-            source = f"{checkpoint}: " if checkpoint else ""
+            source = f"{config.ckpt_path}: " if config.ckpt_path else ""
             raise InputError(f"{source}these settings cannot be used: {' '.join(str(error).split())}") from error
         limit, window = self.model.max_tokens, self.datamodule.window_tokens
         if limit is not None and window > limit:
             raise InputError(f"data.window_tokens is {window}, but the encoder reads {limit} tokens at most; lower it")
+        if self.subcommand == "fit" and config.init_from is not None and config.ckpt_path is None:
+            self._start_from(str(config.init_from).replace("{seed}", str(config.seed_everything)))
+
+    def _start_from(self, path: str) -> None:
+        """Begin with the weights of another training, and with nothing else of it."""
+        if Path(path).parent == Path(self.config[self.subcommand].checkpoint.dirpath):
+            raise InputError(f"{path}: lies where this run would write; give it a name of its own with --run")
+        found = members.read(members.find(path))
+        seed = str(self.config[self.subcommand].seed_everything)
+        own = [member for member in found if len(found) == 1 or Path(member.name).name == seed]
+        if len(own) != 1:
+            raise InputError(f"{path}: has {len(found)} members, none of them seed {seed}; name one checkpoint")
+        members.check_agreement(own[0], "the data", self.datamodule.labels, self.datamodule.state_dict())
+        weights = dict(own[0].read_weights())
+        self.model.on_load_checkpoint({"hyper_parameters": own[0].model, "state_dict": weights})
+        self.model.load_state_dict(weights)
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         config = self._get(self.config_init, "trainer")
@@ -230,7 +278,7 @@ class CommandLine(LightningCLI):
             kwargs["logger"] = config.logger = CSVLogger(folder, name="logs") if self.subcommand == "fit" else False
         # `save_last` of the one that keeps the best would write only when there is a new best.
         last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-        callbacks: list[Callback] = [ScoreReport(), last]
+        callbacks: list[Callback] = [ScoreReport(), last] if self._is_reporting else [last]
         if config.logger:
             callbacks.append(LearningRateMonitor("step"))
         if config.enable_progress_bar is not False:
@@ -254,31 +302,6 @@ class CommandLine(LightningCLI):
 
 def _is_printing(arguments: Sequence[str]) -> bool:
     return any(argument.partition("=")[0] == "--print_config" for argument in arguments)
-
-
-def _with_checkpoint(arguments: list[str], is_needed: bool) -> list[str]:
-    """The arguments of an evaluation with its checkpoint named, and the checkpoint's configuration before the user's.
-
-    Without ``--ckpt_path`` it is the newest ``best.ckpt``: of the run that the arguments name, else of all runs.
-    """
-    verb, *rest = arguments
-    path = given(rest, "ckpt_path")
-    name = str(path) if path in ("best", "last") else "best"
-    try:
-        if path is None or path == name:
-            configs, _ = split_configs(rest)
-            run = run_name(rest) if configs or is_given(rest, "run") else None
-            # A configuration names the seed that it trains by default, which need not be there.
-            seed = given(rest, "seed_everything") if is_given(rest, "seed_everything") else None
-            path = newest_best(run, seed).with_name(f"{name}.ckpt")
-        settings = read_settings(Path(str(path)))
-    except InputError:
-        if is_needed:
-            raise
-        return arguments
-    kept = {key: settings.config[key] for key in ("seed_everything", "data", "model") if key in settings.config}
-    config = ["--config", yaml.safe_dump(kept)] if kept else []
-    return [verb, *config, *rest, "--ckpt_path", str(path)]
 
 
 def _check_trainer(config: Namespace, *, is_fit: bool) -> None:
@@ -306,5 +329,6 @@ def _quiet() -> None:
         "dirpath has changed",  # a checkpoint may be moved
         "custom batch sampler",  # ours returns every text once
         "isinstance.treespec",  # Lightning's own use of torch
+        "callbacks used to create the checkpoint",  # an evaluation does not need all of them
     ):
         warnings.filterwarnings("ignore", message=f".*{message}.*")

@@ -1,14 +1,14 @@
 """Emissions to entities: what the tagger finds in each chunk of a batch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from ner.batches import Batch, EncodedChunk
 from ner.documents import Span
 from ner.labels import LabelSet
-from ner.nn.tagger import CrfTagger
+from ner.nn.tagger import Tagger
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,9 @@ class TaggedChunk:
     entities: Mapping[int, tuple[Span, ...]]
 
 
-def decode(tagger: CrfTagger, emissions: Tensor, batch: Batch, labels: LabelSet) -> list[TaggedChunk]:
+def decode(
+    tagger: Tagger, emissions: Tensor, batch: Batch, labels: LabelSet, with_scores: bool = False
+) -> list[TaggedChunk]:
     """The best path of each chunk under the CRF, and the entities on it.
 
     Args:
@@ -34,9 +36,23 @@ def decode(tagger: CrfTagger, emissions: Tensor, batch: Batch, labels: LabelSet)
         emissions: Scores of tags for the batch's tokens, (B, T, K).
         batch: The B chunks.
         labels: Entity types of the K tags.
+        with_scores: Whether each entity gets its span marginal: the probability, under the CRF, of all paths that
+            hold exactly this entity, whatever they hold elsewhere.
     """
     paths = tagger.decode(emissions, batch.mask)
+    found = [labels.decode(path) for path in paths]
+    if with_scores:
+        found = _scored(found, tagger, emissions, batch, labels)
     return [
-        TaggedChunk(chunk, tuple(path), chunk.entities(path, labels))
-        for chunk, path in zip(batch.chunks, paths, strict=True)
+        TaggedChunk(chunk, tuple(path), chunk.project(spans))
+        for chunk, path, spans in zip(batch.chunks, paths, found, strict=True)
     ]
+
+
+def _scored(
+    found: list[list[Span]], tagger: Tagger, emissions: Tensor, batch: Batch, labels: LabelSet
+) -> list[list[Span]]:
+    intervals = [(row, span.start, span.end) for row, spans in enumerate(found) for span in spans]
+    tags = [labels.tag_ids(span.label) for spans in found for span in spans]
+    marginals = iter(tagger.crf.interval_log_marginals(emissions, batch.mask, intervals, tags).exp().tolist())
+    return [[replace(span, score=next(marginals)) for span in spans] for spans in found]

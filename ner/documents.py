@@ -1,6 +1,6 @@
 """What a text and its annotation are: spans of characters in the passages of a document."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -9,6 +9,13 @@ class Span:
 
     Offsets count Unicode code points, as Python's ``str`` does.
 
+    Args:
+        start: The first character.
+        end: The character behind the last.
+        label: The entity type.
+        score: How sure a tagger is of it, in [0, 1]; ``None`` for gold and where nobody asked. It does not make two
+            spans different.
+
     Raises:
         ValueError: if the interval is empty or starts before the passage.
     """
@@ -16,6 +23,7 @@ class Span:
     start: int
     end: int
     label: str
+    score: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.start < 0 or self.end <= self.start:

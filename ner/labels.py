@@ -57,8 +57,8 @@ class LabelSet:
             if any(tags[span.start : span.end]):
                 dropped.append(span)
                 continue
-            begin = 1 + 2 * self.labels.index(span.label)
-            tags[span.start : span.end] = [begin] + [begin + 1] * (len(span) - 1)
+            begin, inside = self.tag_ids(span.label)
+            tags[span.start : span.end] = [begin] + [inside] * (len(span) - 1)
         return tags, dropped
 
     def decode(self, tags: Sequence[int]) -> list[Span]:
@@ -78,6 +78,11 @@ class LabelSet:
             if label >= 0 and open_label < 0:
                 start, open_label = position, label
         return spans
+
+    def tag_ids(self, label: str) -> tuple[int, int]:
+        """The ids of a label's ``B-`` and ``I-``."""
+        begin = 1 + 2 * self.labels.index(label)
+        return begin, begin + 1
 
     def legal_starts(self) -> list[bool]:
         """Whether a path may start with each tag: all but ``I-``. Shape (K,)."""

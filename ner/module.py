@@ -15,7 +15,7 @@ from ner.errors import InputError
 from ner.labels import LabelSet
 from ner.metrics.official import Score, mentions
 from ner.metrics.spans import OfficialScore
-from ner.nn.tagger import CrfTagger
+from ner.nn.tagger import CrfTagger, Tagger
 from ner.pretrained import build_encoder, load_encoder, load_encoder_config, max_positions, plain_config
 
 
@@ -46,6 +46,8 @@ class NERModule(LightningModule):
     Attributes:
         max_tokens: Most tokens that the encoder reads at once, ``None`` where it knows no limit.
         scores: The official score of the last pass over each split, ``"val"`` and ``"test"``.
+        tagger: What reads and decodes; an evaluation may put an ensemble in its place.
+        with_confidence: Whether ``tag`` gives each entity its span marginal as ``score``; off by default.
     """
 
     def __init__(
@@ -85,13 +87,15 @@ class NERModule(LightningModule):
             network.resize_token_embeddings(vocabulary_size, mean_resizing=False)
         encoder_config = plain_config(network.config)
         self.save_hyperparameters()
-        self.tagger = CrfTagger(network, network.config.hidden_size, len(self.label_set.tags), dropout)
+        single = CrfTagger(network, network.config.hidden_size, len(self.label_set.tags), dropout)
+        self.tagger: Tagger = single
         if bio_constraints:
-            self.tagger.crf.forbid(self.label_set.legal_starts(), self.label_set.legal_transitions())
+            single.crf.forbid(self.label_set.legal_starts(), self.label_set.legal_transitions())
         self.val_score = OfficialScore(labels)
         self.test_score = OfficialScore(labels)
         self.max_tokens = max_positions(network.config)
         self.scores: dict[str, Score] = {}
+        self.with_confidence = False
 
     def forward(self, batch: Batch) -> Tensor:
         """Emissions of the batch's texts, (B, T, K)."""
@@ -99,7 +103,7 @@ class NERModule(LightningModule):
 
     def tag(self, batch: Batch) -> list[TaggedChunk]:
         """What is found in each text of the batch."""
-        return decode(self.tagger, self(batch), batch, self.label_set)
+        return decode(self.tagger, self(batch), batch, self.label_set, self.with_confidence)
 
     def loss(self, emissions: Tensor, batch: Batch) -> Tensor:
         """Weighted negative log-likelihood of the annotated tokens, reduced as ``loss_reduction`` says.
@@ -143,6 +147,7 @@ class NERModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over the groups ``encoder``, ``emissions`` and ``crf``; linear warm-up and decay over all steps."""
+        assert isinstance(self.tagger, CrfTagger)  # an ensemble is never trained
         groups: dict[str, nn.Module] = {
             "encoder": self.tagger.encoder,
             "emissions": self.tagger.classifier,

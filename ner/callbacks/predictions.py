@@ -1,6 +1,6 @@
 """Writes what `predict` finds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from ner.batches import Batch
 from ner.corpora.gutbrainie import write_submission
 from ner.decoding import TaggedChunk
 from ner.documents import Document, Span
+from ner.errors import InputError
 from ner.files import check_writable
+from ner.module import NERModule
 from ner.processes import gathered
 
 Found = dict[int, tuple[Document, dict[int, tuple[Span, ...]]]]
@@ -23,13 +25,24 @@ class PredictionWriter(Callback):
     Args:
         path: The file: submission JSON of GutBrainIE. ``None`` stands for ``predictions.json``, which the command line
             puts beside the checkpoint.
+        scores: Whether each entity is written with its ``score``, its probability under the CRF.
+        min_score: Entities that are less probable than this are left out.
+
+    Raises:
+        InputError: if ``min_score`` is no probability.
     """
 
-    def __init__(self, path: str | None = None) -> None:
+    def __init__(self, path: str | None = None, scores: bool = False, min_score: float = 0.0) -> None:
+        if not 0 <= min_score <= 1:
+            raise InputError(f"predictions.min_score is {min_score}; a probability lies between 0 and 1")
+        self.scores = scores
+        self.min_score = min_score
         self.path = "predictions.json" if path is None else path
         self._found: Found = {}
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
+        pl_module.with_confidence = self.scores or self.min_score > 0
         if trainer.is_global_zero:
             check_writable(Path(self.path))
         self._found = {}
@@ -51,10 +64,20 @@ class PredictionWriter(Callback):
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         found = _merged(gathered(self._found))
         if trainer.is_global_zero:
-            documents = [_with_entities(*found[number]) for number in sorted(found)]
-            write_submission(documents, Path(self.path))
+            documents = [self._with_entities(*found[number]) for number in sorted(found)]
+            write_submission(documents, Path(self.path), self.scores)
             entities = sum(len(passage.spans) for document in documents for passage in document.passages)
             Console(soft_wrap=True).print(f"{len(documents)} documents, {entities} entities: {self.path}", markup=False)
+
+    def _with_entities(self, document: Document, entities: Mapping[int, tuple[Span, ...]]) -> Document:
+        passages = (
+            replace(passage, spans=tuple(filter(self._is_kept, entities.get(number, ()))), annotated_until=None)
+            for number, passage in enumerate(document.passages)
+        )
+        return replace(document, passages=tuple(passages))
+
+    def _is_kept(self, span: Span) -> bool:
+        return span.score is None or span.score >= self.min_score
 
 
 def _merged(parts: Iterable[Found]) -> Found:
@@ -63,11 +86,3 @@ def _merged(parts: Iterable[Found]) -> Found:
         for number, (document, entities) in part.items():
             merged.setdefault(number, (document, {}))[1].update(entities)
     return merged
-
-
-def _with_entities(document: Document, entities: dict[int, tuple[Span, ...]]) -> Document:
-    passages = (
-        replace(passage, spans=entities.get(number, ()), annotated_until=None)
-        for number, passage in enumerate(document.passages)
-    )
-    return replace(document, passages=tuple(passages))

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ner.documents import Document, Passage, Span
 
@@ -41,7 +41,7 @@ class Chunk:
             for piece in self.pieces:
                 start, end = max(span.start, piece.start), min(span.end, piece.end)
                 if start < end:
-                    projected[piece.passage].append(Span(start - piece.start, end - piece.start, span.label))
+                    projected[piece.passage].append(replace(span, start=start - piece.start, end=end - piece.start))
                     break
         return {passage: tuple(spans) for passage, spans in projected.items()}
 

@@ -57,6 +57,7 @@ class GutBrainIE(Corpus):
         root: Folder of the release, with ``Annotations`` and ``TestData`` in it or in its only such subfolder.
         tiers: Quality levels of the training split: platinum, gold, silver, silver_2025 (2026 edition), bronze.
         tier_weights: Weight of a tier's documents in the training loss, 1 for tiers not named.
+        annotator_weights: Weight of an annotator's training documents, 1 for those not named; times the tier's.
         on_bad_span: Whether an annotation that does not fit its text is an error or left out with a warning.
         mask_unannotated: Whether texts known to be annotated only up to some word are read as unknown behind it.
         download: Whether ``prepare`` may fetch the 2025 release, if neither ``root`` nor the variable is set.
@@ -64,7 +65,8 @@ class GutBrainIE(Corpus):
         base_url: Address below which the release's files lie.
 
     Raises:
-        InputError: if a tier is unknown or named twice, or a weight is negative or for a tier not in ``tiers``.
+        InputError: if a tier is unknown or named twice, or a weight is negative or for a tier not in ``tiers``; on
+            reading the training split, if an annotator that has a weight annotated nothing in it.
     """
 
     labels = (
@@ -90,6 +92,7 @@ class GutBrainIE(Corpus):
         tier_weights: Mapping[str, float] | None = None,
         on_bad_span: Literal["error", "skip"] = "error",
         mask_unannotated: bool = True,
+        annotator_weights: Mapping[str, float] | None = None,
         *,
         download: bool = False,
         cache: str | None = None,
@@ -98,6 +101,7 @@ class GutBrainIE(Corpus):
         self.root = root
         self.tiers = tuple(tiers)
         self.tier_weights = dict(tier_weights or {})
+        self.annotator_weights = dict(annotator_weights or {})
         self.on_bad_span = on_bad_span
         self.mask_unannotated = mask_unannotated
         self.download = download
@@ -108,12 +112,14 @@ class GutBrainIE(Corpus):
                 raise InputError(f"data.corpus.tiers: unknown tier {tier!r}; the tiers are: {', '.join(TIER_FILES)}")
             if self.tiers.count(tier) > 1:
                 raise InputError(f"data.corpus.tiers: {tier!r} is named twice; name it once")
-        for tier, weight in self.tier_weights.items():
+        for tier in self.tier_weights:
             if tier not in self.tiers:
                 listed = ", ".join(self.tiers)
                 raise InputError(f"data.corpus.tier_weights: {tier!r} is not in data.corpus.tiers; these are: {listed}")
-            if not 0 <= weight < math.inf:
-                raise InputError(f"data.corpus.tier_weights: {tier!r} has {weight}; a weight is finite, 0 or more")
+        for key, weights in (("tier_weights", self.tier_weights), ("annotator_weights", self.annotator_weights)):
+            for name, weight in weights.items():
+                if not 0 <= weight < math.inf:
+                    raise InputError(f"data.corpus.{key}: {name!r} has {weight}; a weight is finite, 0 or more")
 
     def prepare(self) -> None:
         """Download the tiers asked for, dev and test into the cache, if that is where they will be read from."""
@@ -132,7 +138,14 @@ class GutBrainIE(Corpus):
         for name in names:
             if not (root / name).is_file():
                 raise InputError(self._missing_message(root, name))
-        yield from self._read_files([root / name for name in names])
+        annotators = set()
+        for document in self._read_files([root / name for name in names]):
+            annotators.add(document.annotator)
+            yield document
+        unknown = sorted(self.annotator_weights.keys() - annotators)
+        if split == "train" and unknown:
+            listed = ", ".join(sorted(filter(None, annotators))) or "unnamed"
+            raise InputError(f"data.corpus.annotator_weights: nobody is called {unknown[0]!r}; there are: {listed}")
 
     def read_path(self, path: Path) -> Iterator[Document]:
         """The documents of a JSON file, or of every ``*.json`` in a folder by name; annotated, articles, or both.
@@ -166,7 +179,8 @@ class GutBrainIE(Corpus):
         passages = document.passages
         if self.mask_unannotated and document.is_annotated:
             passages = tuple(_with_end_of_annotation(passage, document.id, tier) for passage in passages)
-        return replace(document, passages=passages, tier=tier, weight=self.tier_weights.get(tier, 1.0))
+        weight = self.tier_weights.get(tier, 1.0) * self.annotator_weights.get(document.annotator, 1.0)
+        return replace(document, passages=passages, tier=tier, weight=weight)
 
     def _cache_folder(self) -> Path:
         if self.cache:

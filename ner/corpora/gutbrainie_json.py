@@ -99,15 +99,21 @@ def write_documents(documents: Iterable[Document], path: Path) -> None:
     _write({document.id: _document_record(document) for document in _unique(documents, path)}, path)
 
 
-def write_submission(documents: Iterable[Document], path: Path) -> None:
+def write_submission(documents: Iterable[Document], path: Path, with_scores: bool = False) -> None:
     """Write the entities of documents in the form that the organisers score, with one entry for every document.
 
     A passage's section becomes the location. The file appears at once and whole, or not at all.
 
+    Args:
+        documents: What was found in each.
+        path: The file.
+        with_scores: Whether entities that have a score are written with it, as ``score``; no submission may hold it.
+
     Raises:
         InputError: if two documents share an identifier, or writing fails.
     """
-    _write({document.id: {"entities": _entity_records(document)} for document in _unique(documents, path)}, path)
+    unique = _unique(documents, path)
+    _write({document.id: {"entities": _entity_records(document, with_scores)} for document in unique}, path)
 
 
 def more_problems(count: int) -> str:
@@ -286,7 +292,7 @@ def _document_record(document: Document) -> dict[str, object]:
     return {"metadata": metadata, "entities": _entity_records(document)} if document.is_annotated else metadata
 
 
-def _entity_records(document: Document) -> list[dict[str, object]]:
+def _entity_records(document: Document, with_scores: bool = False) -> list[dict[str, object]]:
     return [
         {
             "start_idx": span.start,
@@ -294,6 +300,7 @@ def _entity_records(document: Document) -> list[dict[str, object]]:
             "location": passage.section,
             "text_span": passage.mention(span),
             "label": span.label,
+            **({"score": span.score} if with_scores and span.score is not None else {}),
         }
         for passage in document.passages
         for span in passage.spans

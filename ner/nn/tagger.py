@@ -1,13 +1,57 @@
-"""Encoder, linear emissions and CRF as one tagger of token sequences."""
+"""Encoder, linear emissions and CRF as one tagger of token sequences, and several of them as one."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
-from ner.nn.crf import CRF
+from ner.nn.crf import CRF, merge_crfs
 
 
-class CrfTagger(nn.Module):
+class Tagger(nn.Module, ABC):
     """Scores and decodes the tags of texts that an encoder reads in windows.
+
+    Attributes:
+        crf: Scores tag paths over the emissions.
+    """
+
+    crf: CRF
+
+    @abstractmethod
+    def emissions(self, input_ids: Tensor, attention_mask: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
+        """Scores of tags for the texts' own tokens, stitched from their windows.
+
+        Special tokens, markers and the halves of overlaps that another window reads better are never selected, so the
+        CRF sees a text from its first token to its last, and padding only behind it.
+
+        Args:
+            input_ids: Tokens of W windows, (W, L).
+            attention_mask: 1 on tokens, 0 on padding, (W, L).
+            rows: The window of each token, (B, T).
+            positions: Its position there, (B, T).
+
+        Returns:
+            Emissions, (B, T, K).
+        """
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
+        """The emissions."""
+        return self.emissions(input_ids, attention_mask, rows, positions)
+
+    def nll(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """Negative log-likelihood of each row's tags under a prefix mask, (B,)."""
+        return self.crf.nll(emissions, tags, mask)
+
+    @torch.no_grad()
+    def decode(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
+        """The best tag path of each row, as long as the row's prefix mask."""
+        return self.crf.viterbi(emissions, mask)
+
+
+class CrfTagger(Tagger):
+    """One encoder with linear emissions and a CRF.
 
     Args:
         encoder: Maps ``input_ids`` and ``attention_mask``, both (W, L), to an object whose ``last_hidden_state`` is
@@ -25,29 +69,46 @@ class CrfTagger(nn.Module):
         self.crf = CRF(num_tags)
 
     def emissions(self, input_ids: Tensor, attention_mask: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
-        """Scores of tags for the texts' own tokens, stitched from their windows.
-
-        Special tokens, markers and the halves of overlaps that another window reads better are never selected, so the
-        CRF sees a text from its first token to its last, and padding only behind it.
-
-        Args:
-            input_ids: Tokens of W windows, (W, L).
-            attention_mask: 1 on tokens, 0 on padding, (W, L).
-            rows: The window of each token, (B, T).
-            positions: Its position there, (B, T).
-
-        Returns:
-            Emissions, (B, T, K).
-        """
         hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         scores: Tensor = self.classifier(self.dropout(hidden))
         return scores[rows, positions]
 
-    def nll(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """Negative log-likelihood of each row's tags under a prefix mask, (B,)."""
-        return self.crf.nll(emissions, tags, mask)
 
-    @torch.no_grad()
-    def decode(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
-        """The best tag path of each row, as long as the row's prefix mask."""
-        return self.crf.viterbi(emissions, mask)
+class EnsembleTagger(Tagger):
+    """The mean of several taggers: of their emissions, and of their transitions, start and end scores.
+
+    It scores every path as the mean of its members' scores, so it decodes the path that they find best together; see
+    :func:`ner.nn.crf.merge_crfs`. Encoders may differ, as long as they read the same tokens.
+
+    Args:
+        members: At least one, over the same tags.
+        one_at_a_time: Whether the members stay where they are, in main memory or in a mapped file, and each is brought
+            to the batch's device for its turn; otherwise all move there together.
+
+    Raises:
+        ValueError: if there are no members, or they disagree on the tags.
+    """
+
+    def __init__(self, members: Sequence[CrfTagger], one_at_a_time: bool = False) -> None:
+        super().__init__()
+        self.crf = merge_crfs([member.crf for member in members])
+        self.one_at_a_time = one_at_a_time
+        # A plain tuple is not moved along with the module.
+        self.members = tuple(members) if one_at_a_time else nn.ModuleList(members)
+
+    def emissions(self, input_ids: Tensor, attention_mask: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
+        total = torch.zeros((), device=input_ids.device)
+        for member in self.members:
+            state = {}
+            if self.one_at_a_time:
+                state = {name: tensor.to(input_ids.device) for name, tensor in member.state_dict().items()}
+            scores = functional_call(member, state, (input_ids, attention_mask, rows, positions))
+            # The members' precision may be lower than that of their sum.
+            total = total + scores.float()
+        return total / len(self.members)
+
+    def train(self, mode: bool = True) -> "EnsembleTagger":
+        """Switch dropout on or off, in the members too wherever they are."""
+        for member in self.members:
+            member.train(mode)
+        return super().train(mode)

@@ -7,6 +7,7 @@ import torch
 import torchcrf
 from torch import Tensor
 
+from ner.documents import Span
 from ner.labels import LabelSet
 from ner.nn.crf import CRF
 
@@ -113,3 +114,44 @@ def test_constraints_make_illegal_paths_impossible_and_stay_put() -> None:
 
 def test_the_state_dict_is_that_of_pytorch_crf() -> None:
     assert CRF(K).state_dict().keys() == torchcrf.CRF(K).state_dict().keys()
+
+
+def test_interval_marginals_are_those_of_all_paths() -> None:
+    labels = LabelSet(["gene", "drug"])
+    torch.manual_seed(7)
+    crf = CRF(len(labels.tags))
+    for parameter in crf.parameters():
+        torch.nn.init.normal_(parameter, std=2.0)
+    lengths = (5, 3, 1)
+    emissions, mask = 2 * torch.randn(3, 5, 5), torch.arange(5) < torch.tensor(lengths)[:, None]
+    for row, length in enumerate(lengths):
+        paths = list(product(range(5), repeat=length))
+        scores = torch.tensor([path_score(crf, emissions[row], path) for path in paths], dtype=torch.double)
+        probabilities = torch.softmax(scores, 0).tolist()
+        expected: dict[Span, float] = {}
+        for path, probability in zip(paths, probabilities, strict=True):
+            for span in labels.decode(path):
+                expected[span] = expected.get(span, 0.0) + probability
+        spans = sorted(expected)
+        # Every interval under every label: enumeration meets them all.
+        assert len(spans) == length * (length + 1)
+        found = crf.interval_log_marginals(
+            emissions,
+            mask,
+            [(row, span.start, span.end) for span in spans],
+            [labels.tag_ids(span.label) for span in spans],
+        )
+        assert found.exp().tolist() == pytest.approx([expected[span] for span in spans], abs=1e-5)
+
+
+def test_interval_marginals_are_certain_where_the_emissions_are(crf: CRF) -> None:
+    emissions = torch.zeros(1, 2000, 3)
+    emissions[0, :, 0] = 100.0
+    emissions[0, 1000, 1], emissions[0, 1001:1003, 2] = 200.0, 200.0
+    mask = torch.ones(1, 2000, dtype=torch.bool)
+    found = crf.interval_log_marginals(emissions, mask, [(0, 1000, 1003), (0, 1000, 1002)], [(1, 2), (1, 2)]).exp()
+    assert found.tolist() == pytest.approx([1.0, 0.0])
+
+
+def test_without_intervals_there_are_no_marginals(crf: CRF, emissions: Tensor, mask: Tensor) -> None:
+    assert crf.interval_log_marginals(emissions, mask, [], []).shape == (0,)
