@@ -31,3 +31,8 @@ def test_a_document_has_a_passage() -> None:
 
 def test_offsets_count_code_points() -> None:
     assert Passage("𝛼-synuclein").mention(Span(0, 11, "gene")) == "𝛼-synuclein"
+
+
+def test_a_score_does_not_make_two_spans_different() -> None:
+    assert Span(0, 3, "gene", 0.25) == Span(0, 3, "gene")
+    assert len({Span(0, 3, "gene", 0.25), Span(0, 3, "gene", 0.5)}) == 1

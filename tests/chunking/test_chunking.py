@@ -43,3 +43,11 @@ def test_joint_annotation_stops_where_the_first_passage_does() -> None:
 def test_an_annotation_that_reaches_the_end_of_a_passage_does_not_stop_there() -> None:
     whole = Document("1", (Passage("Gut", annotated_until=3), Passage("mind", annotated_until=2)))
     assert JointPassages().chunks(whole)[0].passage.annotated_until == len("Gut mi")
+
+
+@given(st.sampled_from([SeparatePassages(), JointPassages()]))
+def test_a_score_stays_with_its_span(chunking: Chunking) -> None:
+    for chunk in chunking.chunks(DOCUMENT):
+        spans = [Span(span.start, span.end, span.label, 0.5) for span in chunk.passage.spans]
+        assert {span.score for found in chunk.project(spans).values() for span in found} <= {0.5}
+        assert sum(map(len, chunk.project(spans).values())) == len(spans)

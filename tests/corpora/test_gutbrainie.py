@@ -59,6 +59,7 @@ def test_the_files_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
         ),
         ({"tier_weights": {"gold": -0.1}}, "data.corpus.tier_weights: 'gold' has -0.1; a weight is finite, 0 or more"),
         ({"tier_weights": {"gold": float("nan")}}, "'gold' has nan"),
+        ({"annotator_weights": {"expert_1": -1.0}}, "data.corpus.annotator_weights: 'expert_1' has -1.0"),
     ],
 )
 def test_a_bad_argument_is_refused_at_once(changes: dict[str, object], part: str) -> None:
@@ -72,6 +73,20 @@ def test_training_documents_come_tier_by_tier_with_name_and_weight(tmp_path: Pat
     corpus = GutBrainIE(str(tmp_path), ["bronze", "silver_2025", "gold"], {"bronze": 0.25, "gold": 0})
     found = [(document.id, document.tier, document.weight) for document in corpus.read("train")]
     assert found == [("b", "bronze", 0.25), ("s", "silver_2025", 1.0), ("g", "gold", 0.0)]
+
+
+def test_weights_of_annotators_and_tiers_multiply(tmp_path: Path) -> None:
+    save_train(tmp_path, gold={"g": record()}, bronze={"b": record()})
+    weights = {"tier_weights": {"bronze": 0.5}, "annotator_weights": {"expert_1": 3.0}}
+    corpus = GutBrainIE(str(tmp_path), ["bronze", "gold"], **weights)  # type: ignore[arg-type]
+    assert [document.weight for document in corpus.read("train")] == [1.5, 3.0]
+
+
+def test_an_annotator_that_nobody_is_called_is_an_error(tmp_path: Path) -> None:
+    save_train(tmp_path, gold={"g": record()})
+    corpus = GutBrainIE(str(tmp_path), ["gold"], annotator_weights={"expert_9": 2.0})
+    with pytest.raises(InputError, match="nobody is called 'expert_9'; there are: expert_1"):
+        list(corpus.read("train"))
 
 
 def test_a_missing_tier_is_named_with_those_that_are_there(tmp_path: Path) -> None:
