@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     for option, instead in (("seed_everything", "--seeds"), ("ckpt_path", "nothing: what is there is resumed")):
         if is_given(rest, option):
             raise InputError(f"fit-seeds takes no --{option}; give {instead}")
-    console = Console(soft_wrap=True, quiet=rank_zero_only.rank != 0)
+    console = Console(soft_wrap=True, quiet=getattr(rank_zero_only, "rank", 0) != 0)
     run = run_name(rest)
     for seed in seeds:
         console.rule(f"{run}, seed {seed}")

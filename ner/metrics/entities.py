@@ -1,11 +1,18 @@
-"""The ``entities`` of a GutBrainIE JSON file, gold or submission, as mentions; texts and metadata are not needed."""
+"""The ``entities`` of a GutBrainIE JSON file, gold or submission, as mentions; texts and metadata are not needed.
+
+Their scores and the texts are read for those who want them, from what ``read_content`` gives.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ner.errors import InputError
 from ner.metrics.official import Mention, document_name
+
+Content = Mapping[str, object]
+
+LOCATIONS = ("title", "abstract")
 
 
 def read_mentions(path: Path) -> dict[str, list[Mention]]:
@@ -13,6 +20,15 @@ def read_mentions(path: Path) -> dict[str, list[Mention]]:
 
     Raises:
         InputError: if the file cannot be read, is not JSON in UTF-8, or an entity lacks one of the fields that count.
+    """
+    return mentions_in(read_content(path), path)
+
+
+def read_content(path: Path) -> Content:
+    """The object that a file holds, with a key for each document.
+
+    Raises:
+        InputError: if the file cannot be read, is not JSON in UTF-8, or holds something else.
     """
     try:
         content: object = json.loads(path.read_bytes().decode("utf-8-sig"), object_pairs_hook=_unique)
@@ -26,7 +42,41 @@ def read_mentions(path: Path) -> dict[str, list[Mention]]:
         raise InputError(f"{path}: is not valid JSON: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f'{path}: should hold one JSON object, {{PMID: {{"entities": [...]}}}}, not {_kind(content)}')
-    return {pmid: _document(article, f"{path}: {document_name(pmid)}") for pmid, article in content.items()}
+    return content
+
+
+def mentions_in(content: Content, path: Path) -> dict[str, list[Mention]]:
+    """Mentions by document, both in the order of the file, whose path is for messages.
+
+    Raises:
+        InputError: if an entity lacks one of the fields that count.
+    """
+    return {
+        pmid: [_mention(entity, entity_place) for entity_place, entity in _entities(article, path, pmid)]
+        for pmid, article in content.items()
+    }
+
+
+def confidences_in(content: Content, path: Path) -> dict[str, list[float | None]]:
+    """The ``score`` of each entity, ``None`` where it has none, in the order of ``mentions_in``.
+
+    Raises:
+        InputError: if a score is not a number in [0, 1].
+    """
+    return {
+        pmid: [_confidence(entity, entity_place) for entity_place, entity in _entities(article, path, pmid)]
+        for pmid, article in content.items()
+    }
+
+
+def texts_in(content: Content) -> dict[str, dict[str, str]]:
+    """Texts by document and location, as far as the file has them: a submission has none."""
+    found: dict[str, dict[str, str]] = {}
+    for pmid, article in content.items():
+        metadata = article.get("metadata") if isinstance(article, dict) else None
+        fields = metadata if isinstance(metadata, dict) else {}
+        found[pmid] = {location: text for location in LOCATIONS if isinstance(text := fields.get(location), str)}
+    return found
 
 
 class _RepeatedError(Exception):
@@ -41,7 +91,9 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return content
 
 
-def _document(article: object, place: str) -> list[Mention]:
+def _entities(article: object, path: Path, pmid: str) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """The entities of a document, each behind its place as messages call it."""
+    place = f"{path}: {document_name(pmid)}"
     if not isinstance(article, dict):
         raise InputError(f'{place}: should be an object with a list "entities", not {_kind(article)}')
     if "entities" not in article:
@@ -49,16 +101,26 @@ def _document(article: object, place: str) -> list[Mention]:
     entities: object = article["entities"]
     if not isinstance(entities, list):
         raise InputError(f'{place}: "entities" should be a list, not {_kind(entities)}')
-    return [_mention(entity, f"{place}, entities[{position}]") for position, entity in enumerate(entities)]
+    for position, entity in enumerate(entities):
+        if not isinstance(entity, dict):
+            raise InputError(f"{place}, entities[{position}]: should be an object, not {_kind(entity)}")
+        yield f"{place}, entities[{position}]", entity
 
 
-def _mention(entity: object, place: str) -> Mention:
-    if not isinstance(entity, dict):
-        raise InputError(f"{place}: should be an object, not {_kind(entity)}")
+def _mention(entity: Mapping[str, object], place: str) -> Mention:
     # The file's ends are inclusive.
     start, end = _integer(entity, "start_idx", place), _integer(entity, "end_idx", place) + 1
     location, text, label = (_string(entity, field, place) for field in ("location", "text_span", "label"))
     return Mention(start, end, location, text, label)
+
+
+def _confidence(entity: Mapping[str, object], place: str) -> float | None:
+    if "score" not in entity:
+        return None
+    score = entity["score"]
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
+        raise InputError(f'{place}: "score" should be a number from 0 to 1, not {_kind(score)}')
+    return float(score)
 
 
 def _integer(entity: Mapping[str, object], field: str, place: str) -> int:

@@ -1,0 +1,114 @@
+"""Whether predicted entities are correct as often as their scores say."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from ner.errors import InputError
+from ner.metrics.official import Mention, Version, retained
+
+BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Entities with a confidence in ``[low, high)``, of which the last bin includes 1.
+
+    Args:
+        low: The smallest confidence of the bin.
+        high: Where the next bin begins.
+        entities: How many there are.
+        confidence: Their mean confidence; ``None`` where there are none.
+        correct: Their share that is correct; ``None`` where there are none.
+    """
+
+    low: float
+    high: float
+    entities: int
+    confidence: float | None
+    correct: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A reliability table.
+
+    Args:
+        bins: Ten of equal width, from 0 to 1.
+        entities: How many entities are in them.
+        without_score: How many have no confidence, and are in none.
+        confidence: The mean confidence of all.
+        correct: The share of all that is correct.
+        expected_calibration_error: The gap between confidence and correctness of a bin, averaged over the entities.
+    """
+
+    bins: tuple[Bin, ...]
+    entities: int
+    without_score: int
+    confidence: float
+    correct: float
+    expected_calibration_error: float
+
+
+def calibrate(
+    gold: Mapping[str, Sequence[Mention]],
+    predictions: Mapping[str, Sequence[Mention]],
+    confidences: Mapping[str, Sequence[float | None]],
+    version: Version = "final",
+) -> Calibration:
+    """How confidence and correctness agree over the predictions that a version of the official score retains.
+
+    An entity is correct if the score counts it as a true positive. One whose label the gold never uses is wrong here,
+    although the score passes over it.
+
+    Args:
+        gold: Mentions by document.
+        predictions: Mentions by document of the gold.
+        confidences: One for each prediction, in [0, 1] or ``None`` where it has none.
+        version: Whether duplicates and overlaps are removed first.
+
+    Raises:
+        InputError: if no retained prediction has a confidence.
+
+    Source: Guo, Pleiss, Sun & Weinberger (2017), whose bins are open below where these are open above.
+    """
+    outcomes = [
+        outcome
+        for pmid, listed in gold.items()
+        for outcome in _outcomes(listed, predictions.get(pmid, ()), confidences.get(pmid, ()), version)
+    ]
+    scored = [(confidence, is_correct) for confidence, is_correct in outcomes if confidence is not None]
+    if not scored:
+        raise InputError('no entity carries a "score"; write them with predict --predictions.scores true')
+    members: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
+    for confidence, is_correct in scored:
+        members[min(int(confidence * BINS), BINS - 1)].append((confidence, is_correct))
+    bins = tuple(_bin(number, of_bin) for number, of_bin in enumerate(members))
+    gaps = (
+        each.entities * abs(each.correct - each.confidence)
+        for each in bins
+        if each.correct is not None and each.confidence is not None
+    )
+    return Calibration(bins, len(scored), len(outcomes) - len(scored), *_means(scored), sum(gaps) / len(scored))
+
+
+def _outcomes(
+    gold: Sequence[Mention], predicted: Sequence[Mention], confidences: Sequence[float | None], version: Version
+) -> list[tuple[float | None, bool]]:
+    """The confidence of each retained prediction of a document, and whether it is correct."""
+    # Of equal mentions the first stays, or all do, in their order: the confidences come in the same order.
+    waiting: defaultdict[Mention, list[float | None]] = defaultdict(list)
+    for mention, confidence in zip(predicted, confidences, strict=True):
+        waiting[mention].append(confidence)
+    known = set(gold)
+    return [(waiting[mention].pop(0), mention in known) for mention in retained(predicted, version)]
+
+
+def _bin(number: int, members: Sequence[tuple[float, bool]]) -> Bin:
+    low, high = number / BINS, (number + 1) / BINS
+    return Bin(low, high, len(members), *_means(members)) if members else Bin(low, high, 0, None, None)
+
+
+def _means(members: Sequence[tuple[float, bool]]) -> tuple[float, float]:
+    return fmean(confidence for confidence, _ in members), fmean(is_correct for _, is_correct in members)

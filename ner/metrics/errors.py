@@ -1,0 +1,245 @@
+"""What became of each gold entity, and what each prediction is: right, nearly right, or wrong, and how."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from ner.metrics.official import Mention, Version, retained
+
+Kind = Literal["found", "wrong_label", "too_long", "too_short", "shifted", "other_text", "missed", "spurious"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+CONTEXT = 30
+"""Characters that an example shows on either side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A gold entity and the prediction meant for it, of which one may be missing.
+
+    Raises:
+        ValueError: if both are.
+    """
+
+    gold: Mention | None
+    predicted: Mention | None
+
+    def __post_init__(self) -> None:
+        if self.gold is None and self.predicted is None:
+            raise ValueError("a pair needs a gold entity or a prediction")
+
+    @property
+    def mention(self) -> Mention:
+        """The gold entity or, where there is none, the prediction."""
+        mention = self.gold or self.predicted
+        assert mention is not None  # a pair of nothing cannot be made
+        return mention
+
+    @property
+    def kind(self) -> Kind:
+        """What is wrong with the prediction, if anything is."""
+        if self.predicted is None:
+            return "missed"
+        if self.gold is None:
+            return "spurious"
+        if self.gold.label != self.predicted.label:
+            return "wrong_label"
+        gold, predicted = _interval(self.gold), _interval(self.predicted)
+        if gold == predicted:
+            return "found" if self.gold == self.predicted else "other_text"
+        if predicted[0] <= gold[0] and gold[1] <= predicted[1]:
+            return "too_long"
+        return "too_short" if gold[0] <= predicted[0] and predicted[1] <= gold[1] else "shifted"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelErrors:
+    """What was counted for one label: of its gold entities, and of the predictions that have it.
+
+    ``gold == found + wrong_label + wrong_boundary + missed``, and
+    ``predicted == found + wrong_label_predicted + wrong_boundary + spurious``.
+
+    Args:
+        found: Predicted as they are.
+        too_long: Right label, but the prediction goes beyond the entity and covers it.
+        too_short: Right label, but the prediction is a part of the entity.
+        shifted: Right label, but the prediction covers only some of the entity, and something else.
+        other_text: Right label and boundary, but the prediction quotes a text that the gold does not have there.
+        missed: Gold without a prediction.
+        spurious: Predictions without gold.
+        wrong_label_predicted: Predictions with this label and the span of a gold entity that has another.
+        confusions: Gold of this label, by the other label that its span was predicted with.
+    """
+
+    found: int = 0
+    too_long: int = 0
+    too_short: int = 0
+    shifted: int = 0
+    other_text: int = 0
+    missed: int = 0
+    spurious: int = 0
+    wrong_label_predicted: int = 0
+    confusions: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def wrong_label(self) -> int:
+        """Gold whose span was predicted with another label."""
+        return sum(self.confusions.values())
+
+    @property
+    def wrong_boundary(self) -> int:
+        """Pairs of the right label that the official score counts as wrong all the same."""
+        return self.too_long + self.too_short + self.shifted + self.other_text
+
+    @property
+    def gold(self) -> int:
+        """All gold entities of the label."""
+        return self.found + self.wrong_label + self.wrong_boundary + self.missed
+
+    @property
+    def predicted(self) -> int:
+        """All predictions of the label."""
+        return self.found + self.wrong_label_predicted + self.wrong_boundary + self.spurious
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One error where it stands.
+
+    Args:
+        pmid: The document.
+        pair: The gold entity, the prediction, or both.
+        before: What stands before them in the text; empty where the text is not known.
+        text: The text from the first to the last character of both; where it is not known, what the mention quotes.
+        after: What stands behind them in the text; empty where the text is not known.
+    """
+
+    pmid: str
+    pair: Pair
+    before: str
+    text: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
+    """Errors by label, and some examples, sorted by label and kind."""
+
+    labels: Mapping[str, LabelErrors]
+    examples: tuple[Example, ...]
+
+
+def find_errors(
+    gold: Mapping[str, Sequence[Mention]],
+    predictions: Mapping[str, Sequence[Mention]],
+    version: Version = "final",
+    texts: Mapping[str, Mapping[str, str]] | None = None,
+    examples: int = 3,
+) -> ErrorReport:
+    """The errors of the predictions that a version of the official score retains.
+
+    For ``final`` the numbers of gold, predicted and found are the official score's, also for labels that the gold never
+    uses. For ``march2025`` a repeated prediction is found once and spurious then, where the score counts it again.
+
+    Args:
+        gold: Mentions by document. A document that is missing from the predictions counts as predicted empty.
+        predictions: Mentions by document of the gold.
+        version: Whether duplicates and overlaps are removed first.
+        texts: Texts by document and location, as far as they are known.
+        examples: How many to keep of each label and kind, the first ones of the gold. An error that has both gold and
+            prediction belongs to the label of the gold.
+    """
+    pairs = [
+        (pmid, pair)
+        for pmid, listed in gold.items()
+        for pair in match(listed, retained(predictions.get(pmid, ()), version))
+    ]
+    chosen: defaultdict[tuple[str, Kind], list[Example]] = defaultdict(list)
+    for pmid, pair in pairs:
+        of_kind = chosen[pair.mention.label, pair.kind]
+        if pair.kind != "found" and len(of_kind) < examples:
+            of_kind.append(_example(pmid, pair, (texts or {}).get(pmid, {}).get(pair.mention.location)))
+    labels = count_errors(pair for _, pair in pairs)
+    ordered = (example for label in labels for kind in KINDS for example in chosen.get((label, kind), ()))
+    return ErrorReport(labels, tuple(ordered))
+
+
+def match(gold: Sequence[Mention], predicted: Sequence[Mention]) -> list[Pair]:
+    """The gold entities and the predictions of a document, one to one inside a location.
+
+    Equal mentions find each other first, then those of the same span and label that quote different texts, those of the
+    same span and different labels, and those of the same label that overlap, from the largest overlap down. Among
+    equals the first in the list wins. What is left was missed or is spurious.
+
+    Returns:
+        Pairs in the order of the gold, then spurious predictions in theirs.
+    """
+    candidates = sorted(
+        (rank, first, second)
+        for first, mention in enumerate(gold)
+        for second, other in enumerate(predicted)
+        if (rank := _rank(mention, other)) is not None
+    )
+    partners: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, first, second in candidates:
+        if first not in partners and second not in taken:
+            partners[first] = second
+            taken.add(second)
+    of_gold = (
+        Pair(mention, predicted[partners[place]] if place in partners else None) for place, mention in enumerate(gold)
+    )
+    return [*of_gold, *(Pair(None, mention) for place, mention in enumerate(predicted) if place not in taken)]
+
+
+def count_errors(pairs: Iterable[Pair]) -> dict[str, LabelErrors]:
+    """Errors by label, in alphabetical order."""
+    kinds: Counter[tuple[str, Kind]] = Counter()
+    confusions: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    mistaken: Counter[str] = Counter()
+    labels: set[str] = set()
+    for pair in pairs:
+        labels.add(pair.mention.label)
+        kinds[pair.mention.label, pair.kind] += 1
+        if pair.kind == "wrong_label" and pair.predicted is not None:
+            labels.add(pair.predicted.label)
+            confusions[pair.mention.label][pair.predicted.label] += 1
+            mistaken[pair.predicted.label] += 1
+    return {
+        label: LabelErrors(
+            found=kinds[label, "found"],
+            too_long=kinds[label, "too_long"],
+            too_short=kinds[label, "too_short"],
+            shifted=kinds[label, "shifted"],
+            other_text=kinds[label, "other_text"],
+            missed=kinds[label, "missed"],
+            spurious=kinds[label, "spurious"],
+            wrong_label_predicted=mistaken[label],
+            confusions=dict(confusions[label].most_common()),
+        )
+        for label in sorted(labels, key=lambda label: (label.casefold(), label))
+    }
+
+
+def _interval(mention: Mention) -> tuple[int, int]:
+    return mention.start, mention.end
+
+
+def _rank(gold: Mention, predicted: Mention) -> tuple[int, int] | None:
+    """How early two mentions find each other, smallest first; ``None`` if they never do."""
+    if gold.location != predicted.location:
+        return None
+    if _interval(gold) == _interval(predicted):
+        return (0 if gold == predicted else 1 if gold.label == predicted.label else 2), 0
+    overlap = min(gold.end, predicted.end) - max(gold.start, predicted.start)
+    return (3, -overlap) if gold.label == predicted.label and overlap > 0 else None
+
+
+def _example(pmid: str, pair: Pair, text: str | None) -> Example:
+    if text is None:
+        return Example(pmid, pair, "", pair.mention.text, "")
+    both = [mention for mention in (pair.gold, pair.predicted) if mention is not None]
+    # Nothing checks that the offsets of a submission lie in the text.
+    start, end = max(0, min(mention.start for mention in both)), max(0, *(mention.end for mention in both))
+    return Example(pmid, pair, text[max(0, start - CONTEXT) : start], text[start:end], text[end : end + CONTEXT])
