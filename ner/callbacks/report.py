@@ -57,7 +57,7 @@ class ScoreReport(Callback):
         if state_dict:
             labels = {label: Figures(*values) for label, values in state_dict["labels"].items()}
             score = Score(Figures(*state_dict["macro"]), Figures(*state_dict["micro"]), labels, {})
-            self._best, self._value = (state_dict["epoch"], score), state_dict["value"]
+            self._best, self._value = (state_dict["epoch"], score), state_dict.get("value")
 
     def on_validation_batch_end(
         self,
