@@ -38,12 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     except InputError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
-        resume = (
-            "; once an epoch is finished, the same command with --ckpt_path last goes on behind it"
-            if verb == "fit"
-            else ""
-        )
-        sys.stderr.write(f"interrupted{resume}\n")
+        sys.stderr.write(f"interrupted{RESUME.get(verb, '')}\n")
         return INTERRUPTED
 
 
