@@ -12,12 +12,14 @@ VERBS = {
     "fit-seeds": ("ner.commands.fit_seeds", "train several seeds, and score them and their ensemble"),
     "export": ("ner.commands.export", "write checkpoints as a folder that other programs read"),
     "score": ("ner.commands.score", "score predictions against gold annotation, file against file"),
+    "fetch-pubmed": ("ner.commands.fetch_pubmed", "write titles and abstracts from PubMed for a query"),
     "check": ("ner.commands.check", "report on a corpus before training on it"),
 }
 LIGHTNING_MODULE = "ner.cli"
 RESUME = {
     "fit": "; once an epoch is finished, the same command with --ckpt_path last goes on behind it",
     "fit-seeds": "; the same command goes on behind the last finished epoch",
+    "fetch-pubmed": "; the same command goes on behind what was fetched",
 }
 MISTAKE, INTERRUPTED = 2, 130
 
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _help() -> str:
-    lines = [f"  {verb:<11}{what}" for verb, (_, what) in VERBS.items()]
+    lines = [f"  {verb:<14}{what}" for verb, (_, what) in VERBS.items()]
     return "\n".join(["usage: python main.py VERB [arguments], VERB --help for its arguments", "", *lines, ""])
 
 

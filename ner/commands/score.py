@@ -5,14 +5,15 @@ On request also how two predictions differ, which errors there are, and whether 
 
 import json
 import sys
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import get_args
 
 from rich.console import Console
 
+from ner.commands.parser import LightParser
 from ner.commands.score_results import Results
 from ner.commands.score_tables import print_results
 from ner.corpora.gutbrainie import GutBrainIE
@@ -23,25 +24,6 @@ from ner.metrics.errors import find_errors
 from ner.metrics.official import Mention, Score, Version, score
 
 MOST_RESAMPLES = 1_000_000
-
-
-class _Parser(ArgumentParser):
-    """Reports a wrong argument like every other mistake of a user: one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see python {self.prog} --help")
-
-    def add_number(self, name: str, what: str, default: int, least: int = 0, most: int | None = None) -> None:
-        """Add an option for a whole number, which is absent where it is not given: the default is only stated."""
-
-        def number(text: str) -> int:
-            # Neither signs nor the underscores, blanks and digits of other scripts that Python takes.
-            if not (text.isascii() and text.isdecimal() and least <= int(text) <= (most or int(text))):
-                bounds = f"from {least} to {most}" if most else f"from {least} on"
-                raise ArgumentTypeError(f"should be a whole number {bounds}, not {text!r}")
-            return int(text)
-
-        self.add_argument(name, type=number, default=SUPPRESS, metavar="N", help=f"{what} (default: {default})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +112,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> _Parser:
-    parser = _Parser(prog="main.py score", description="Official GutBrainIE NER score.", allow_abbrev=False)
+def _parser() -> LightParser:
+    parser = LightParser(prog="main.py score", description="Official GutBrainIE NER score.", allow_abbrev=False)
     parser.add_argument("--gold", type=Path, required=True, metavar="FILE", help="annotated GutBrainIE JSON file")
     parser.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="JSON file to score")
     parser.add_argument("--json", action="store_true", help="write one JSON object, unrounded, instead of tables")

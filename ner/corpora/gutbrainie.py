@@ -162,6 +162,23 @@ class GutBrainIE(Corpus):
             raise InputError(f"{path}: no such file or folder; check the path")
         yield from self._read_files(files)
 
+    def files(self) -> list[Path]:
+        """The files of the release that are there, of every tier, dev and test; none if no folder of it is known.
+
+        Raises:
+            InputError: if a folder is named that does not exist or has none of the files.
+        """
+        is_named = self.root or os.environ.get(ROOT_VARIABLE)
+        if not is_named and not (self.download and self._cache_folder().is_dir()):
+            return []
+        root = self._resolve_root()
+        files = [root / name for name in (*TIER_FILES.values(), DEV_FILE, TEST_FILE) if (root / name).is_file()]
+        if is_named and not files:
+            raise InputError(
+                f"{root}: no file of a GutBrainIE release in it; correct data.corpus.root or {ROOT_VARIABLE}"
+            )
+        return files
+
     def _read_files(self, files: Sequence[Path]) -> Iterator[Document]:
         seen: dict[str, Path] = {}
         for file in files:

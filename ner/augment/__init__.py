@@ -1,0 +1,1 @@
+"""More texts to train on than a corpus has."""
