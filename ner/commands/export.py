@@ -1,20 +1,13 @@
 """The verb ``export``: trained taggers as one folder that other programs read; see ``ner.exported``."""
 
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
 from ner import members
-from ner.errors import InputError
+from ner.commands.parser import LightParser
 from ner.exported import write_folder
-
-
-class _Parser(ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see python {self.prog} --help")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,8 +19,8 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         InputError: if a checkpoint cannot be read, they do not fit together, or the folder cannot be written.
     """
-    parser = _Parser(
-        "main.py export", description="Write checkpoints as one safe, self-contained folder.", allow_abbrev=False
+    parser = LightParser(
+        prog="main.py export", description="Write checkpoints as one safe, self-contained folder.", allow_abbrev=False
     )
     parser.add_argument(
         "--checkpoints",

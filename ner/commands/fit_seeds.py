@@ -1,7 +1,7 @@
 """The verb ``fit-seeds``: trains several seeds one after the other, and scores them and their ensemble on dev."""
 
 import logging
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -13,6 +13,7 @@ from rich.table import Table
 from ner.arguments import is_given, run_name
 from ner.checkpoints import read_checkpoint, seed_folder
 from ner.cli import CommandLine, guarded
+from ner.commands.parser import LightParser
 from ner.errors import InputError
 from ner.metrics.official import Score
 from ner.selection import with_checkpoints
@@ -53,8 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         InputError: if the user has to mend something.
     """
-    parser = ArgumentParser(
-        "main.py fit-seeds", description=HELP, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False
+    parser = LightParser(
+        prog="main.py fit-seeds", description=HELP, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--seeds", default="42,11,17", help="numbers, separated by commas (default: 42,11,17)")
     chosen, rest = parser.parse_known_args(list(arguments))
