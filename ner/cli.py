@@ -274,6 +274,7 @@ class CommandLine(LightningCLI):
         config = self._get(self.config_init, "trainer")
         _check_trainer(config, is_fit=self.subcommand == "fit")
         folder = self._get(self.config_init, "checkpoint").dirpath
+        self._get(self.config_init, "predictions").is_reporting = self._is_reporting
         if config.logger in (None, True):
             kwargs["logger"] = config.logger = CSVLogger(folder, name="logs") if self.subcommand == "fit" else False
         # `save_last` of the one that keeps the best would write only when there is a new best.

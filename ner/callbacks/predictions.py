@@ -28,6 +28,9 @@ class PredictionWriter(Callback):
         scores: Whether each entity is written with its ``score``, its probability under the CRF.
         min_score: Entities that are less probable than this are left out.
 
+    Attributes:
+        is_reporting: Whether the file's path is printed when it is written.
+
     Raises:
         InputError: if ``min_score`` is no probability.
     """
@@ -35,6 +38,7 @@ class PredictionWriter(Callback):
     def __init__(self, path: str | None = None, scores: bool = False, min_score: float = 0.0) -> None:
         if not 0 <= min_score <= 1:
             raise InputError(f"predictions.min_score is {min_score}; a probability lies between 0 and 1")
+        self.is_reporting = True
         self.scores = scores
         self.min_score = min_score
         self.path = "predictions.json" if path is None else path
@@ -67,7 +71,8 @@ class PredictionWriter(Callback):
             documents = [self._with_entities(*found[number]) for number in sorted(found)]
             write_submission(documents, Path(self.path), self.scores)
             entities = sum(len(passage.spans) for document in documents for passage in document.passages)
-            Console(soft_wrap=True).print(f"{len(documents)} documents, {entities} entities: {self.path}", markup=False)
+            console = Console(soft_wrap=True, quiet=not self.is_reporting)
+            console.print(f"{len(documents)} documents, {entities} entities: {self.path}", markup=False)
 
     def _with_entities(self, document: Document, entities: Mapping[int, tuple[Span, ...]]) -> Document:
         passages = (

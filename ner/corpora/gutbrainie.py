@@ -29,6 +29,8 @@ TIER_FILES = {
     "silver_2025": "Annotations/Train/silver_quality/json_format/train_silver_2025.json",
     "bronze": "Annotations/Train/bronze_quality/json_format/train_bronze.json",
 }
+# Documents from elsewhere that a tagger annotated; their file is an argument.
+AUGMENTED = "augmented"
 # Git's own checksums of the files at COMMIT, which has no silver_2025.
 BLOB_IDS = {
     DEV_FILE: "5c28a9943da420d97e385c43ae0d6ea53756c7e9",
@@ -55,8 +57,10 @@ class GutBrainIE(Corpus):
 
     Args:
         root: Folder of the release, with ``Annotations`` and ``TestData`` in it or in its only such subfolder.
-        tiers: Quality levels of the training split: platinum, gold, silver, silver_2025 (2026 edition), bronze.
+        tiers: Quality levels of the training split: platinum, gold, silver, silver_2025 (2026 edition), bronze, and
+            augmented, whose file is ``augmented``.
         tier_weights: Weight of a tier's documents in the training loss, 1 for tiers not named.
+        augmented: Annotated file in the collection's layout, as ``pseudo-label`` writes it, for the tier of that name.
         annotator_weights: Weight of an annotator's training documents, 1 for those not named; times the tier's.
         on_bad_span: Whether an annotation that does not fit its text is an error or left out with a warning.
         mask_unannotated: Whether texts known to be annotated only up to some word are read as unknown behind it.
@@ -65,8 +69,9 @@ class GutBrainIE(Corpus):
         base_url: Address below which the release's files lie.
 
     Raises:
-        InputError: if a tier is unknown or named twice, or a weight is negative or for a tier not in ``tiers``; on
-            reading the training split, if an annotator that has a weight annotated nothing in it.
+        InputError: if a tier is unknown or named twice, a weight is negative or for a tier not in ``tiers``, or only
+            one of the tier augmented and its file is named; on reading the training split, if an annotator that has a
+            weight annotated nothing in it, or an augmented document stands in another split.
     """
 
     labels = (
@@ -93,6 +98,7 @@ class GutBrainIE(Corpus):
         on_bad_span: Literal["error", "skip"] = "error",
         mask_unannotated: bool = True,
         annotator_weights: Mapping[str, float] | None = None,
+        augmented: str | None = None,
         *,
         download: bool = False,
         cache: str | None = None,
@@ -102,16 +108,21 @@ class GutBrainIE(Corpus):
         self.tiers = tuple(tiers)
         self.tier_weights = dict(tier_weights or {})
         self.annotator_weights = dict(annotator_weights or {})
+        self.augmented = augmented
         self.on_bad_span = on_bad_span
         self.mask_unannotated = mask_unannotated
         self.download = download
         self.cache = cache
         self.base_url = base_url
         for tier in self.tiers:
-            if tier not in TIER_FILES:
-                raise InputError(f"data.corpus.tiers: unknown tier {tier!r}; the tiers are: {', '.join(TIER_FILES)}")
+            if tier not in (*TIER_FILES, AUGMENTED):
+                listed = ", ".join((*TIER_FILES, AUGMENTED))
+                raise InputError(f"data.corpus.tiers: unknown tier {tier!r}; the tiers are: {listed}")
             if self.tiers.count(tier) > 1:
                 raise InputError(f"data.corpus.tiers: {tier!r} is named twice; name it once")
+        if (AUGMENTED in self.tiers) != (augmented is not None):
+            named, other = ("tiers", "augmented") if augmented is None else ("augmented", "tiers")
+            raise InputError(f"data.corpus.{named} names augmented documents, data.corpus.{other} does not; name both")
         for tier in self.tier_weights:
             if tier not in self.tiers:
                 listed = ", ".join(self.tiers)
@@ -125,27 +136,23 @@ class GutBrainIE(Corpus):
         """Download the tiers asked for, dev and test into the cache, if that is where they will be read from."""
         if not self.download or self.root or os.environ.get(ROOT_VARIABLE):
             return
-        if missing := [tier for tier in self.tiers if TIER_FILES[tier] not in BLOB_IDS]:
+        tiers = [tier for tier in self.tiers if tier != AUGMENTED]
+        if missing := [tier for tier in tiers if TIER_FILES[tier] not in BLOB_IDS]:
             mend = "remove it from data.corpus.tiers, or set data.corpus.root to a folder that has it"
             raise InputError(f"data.corpus.download: the release of 2025 has no tier {missing[0]!r}; {mend}")
-        files = [*(TIER_FILES[tier] for tier in self.tiers), DEV_FILE, TEST_FILE]
+        files = [*(TIER_FILES[tier] for tier in tiers), DEV_FILE, TEST_FILE]
         fetch(self.base_url, {file: BLOB_IDS[file] for file in files}, self._cache_folder())
 
     def read(self, split: Split) -> Iterator[Document]:
         """The documents of a split, in the order of its files; each file is checked before its first document."""
         root = self._resolve_root()
-        names = {"train": [TIER_FILES[tier] for tier in self.tiers], "dev": [DEV_FILE], "test": [TEST_FILE]}[split]
-        for name in names:
-            if not (root / name).is_file():
-                raise InputError(self._missing_message(root, name))
-        annotators = set()
-        for document in self._read_files([root / name for name in names]):
-            annotators.add(document.annotator)
-            yield document
-        unknown = sorted(self.annotator_weights.keys() - annotators)
-        if split == "train" and unknown:
-            listed = ", ".join(sorted(filter(None, annotators))) or "unnamed"
-            raise InputError(f"data.corpus.annotator_weights: nobody is called {unknown[0]!r}; there are: {listed}")
+        if split == "train":
+            yield from self._read_train(root)
+            return
+        name = {"dev": DEV_FILE, "test": TEST_FILE}[split]
+        if not (root / name).is_file():
+            raise InputError(self._missing_message(root, name))
+        yield from self._read_files([root / name])
 
     def read_path(self, path: Path) -> Iterator[Document]:
         """The documents of a JSON file, or of every ``*.json`` in a folder by name; annotated, articles, or both.
@@ -179,9 +186,34 @@ class GutBrainIE(Corpus):
             )
         return files
 
-    def _read_files(self, files: Sequence[Path]) -> Iterator[Document]:
+    def _read_train(self, root: Path) -> Iterator[Document]:
+        files: dict[Path, str] = {}
+        for tier in self.tiers:
+            file = Path(str(self.augmented)).expanduser() if tier == AUGMENTED else root / TIER_FILES[tier]
+            if tier != AUGMENTED and not file.is_file():
+                raise InputError(self._missing_message(root, TIER_FILES[tier]))
+            files[file] = tier
+        held_out: dict[str, str] = {}
+        if AUGMENTED in self.tiers:
+            for name in (DEV_FILE, TEST_FILE):
+                if (root / name).is_file():
+                    held_out |= {document.id: name for document in read_file(root / name, self.labels, "skip")}
+        annotators = set()
+        for document in self._read_files(list(files), files):
+            annotators.add(document.annotator)
+            if document.tier == AUGMENTED and document.id in held_out:
+                where = f"PMID {shown_name(document.id)} stands in {held_out[document.id]} too"
+                raise InputError(f"{self.augmented}: {where}; a tagger is not to learn what it is scored on, remove it")
+            yield document
+        if unknown := sorted(self.annotator_weights.keys() - annotators):
+            listed = ", ".join(sorted(filter(None, annotators))) or "unnamed"
+            raise InputError(f"data.corpus.annotator_weights: nobody is called {unknown[0]!r}; there are: {listed}")
+
+    def _read_files(self, files: Sequence[Path], tiers: Mapping[Path, str] | None = None) -> Iterator[Document]:
+        """The documents of files, whose tiers are told by their names where they are not given."""
         seen: dict[str, Path] = {}
         for file in files:
+            tier = _tier(file) if tiers is None else tiers[file]
             documents = read_file(file, self.labels, self.on_bad_span)
             repeated = [document.id for document in documents if document.id in seen]
             if repeated:
@@ -189,7 +221,7 @@ class GutBrainIE(Corpus):
                 what = f"PMID {shown_name(repeated[0])} stands in {shown_name(seen[repeated[0]].name)} already"
                 raise InputError(f"{shown_name(file.name)}: {what}{more}; keep it in one of them")
             seen |= {document.id: file for document in documents}
-            yield from (self._with_tier(document, _tier(file)) for document in documents)
+            yield from (self._with_tier(document, tier) for document in documents)
 
     def _with_tier(self, document: Document, tier: str) -> Document:
         """The document with the tier's name, weight, and the point where its annotation is known to stop."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ner.corpora.base import Split
-from ner.corpora.gutbrainie import GLINER_WORD, TIER_FILES, GutBrainIE, write_documents
+from ner.corpora.gutbrainie import DEV_FILE, GLINER_WORD, TEST_FILE, TIER_FILES, GutBrainIE, write_documents
 from ner.documents import Document
 from ner.errors import InputError
 
@@ -59,6 +59,8 @@ def test_the_files_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
         ),
         ({"tier_weights": {"gold": -0.1}}, "data.corpus.tier_weights: 'gold' has -0.1; a weight is finite, 0 or more"),
         ({"tier_weights": {"gold": float("nan")}}, "'gold' has nan"),
+        ({"tiers": ["augmented"]}, "data.corpus.tiers names augmented documents, data.corpus.augmented does not"),
+        ({"augmented": "x.json"}, "data.corpus.augmented names augmented documents, data.corpus.tiers does not"),
         ({"annotator_weights": {"expert_1": -1.0}}, "data.corpus.annotator_weights: 'expert_1' has -1.0"),
     ],
 )
@@ -87,6 +89,32 @@ def test_an_annotator_that_nobody_is_called_is_an_error(tmp_path: Path) -> None:
     corpus = GutBrainIE(str(tmp_path), ["gold"], annotator_weights={"expert_9": 2.0})
     with pytest.raises(InputError, match="nobody is called 'expert_9'; there are: expert_1"):
         list(corpus.read("train"))
+
+
+def test_augmented_documents_are_a_tier_of_their_own(tmp_path: Path) -> None:
+    save_train(tmp_path, gold={"g": record()})
+    file = save(tmp_path / "elsewhere" / "augmented.json", {"a": record()})
+    corpus = GutBrainIE(str(tmp_path), ["gold", "augmented"], {"augmented": 0.5}, augmented=str(file))
+    assert [(document.id, document.tier, document.weight) for document in corpus.read("train")] == [
+        ("g", "gold", 1.0),
+        ("a", "augmented", 0.5),
+    ]
+
+
+@pytest.mark.parametrize(("held_out", "name"), [(DEV_FILE, "dev.json"), (TEST_FILE, "articles_test.json")])
+def test_augmented_documents_that_are_scored_are_refused(tmp_path: Path, held_out: str, name: str) -> None:
+    save_train(tmp_path, gold={"g": record()})
+    save(tmp_path / held_out, {"a": record()})
+    file = save(tmp_path / "augmented.json", {"a": record()})
+    with pytest.raises(InputError, match=f"PMID a stands in .*{name} too"):
+        list(GutBrainIE(str(tmp_path), ["gold", "augmented"], augmented=str(file)).read("train"))
+
+
+def test_augmented_documents_that_stand_in_another_tier_are_refused(tmp_path: Path) -> None:
+    save_train(tmp_path, gold={"g": record()})
+    file = save(tmp_path / "augmented.json", {"g": record()})
+    with pytest.raises(InputError, match=r"PMID g stands in train_gold\.json already"):
+        list(GutBrainIE(str(tmp_path), ["gold", "augmented"], augmented=str(file)).read("train"))
 
 
 def test_a_missing_tier_is_named_with_those_that_are_there(tmp_path: Path) -> None:
