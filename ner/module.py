@@ -29,6 +29,8 @@ class NERModule(LightningModule):
         pretrained: Whether to load the encoder's weights; otherwise its configuration only, with random weights.
         encoder_config: The encoder's configuration as plain types. A checkpoint carries it; then nothing is loaded.
         dropout: Rate before the emissions.
+        learn_transitions: Whether the CRF learns; otherwise its scores stay zero, and each token is tagged on its own,
+            by a softmax over its emissions.
         bio_constraints: Whether illegal tag sequences are impossible (``I-`` behind anything but its own type).
         encoder_lr: Peak learning rate of the encoder.
         emissions_lr: Peak learning rate of the linear layer.
@@ -58,6 +60,7 @@ class NERModule(LightningModule):
         pretrained: bool = True,
         encoder_config: dict[str, object] | None = None,
         dropout: float = 0.1,
+        learn_transitions: bool = True,
         bio_constraints: bool = False,
         encoder_lr: float = 2e-5,
         emissions_lr: float = 2e-4,
@@ -89,6 +92,9 @@ class NERModule(LightningModule):
         self.save_hyperparameters()
         single = CrfTagger(network, network.config.hidden_size, len(self.label_set.tags), dropout)
         self.tagger: Tagger = single
+        if not learn_transitions:
+            for parameter in single.crf.parameters():
+                nn.init.zeros_(parameter).requires_grad_(False)
         if bio_constraints:
             single.crf.forbid(self.label_set.legal_starts(), self.label_set.legal_transitions())
         self.val_score = OfficialScore(labels)

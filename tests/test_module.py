@@ -148,6 +148,25 @@ def test_bio_constraints_reach_the_crf(tiny_encoder: str) -> None:
     assert all(behind[0] != "I" or before[1:] == behind[1:] for before, behind in pairs)
 
 
+def test_without_transitions_every_token_is_tagged_on_its_own(tiny_encoder: str, text_encoder: TextEncoder) -> None:
+    module = NERModule(
+        LABELS, text_encoder.vocabulary_size, tiny_encoder, pretrained=False, learn_transitions=False, crf_lr=1.0
+    )
+    module.trainer = Trainer(max_steps=10, logger=False, barebones=True)
+    configured = module.configure_optimizers()
+    assert isinstance(configured, dict)
+    batch = batch_of(text_encoder, document("mice ate food"))
+    for _ in range(3):
+        loss = module.loss(module(batch), batch)
+        loss.backward()
+        configured["optimizer"].step()
+    assert not any(parameter.any() for parameter in module.tagger.crf.parameters())
+    emissions = module.eval()(batch)
+    assert module.tagger.decode(emissions, batch.mask) == emissions.argmax(-1).tolist()
+    expected = torch.nn.functional.cross_entropy(emissions[0], batch.tags[0])
+    assert float(module.loss(emissions, batch).detach()) == pytest.approx(float(expected.detach()), rel=1e-4)
+
+
 def test_the_longest_platinum_abstract_is_read_and_learned_to_its_end(
     gutbrainie: GutBrainIE, text_encoder: TextEncoder, tiny_encoder: str
 ) -> None:
