@@ -159,7 +159,13 @@ class NERModule(LightningModule):
             "emissions": self.tagger.classifier,
             "crf": self.tagger.crf,
         }
-        optimizer = torch.optim.AdamW([self._parameter_group(name, part) for name, part in groups.items()])
+        # A fused step passes once over the memory of each parameter. With a GradScaler it cannot be clipped.
+        is_scaled = self.trainer.precision == "16-mixed"
+        optimizer = torch.optim.AdamW(
+            [self._parameter_group(name, part) for name, part in groups.items()], fused=not is_scaled
+        )
+        # Lightning takes every fused step in mixed precision for one with a GradScaler. bf16 has none.
+        optimizer._step_supports_amp_scaling = False
         steps = int(self.trainer.estimated_stepping_batches)
         warmup = int(self.hparams["warmup_ratio"] * steps)
         schedule = get_linear_schedule_with_warmup(optimizer, warmup, steps)  # type: ignore[no-untyped-call]

@@ -91,6 +91,14 @@ def test_fit_ends_with_the_dev_scores_and_what_it_wrote(
     assert "are those of a toy" in caplog.text
 
 
+def test_bf16_with_clipped_gradients_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["--trainer.precision", "bf16-mixed", "--trainer.gradient_clip_val", "0.5", "--trainer.max_steps", "2"]
+    folder = fit(tmp_path, monkeypatch, *arguments)
+    assert all(
+        values.dtype == torch.float32 and values.isfinite().all() for values in weights(folder / "last.ckpt").values()
+    )
+
+
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

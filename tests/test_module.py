@@ -58,6 +58,17 @@ def test_there_are_three_named_groups_with_rates_of_their_own(module: NERModule)
     assert len(grouped) == len(list(module.parameters()))
 
 
+@pytest.mark.parametrize(("precision", "is_fused"), [("32-true", True), ("bf16-mixed", True), ("16-mixed", False)])
+def test_the_optimizer_is_fused_except_where_gradients_are_scaled(
+    module: NERModule, monkeypatch: pytest.MonkeyPatch, precision: str, is_fused: bool
+) -> None:
+    monkeypatch.setattr(Trainer, "precision", precision)
+    module.trainer = Trainer(max_steps=100, logger=False, barebones=True)
+    configured = module.configure_optimizers()
+    assert isinstance(configured, dict)
+    assert configured["optimizer"].defaults["fused"] is is_fused
+
+
 def test_the_schedule_warms_up_and_reaches_its_end(module: NERModule) -> None:
     module.trainer = Trainer(max_steps=100, logger=False, barebones=True)
     configured = module.configure_optimizers()
