@@ -6,12 +6,14 @@ import torch
 import torchcrf
 from torch import Tensor
 
+from ner.nn import chain
+
 # Far below any score that training reaches, and far from overflow when added up over thousands of tokens in fp32.
 ILLEGAL = -1e4
 
 
 class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
-    """pytorch-crf's CRF, batch first, in fp32 whatever the precision around it.
+    """pytorch-crf's CRF, batch first, with kernels of its own, whatever the precision around it.
 
     Parameters, their names and the ``state_dict`` are pytorch-crf's: ``transitions[i, j]`` scores tag ``j`` behind tag
     ``i``, ``start_transitions`` and ``end_transitions`` the first and the last tag.
@@ -37,7 +39,7 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         self.transitions.masked_fill_(~torch.tensor(legal_transitions, device=device), ILLEGAL)
 
     def nll(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """Negative log-likelihood of each tag path.
+        """Negative log-likelihood of each tag path, computed in fp64.
 
         Args:
             emissions: Scores of tags, (B, T, K).
@@ -45,11 +47,20 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
             mask: True on a prefix of each row, at least one token long, (B, T).
 
         Returns:
-            One value a row, at least 0 but for rounding, (B,).
+            One value a row, at least 0 but for rounding, in fp32 or, for such emissions, in fp64, (B,).
         """
         with torch.autocast(emissions.device.type, enabled=False):
-            likelihood: Tensor = self(emissions.float(), tags, mask, reduction="none")
-        return -likelihood
+            scores = self._scores(chain.exact(emissions), mask)
+            gold = chain.path_score(scores, tags.to(scores.emissions.device))
+            loss = chain.log_partition(scores, in_tree=emissions.is_cuda) - gold
+        return loss.to(emissions.device, torch.promote_types(emissions.dtype, torch.float))
+
+    @torch.no_grad()
+    def viterbi(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
+        """The best path of each row; shapes as in :meth:`nll`."""
+        with torch.autocast(emissions.device.type, enabled=False):
+            emissions = emissions.to(torch.promote_types(emissions.dtype, torch.float))
+            return chain.best_paths(self._scores(emissions, mask))
 
     @torch.no_grad()
     def interval_log_marginals(
@@ -77,73 +88,57 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         """
         if not intervals:
             return emissions.new_zeros(0, dtype=torch.double)
-        emissions, end_scores = emissions.double(), self.end_transitions.double()
-        forward, backward = self._forward_scores(emissions), self._backward_scores(emissions, mask)
-        lengths = mask.sum(1).tolist()
-        found = []
-        for (row, start, end), (begin, inside) in zip(intervals, tags, strict=True):
-            length = lengths[row]
-            total = torch.logsumexp(forward[row, length - 1] + end_scores, 0)
-            before = forward[row, start - 1] if start else None
-            # What may follow, weighed with all that may come behind it; the text's end allows everything.
-            following = None if end == length else emissions[row, end] + backward[row, end]
-            score = self._entity_score(emissions[row, start:end], before, following, begin, inside)
-            found.append(score - total)
+        scores = self._scores(chain.exact(emissions), mask)
+        found = chain.messages(scores, in_tree=emissions.is_cuda)
+        emissions, transitions, device = scores.emissions, scores.transitions, scores.emissions.device
+        rows, starts, ends = torch.tensor(intervals, device=device).T
+        begin_inside = torch.tensor(tags, device=device)
+        begin, inside = begin_inside.T
+        every_tag = torch.arange(self.num_tags, device=device)
+        # Up to the entity's first token, which is `begin` or `inside`: (N, 2).
+        before = (starts - 1).clamp(min=0)
+        arriving = (found.forward[rows, before].log() + found.forward_scales[rows, before][:, None])[:, None]
+        arriving = arriving + transitions.T[begin_inside]
+        continues = (every_tag == begin[:, None]) | (every_tag == inside[:, None])
+        arriving[:, 1].masked_fill_(continues, -torch.inf)
+        opened = torch.where((starts > 0)[:, None], arriving.logsumexp(2), scores.start[begin_inside])
+        opened = opened + emissions[rows[:, None], starts[:, None], begin_inside]
+        # On to its last token, which is `inside` unless it is the first.
+        sums = torch.nn.functional.pad(emissions.cumsum(1), (0, 0, 1, 0))
+        lengths = ends - starts
+        steps = sums[rows, ends, inside] - sums[rows, starts + 1, inside]
+        steps = steps + (lengths - 2).clamp(min=0) * transitions[inside, inside]
+        longer = (opened + transitions[begin_inside, inside[:, None]]).logsumexp(1) + steps
+        longer = torch.stack([torch.full_like(longer, -torch.inf), longer], 1)
+        inner = torch.where((lengths > 1)[:, None], longer, opened)
+        # And on to whatever follows, or to the end.
+        is_last = ends == scores.lengths[rows]
+        behind = ends.clamp(max=emissions.shape[1] - 1)
+        following = (
+            emissions[rows, behind] + found.backward[rows, behind].log() + found.backward_scales[rows, behind][:, None]
+        )
+        following = transitions[begin_inside] + following.masked_fill(every_tag == inside[:, None], -torch.inf)[:, None]
+        closed = torch.where(is_last[:, None], scores.end[begin_inside], following.logsumexp(2))
         # Rounding may lift a certainty above 1.
-        return torch.stack(found).clamp(max=0.0)
+        return ((inner + closed).logsumexp(1) - found.log_partition[rows]).clamp(max=0.0)
 
-    def _entity_score(
-        self, emissions: Tensor, before: Tensor | None, following: Tensor | None, begin: int, inside: int
-    ) -> Tensor:
-        """Log-sum of the scores of all paths that hold one entity.
+    def _scores(self, emissions: Tensor, mask: Tensor) -> chain.Scores:
+        potentials = (self.transitions, self.start_transitions, self.end_transitions)
+        transitions, start, end = (scores.to(emissions) for scores in potentials)
+        return chain.Scores(emissions, transitions, start, end, mask.sum(1).to(emissions.device))
 
-        Args:
-            emissions: Those of its tokens, (N, K).
-            before: Forward scores of the token before it, (K,); ``None`` at the text's start.
-            following: Emissions and backward scores of the token behind it, (K,); ``None`` at the text's end.
-            begin: Its first tag.
-            inside: Its other tag.
-        """
-        transitions, starts = self.transitions.double(), self.start_transitions.double()
-        elsewhere = [tag for tag in range(self.num_tags) if tag not in (begin, inside)]
-        if before is None:
-            opened = torch.stack([starts[begin], starts[inside]])
-        else:
-            into_inside = torch.logsumexp(before[elsewhere] + transitions[elsewhere, inside], 0)
-            opened = torch.stack([torch.logsumexp(before + transitions[:, begin], 0), into_inside])
-        last = torch.tensor([begin, inside], device=emissions.device)
-        scores = opened + emissions[0, last]
-        if len(emissions) > 1:
-            steps = emissions[1:, inside].sum() + (len(emissions) - 2) * transitions[inside, inside]
-            scores, last = (torch.logsumexp(scores + transitions[last, inside], 0) + steps)[None], last[1:]
-        if following is None:
-            closed = self.end_transitions.double()[last]
-        else:
-            closing = [tag for tag in range(self.num_tags) if tag != inside]
-            closed = torch.logsumexp(transitions[last][:, closing] + following[closing], 1)
-        return torch.logsumexp(scores + closed, 0)
+    # What pytorch-crf's own `forward` and `decode` call, on (T, B).
 
-    def _forward_scores(self, emissions: Tensor) -> Tensor:
-        """Log-sum of the scores of all paths up to each token that end in each tag, (B, T, K)."""
-        scores = [self.start_transitions.double() + emissions[:, 0]]
-        for token in emissions.unbind(1)[1:]:
-            scores.append(torch.logsumexp(scores[-1][:, :, None] + self.transitions.double(), 1) + token)
-        return torch.stack(scores, 1)
+    def _compute_score(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        scores = self._scores(chain.exact(emissions.transpose(0, 1)), mask.T)
+        return chain.path_score(scores, tags.T).to(emissions)
 
-    def _backward_scores(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """Log-sum of the scores of all paths behind each token that begin in each tag, (B, T, K)."""
-        final = self.end_transitions.double().expand_as(emissions[:, 0])
-        scores = [final]
-        for token, is_real in zip(emissions.unbind(1)[:0:-1], mask.unbind(1)[:0:-1], strict=True):
-            reached = torch.logsumexp(self.transitions.double() + (token + scores[-1])[:, None, :], 2)
-            scores.append(torch.where(is_real[:, None], reached, final))
-        return torch.stack(scores[::-1], 1)
+    def _compute_normalizer(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        scores = self._scores(chain.exact(emissions.transpose(0, 1)), mask.T)
+        return chain.log_partition(scores, in_tree=emissions.is_cuda).to(emissions)
 
-    def viterbi(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
-        """The best path of each row; shapes as in :meth:`nll`."""
-        with torch.autocast(emissions.device.type, enabled=False):
-            paths: list[list[int]] = self.decode(emissions.float(), mask)
-        return paths
+    def _viterbi_decode(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
+        return self.viterbi(emissions.transpose(0, 1), mask.T)
 
 
 def merge_crfs(crfs: Sequence[CRF]) -> CRF:

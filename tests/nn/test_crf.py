@@ -71,10 +71,10 @@ def test_gradients_are_those_of_pytorch_crf_in_float64() -> None:
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     assert single.grad is not None
     assert double.grad is not None
-    torch.testing.assert_close(single.grad.double(), double.grad, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(single.grad.double(), double.grad, atol=1e-6, rtol=1e-6)
     for name, parameter in ours.named_parameters():
         torch.testing.assert_close(
-            parameter.grad.double(), theirs.get_parameter(name).grad, atol=1e-2, rtol=1e-3, msg=name
+            parameter.grad.double(), theirs.get_parameter(name).grad, atol=1e-5, rtol=1e-5, msg=name
         )
 
 
