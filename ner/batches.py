@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -48,14 +49,26 @@ class EncodedChunk:
 
 
 def encode(
-    documents: Iterable[Document], chunking: Chunking, encoder: TextEncoder, labels: LabelSet
+    documents: Iterable[Document],
+    chunking: Chunking,
+    encoder: TextEncoder,
+    labels: LabelSet,
+    numbers: Iterable[int] | None = None,
 ) -> list[EncodedChunk]:
     """Chunks of documents with their tokens and tags, in the order of the documents.
+
+    Args:
+        documents: The documents.
+        chunking: What is read as one text.
+        encoder: Makes the tokens.
+        labels: The entity types.
+        numbers: The places of the documents in the input, where they do not simply follow each other.
 
     Raises:
         InputError: if a span's label is not in the label set; it names the document.
     """
-    numbered = [(number, chunk) for number, document in enumerate(documents) for chunk in chunking.chunks(document)]
+    pairs = enumerate(documents) if numbers is None else zip(numbers, documents, strict=False)
+    numbered = [(number, chunk) for number, document in pairs for chunk in chunking.chunks(document)]
     encoded = []
     all_tokens = encoder.encode([chunk.passage.text for _, chunk in numbered])
     for (number, chunk), tokens in zip(numbered, all_tokens, strict=True):
@@ -235,6 +248,18 @@ class LengthBatchSampler(Sampler[list[int]]):
             # Where they do not divide, the first ones come twice, so that all processes take equally many steps.
             batches = [batches[position % len(batches)] for position in range(len(self) * ranks)]
         yield from batches[rank::ranks]
+
+
+def length_batches(shapes: Sequence[tuple[int, int]], batch_size: int, batch_tokens: int) -> list[list[int]]:
+    """Places of chunks of about the same length, batch by batch, the shortest first.
+
+    Args:
+        shapes: Number and width of the windows of each chunk.
+        batch_size: Most chunks in a batch.
+        batch_tokens: Most tokens in a batch, padding included, unless one chunk has more.
+    """
+    order = iter(sorted(range(len(shapes)), key=lambda place: shapes[place][1]))
+    return [list(islice(order, size)) for size in _sizes(shapes, batch_size, batch_tokens)]
 
 
 def _sizes(shapes: Iterable[tuple[int, int]], batch_size: int, batch_tokens: int | None) -> Iterator[int]:

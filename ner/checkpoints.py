@@ -34,7 +34,7 @@ DECISIVE = (
     "trainer.gradient_clip_algorithm",
     "trainer.limit_train_batches",
 )
-FREE = ("data.eval_batch_size", "data.num_workers", "data.predict_path")
+FREE = ("data.eval_batch_size", "data.eval_batch_tokens", "data.num_workers", "data.predict_path")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,31 +2,31 @@
 
 import inspect
 import logging
+import os
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
-from ner.batches import Collator, EncodedChunk, LengthBatchSampler, encode
+from ner.batches import Batch, Collator, EncodedChunk, LengthBatchSampler, encode
 from ner.chunking import Chunking, SeparatePassages
 from ner.corpora.base import Corpus, Split
 from ner.documents import Document
 from ner.errors import InputError
 from ner.labels import LabelSet
 from ner.pretrained import tokenizer_json
+from ner.stream import DocumentStream
 from ner.tokens import TextEncoder
 
 log = logging.getLogger(__name__)
 
-SPLITS: dict[str, tuple[Split, ...]] = {
-    "fit": ("train", "dev"),
-    "validate": ("dev",),
-    "test": ("test",),
-    "predict": ("test",),
-}
+SPLITS: dict[str, tuple[Split, ...]] = {"fit": ("train", "dev"), "validate": ("dev",), "test": ("test",)}
+# Tokens in a batch of evaluation: few keep a CPU's cache, many a GPU busy.
+CPU_TOKENS, GPU_TOKENS = 1024, 16384
+GPU_WORKERS = 4
 
 
 class NERDataModule(LightningDataModule):
@@ -45,9 +45,15 @@ class NERDataModule(LightningDataModule):
         batch_size: Most texts in a training batch.
         batch_tokens: Most tokens in a training batch, padding included, that batches aim at; none by default.
         eval_batch_size: Most texts in a batch of validation, test or prediction.
+        eval_batch_tokens: Most tokens in such a batch, padding included; by default what suits the device.
         predict_path: A file or folder in the corpus's format that ``predict`` tags instead of the corpus's test split.
-        num_workers: Processes that make batches beside the main one.
+        num_workers: Processes that make batches beside the main one; by default none, but some for a GPU.
         seed: Decides the order of training batches, together with the epoch.
+
+    Attributes:
+        predict_count: Documents to tag, once ``predict`` is set up.
+        done: How many of this process's documents ``predict`` leaves out because they are tagged already, and the id
+            of the last of them.
 
     Raises:
         InputError: if a number is out of its range.
@@ -63,21 +69,22 @@ class NERDataModule(LightningDataModule):
         overlap_tokens: int = 128,
         batch_size: int = 8,
         batch_tokens: int | None = None,
-        eval_batch_size: int = 32,
+        eval_batch_size: int = 64,
+        eval_batch_tokens: int | None = None,
         predict_path: str | None = None,
-        num_workers: int = 0,
+        num_workers: int | None = None,
         seed: int = 42,
     ) -> None:
         super().__init__()
-        least = {
+        least: dict[str, tuple[int | None, int]] = {
             "window_tokens": (window_tokens, 1),
             "overlap_tokens": (overlap_tokens, 0),
             "batch_size": (batch_size, 1),
         }
         least |= {"eval_batch_size": (eval_batch_size, 1), "num_workers": (num_workers, 0)}
-        least |= {"batch_tokens": (1 if batch_tokens is None else batch_tokens, 1)}
+        least |= {"batch_tokens": (batch_tokens, 1), "eval_batch_tokens": (eval_batch_tokens, 1)}
         for name, (value, smallest) in least.items():
-            if value < smallest:
+            if value is not None and value < smallest:
                 raise InputError(f"data.{name} is {value}; it should be at least {smallest}")
         self.corpus = corpus
         self.tokenizer = tokenizer
@@ -88,11 +95,14 @@ class NERDataModule(LightningDataModule):
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
         self.eval_batch_size = eval_batch_size
+        self.eval_batch_tokens = eval_batch_tokens
         self.predict_path = predict_path
         self.num_workers = num_workers
         self.seed = seed
         self.label_set = LabelSet(corpus.labels)
-        self._encoded: dict[Split | None, list[EncodedChunk]] = {}
+        self.predict_count = 0
+        self.done = (0, "")
+        self._encoded: dict[Split, list[EncodedChunk]] = {}
 
     @property
     def labels(self) -> list[str]:
@@ -120,12 +130,16 @@ class NERDataModule(LightningDataModule):
             self.corpus.prepare()
 
     def setup(self, stage: str) -> None:
-        """Read, tokenize and align what a stage needs, once.
+        """Read, tokenize and align what a stage needs, once; for ``predict`` only count what it will stream.
 
         Raises:
             InputError: if the corpus cannot be read, or ``test`` is asked for a split without annotation.
         """
-        for split in self._splits(stage):
+        if stage == "predict":
+            self.predict_count = sum(1 for _ in self.documents(self._to_tag()))
+            self._check_some(self.predict_count, self._to_tag())
+            return
+        for split in SPLITS[stage]:
             if split not in self._encoded:
                 self._encoded[split] = self._encode(split)
         if stage == "test" and not any(chunk.annotated for chunk in self._encoded["test"]):
@@ -158,15 +172,25 @@ class NERDataModule(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[EncodedChunk]:
         """All chunks of the dev split."""
-        return self._loader(self._encoded["dev"], self.eval_batch_size)
+        return self._loader(self._encoded["dev"], self.eval_batch_size, self._eval_tokens())
 
     def test_dataloader(self) -> DataLoader[EncodedChunk]:
         """All chunks of the test split."""
-        return self._loader(self._encoded["test"], self.eval_batch_size)
+        return self._loader(self._encoded["test"], self.eval_batch_size, self._eval_tokens())
 
-    def predict_dataloader(self) -> DataLoader[EncodedChunk]:
-        """All chunks of the files to tag."""
-        return self._loader(self._encoded[self._splits("predict")[0]], self.eval_batch_size)
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """The documents to tag, read as they are needed."""
+        stream = DocumentStream(
+            partial(self.documents, self._to_tag()),
+            partial(encode, chunking=self.chunking, encoder=self.encoder, labels=self.label_set),
+            self.collator,
+            self.eval_batch_size,
+            self._eval_tokens(),
+            self.done,
+        )
+        return DataLoader(
+            stream, batch_size=None, num_workers=self._workers(), pin_memory=self._on_gpu(), generator=self._generator()
+        )
 
     def state_dict(self) -> dict[str, object]:
         """How texts are read, as plain types: what a checkpoint needs to tag new text."""
@@ -188,14 +212,17 @@ class NERDataModule(LightningDataModule):
         if differing := [key for key in own if own[key] != state_dict.get(key)]:
             raise InputError(f"the checkpoint read its texts with other settings of: {', '.join(differing)}")
 
-    def _splits(self, stage: str) -> tuple[Split | None, ...]:
-        """The splits of a stage; ``None`` stands for the files of ``predict_path``."""
-        return (None,) if stage == "predict" and self.predict_path is not None else SPLITS[stage]
+    def _to_tag(self) -> Split | None:
+        """What ``predict`` tags; ``None`` stands for the files of ``predict_path``."""
+        return "test" if self.predict_path is None else None
 
-    def _encode(self, split: Split | None) -> list[EncodedChunk]:
-        chunks = encode(self.documents(split), self.chunking, self.encoder, self.label_set)
-        if not chunks:
+    def _check_some(self, count: int, split: Split | None) -> None:
+        if not count:
             raise InputError(f"{self.predict_path if split is None else f'the {split} split'} holds no documents")
+
+    def _encode(self, split: Split) -> list[EncodedChunk]:
+        chunks = encode(self.documents(split), self.chunking, self.encoder, self.label_set)
+        self._check_some(len(chunks), split)
         lost = {
             "share tokens with a longer one": sum(len(chunk.nested) for chunk in chunks),
             "have a border inside a token": sum(len(chunk.inexact) for chunk in chunks),
@@ -209,16 +236,33 @@ class NERDataModule(LightningDataModule):
         self, chunks: list[EncodedChunk], batch_size: int, batch_tokens: int | None = None, shuffle: bool = False
     ) -> DataLoader[EncodedChunk]:
         shapes = [self.collator.shape(chunk) for chunk in chunks]
+        workers = self._workers()
         return DataLoader(
             dataset=chunks,  # type: ignore[arg-type]  # a list is a map-style data set
             batch_sampler=LengthBatchSampler(shapes, batch_size, batch_tokens, shuffle, self.seed),
             collate_fn=self.collator,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            # Without a generator of its own a loader draws from the global one, and a resumed run draws differently.
-            generator=torch.Generator().manual_seed(self.seed),
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=self._on_gpu(),
+            generator=self._generator(),
         )
+
+    def _generator(self) -> torch.Generator:
+        # Without a generator of its own a loader draws from the global one, and a resumed run draws differently.
+        return torch.Generator().manual_seed(self.seed)
+
+    def _on_gpu(self) -> bool:
+        if self.trainer is None:
+            return torch.cuda.is_available()
+        return self.trainer.strategy.root_device.type == "cuda"
+
+    def _workers(self) -> int:
+        if self.num_workers is not None:
+            return self.num_workers
+        return min(GPU_WORKERS, max((os.cpu_count() or 1) - 1, 0)) if self._on_gpu() else 0
+
+    def _eval_tokens(self) -> int:
+        return self.eval_batch_tokens or (GPU_TOKENS if self._on_gpu() else CPU_TOKENS)
 
 
 def _class_and_arguments(chunking: Chunking) -> dict[str, object]:

@@ -1,14 +1,27 @@
 """Files that appear whole, under their own name, or not at all."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from ner.errors import InputError
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write UTF-8 beside ``path`` and move it there, so that a crash never leaves half a file under that name.
+    """Write UTF-8 to a file that appears whole or not at all.
+
+    Raises:
+        InputError: if that is not possible.
+    """
+    with writing(path) as file:
+        file.write(text)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[TextIO]:
+    """A UTF-8 file to write beside ``path``, moved there at the end: a crash never leaves half a file under that name.
 
     Raises:
         InputError: if that is not possible.
@@ -16,13 +29,30 @@ def write_text(text: str, path: Path) -> None:
     temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
         temporary.replace(path)
     except (OSError, UnicodeEncodeError) as error:
         raise _unwritable(path, error) from None
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[TextIO]:
+    """A UTF-8 file to read, with or without byte order mark, whose lines end in ``\\n`` alone.
+
+    Raises:
+        InputError: if that is not possible.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
+            yield file
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error.reason} at byte {error.start} of a block); convert it") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
 
 
 def check_writable(path: Path) -> None:

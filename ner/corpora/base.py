@@ -1,11 +1,12 @@
 """What a corpus is: splits of documents under a fixed list of labels."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from ner.documents import Document
+from ner.errors import InputError
 
 Split = Literal["train", "dev", "test"]
 
@@ -38,3 +39,11 @@ class Corpus(ABC):
         Raises:
             InputError: if the path is missing or cannot be read as it should.
         """
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Write documents in this corpus's format.
+
+        Raises:
+            InputError: if there is no writer of it, or the file cannot be written.
+        """
+        raise InputError(f"{type(self).__name__} has no writer")

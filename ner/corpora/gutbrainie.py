@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -168,6 +168,10 @@ class GutBrainIE(Corpus):
         else:
             raise InputError(f"{path}: no such file or folder; check the path")
         yield from self._read_files(files)
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Write annotated documents in the collection's layout."""
+        write_documents(documents, path)
 
     def files(self) -> list[Path]:
         """The files of the release that are there, of every tier, dev and test; none if no folder of it is known.

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,10 @@ class Tagger(nn.Module, ABC):
         """Negative log-likelihood of each row's tags under a prefix mask, (B,)."""
         return self.crf.nll(emissions, tags, mask)
 
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """What tells this tagger from others: a digest of the weights behind its encoder."""
+
     @torch.no_grad()
     def decode(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
         """The best tag path of each row, as long as the row's prefix mask."""
@@ -73,6 +78,11 @@ class CrfTagger(Tagger):
         scores: Tensor = self.classifier(self.dropout(hidden))
         return scores[rows, positions]
 
+    def fingerprint(self) -> str:
+        parts = [*self.classifier.parameters(), *self.crf.parameters()]
+        values = torch.cat([part.detach().flatten().cpu() for part in parts])
+        return blake2b(values.numpy().tobytes(), digest_size=16).hexdigest()
+
 
 class EnsembleTagger(Tagger):
     """The mean of several taggers: of their emissions, and of their transitions, start and end scores.
@@ -93,8 +103,10 @@ class EnsembleTagger(Tagger):
         super().__init__()
         self.crf = merge_crfs([member.crf for member in members])
         self.one_at_a_time = one_at_a_time
-        # A plain tuple is not moved along with the module.
-        self.members = tuple(members) if one_at_a_time else nn.ModuleList(members)
+        self.members = tuple(members)
+        if not one_at_a_time:
+            # Unlike a plain tuple it moves along with the module.
+            self.moving = nn.ModuleList(members)
 
     def emissions(self, input_ids: Tensor, attention_mask: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
         total = torch.zeros((), device=input_ids.device)
@@ -106,6 +118,9 @@ class EnsembleTagger(Tagger):
             # The members' precision may be lower than that of their sum.
             total = total + scores.float()
         return total / len(self.members)
+
+    def fingerprint(self) -> str:
+        return " ".join(member.fingerprint() for member in self.members)
 
     def train(self, mode: bool = True) -> "EnsembleTagger":
         """Switch dropout on or off, in the members too wherever they are."""

@@ -1,0 +1,93 @@
+"""What is tagged goes to a file at once, document by document, so that a killed run can go on."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from ner.corpora.json_lines import document_of, line_of
+from ner.documents import Document
+from ner.errors import InputError
+
+Settings = Mapping[str, object]
+
+
+class Spool:
+    """The documents that one process has tagged, in their order, as JSON Lines behind a line on how they were tagged.
+
+    Args:
+        path: The file. What a killed run left there is taken over, but for a last line that it did not finish.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.settings: Settings | None = None
+        self.done, self.last = 0, ""
+        self._file: BinaryIO | None = None
+        with suppress(FileNotFoundError):
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Count what is there, and cut off what is not whole."""
+        end = 0
+        with self.path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    record = json.loads(line)
+                    if end:
+                        self.done, self.last = self.done + 1, record["id"]
+                    else:
+                        self.settings = record["settings"]
+                except (ValueError, KeyError, TypeError):
+                    raise InputError(f"{self.path}: not what a run that was cut off leaves; remove it") from None
+                end += len(line)
+        if end < self.path.stat().st_size:
+            with self.path.open("r+b") as file:
+                file.truncate(end)
+
+    def open(self, settings: Settings) -> None:
+        """Begin to write, or go on.
+
+        Raises:
+            InputError: if what is there was written with other settings.
+        """
+        if self.settings is not None and self.settings != settings:
+            keys = settings.keys() | self.settings.keys()
+            differing = sorted(key for key in keys if settings.get(key) != self.settings.get(key))
+            mend = "remove it to start anew, or write to another --predictions.path"
+            raise InputError(f"{self.path}: was begun with another {', '.join(differing)}; {mend}")
+        # Unbuffered: what is written survives this process.
+        self._file = self.path.open("ab", buffering=0)
+        if self.settings is None:
+            self._file.write(json.dumps({"settings": settings}).encode() + b"\n")
+
+    def write(self, documents: Sequence[Document]) -> None:
+        """Add documents; all of them or, if the process is killed in the middle, the first of them."""
+        assert self._file is not None
+        self._file.write("".join(map(line_of, documents)).encode())
+
+    def close(self) -> None:
+        """End writing."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def documents_in(paths: Sequence[Path]) -> Iterator[Document]:
+    """The documents of the spools of all processes, which took turns, in the order of the input."""
+    files = [path.open("rb") for path in paths]
+    try:
+        for file in files:
+            file.readline()
+        while True:
+            for file in files:
+                line = file.readline()
+                if not line:
+                    return
+                yield document_of(json.loads(line))
+    finally:
+        for file in files:
+            file.close()

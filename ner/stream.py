@@ -1,0 +1,86 @@
+"""Documents in, batches out: what is tagged is never in memory as a whole."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from torch.utils.data import IterableDataset, get_worker_info
+
+from ner import processes
+from ner.batches import Batch, Collator, EncodedChunk, length_batches
+from ner.documents import Document
+from ner.errors import InputError
+
+# Tokens of a document, about, and batches that a pool of documents fills: enough for texts of about the same length
+# to meet, few enough for a killed run to lose little.
+DOCUMENT_TOKENS = 320
+POOL_BATCHES = 20
+
+Encode = Callable[..., list[EncodedChunk]]
+
+
+class DocumentStream(IterableDataset[Batch]):
+    """Batches of the documents that this process tags: every n-th of n processes, pool by pool, sorted within a pool.
+
+    Loader workers take turns with the pools, so batches of neighbouring pools may come mixed.
+
+    Args:
+        read: Opens the documents; each worker reads all of them and encodes its own.
+        encode: Makes chunks with tokens of documents and, as ``numbers``, their places in the input.
+        collator: Makes the batches.
+        batch_size: Most chunks in a batch.
+        batch_tokens: Most tokens in a batch, padding included, unless one chunk has more.
+        done: How many of this process's documents are tagged already, and the id of the last of them.
+
+    Raises:
+        InputError: while it is read, if the input does not have that document at that place.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Iterable[Document]],
+        encode: Encode,
+        collator: Collator,
+        batch_size: int,
+        batch_tokens: int,
+        done: tuple[int, str] = (0, ""),
+    ) -> None:
+        self.read = read
+        self.encode = encode
+        self.collator = collator
+        self.batch_size = batch_size
+        self.batch_tokens = batch_tokens
+        self.done = done
+        # A worker does not know of its process's group.
+        self.rank, self.ranks = processes.rank()
+        self.pool = max(POOL_BATCHES * batch_tokens // DOCUMENT_TOKENS, 1)
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        turn, turns = (worker.id, worker.num_workers) if worker else (0, 1)
+        own = islice(enumerate(self.read()), self.rank, None, self.ranks)
+        self._skip_done(own)
+        number = 0
+        while pool := list(islice(own, self.pool)):
+            if number % turns == turn:
+                yield from self._batches(pool)
+            number += 1
+
+    def _skip_done(self, own: Iterator[tuple[int, Document]]) -> None:
+        count, last = self.done
+        for _, document in islice(own, count - 1, count) if count else ():
+            if document.id == last:
+                return
+        if count:
+            raise InputError(f"the document {last!r}, behind which tagging should go on, is not where it was")
+
+    def _batches(self, pool: Sequence[tuple[int, Document]]) -> Iterator[Batch]:
+        # Annotation of the input is not looked at, and need not fit the labels.
+        bare = [
+            replace(document, passages=tuple(replace(passage, spans=()) for passage in document.passages))
+            for _, document in pool
+        ]
+        chunks = self.encode(bare, numbers=[number for number, _ in pool])
+        shapes = [self.collator.shape(chunk) for chunk in chunks]
+        for places in length_batches(shapes, self.batch_size, self.batch_tokens):
+            yield self.collator([chunks[place] for place in places])

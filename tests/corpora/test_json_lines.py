@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ner.corpora import GutBrainIE, JsonLines
+from ner.documents import Document, Passage, Span
+from ner.errors import InputError
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+@st.composite
+def passages(draw: st.DrawFn) -> Passage:
+    text = draw(texts)
+    cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
+    scores = st.none() | st.floats(0, 1)
+    spans = [Span(start, end, draw(texts), draw(scores)) for start, end in zip(cuts[::2], cuts[1::2], strict=False)]
+    until = draw(st.none() | st.integers(1, len(text)) if text else st.none())
+    return Passage(text, draw(texts), tuple(spans), until) if draw(st.booleans()) else Passage(text, annotated_until=0)
+
+
+documents = st.builds(
+    Document,
+    texts,
+    st.lists(passages(), min_size=1, max_size=3).map(tuple),
+    tier=texts,
+    annotator=texts,
+    weight=st.floats(0, 10),
+)
+
+
+@settings(max_examples=50)
+@given(found=st.lists(documents, max_size=4))
+def test_what_is_written_is_read_again(found: list[Document], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("lines") / "documents.jsonl"
+    JsonLines().write(found, path)
+    again = list(JsonLines().read_path(path))
+    assert again == found
+    scores = [[span.score for part in document.passages for span in part.spans] for document in found]
+    assert [[span.score for part in document.passages for span in part.spans] for document in again] == scores
+
+
+def test_the_dev_set_survives(gutbrainie: GutBrainIE, tmp_path: Path) -> None:
+    dev = list(gutbrainie.read("dev"))
+    JsonLines().write(dev, tmp_path / "dev.jsonl")
+    assert list(JsonLines(dev=str(tmp_path / "dev.jsonl")).read("dev")) == dev
+
+
+def test_the_short_form_is_a_document_of_one_passage(tmp_path: Path) -> None:
+    lines = [
+        '{"id": "1", "text": "Mice ate.", "spans": [{"start": 0, "end": 4, "label": "animal"}], "more": 1}',
+        "",
+        '{"id": "2", "text": "Mice ate."}',
+    ]
+    (tmp_path / "in.jsonl").write_text("\r\n".join(lines), encoding="utf-8-sig")
+    assert list(JsonLines().read_path(tmp_path)) == [
+        Document("1", (Passage("Mice ate.", spans=(Span(0, 4, "animal"),)),)),
+        Document("2", (Passage("Mice ate.", annotated_until=0),)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[]", "a document is []"),
+        ("{", "Expecting property name"),
+        ('{"text": "a"}', "`id` is missing"),
+        ('{"id": 1, "text": "a"}', "`id` is 1"),
+        ('{"id": "1"}', "`text` is missing"),
+        ('{"id": "1", "passages": []}', "has no passage"),
+        ('{"id": "1", "passages": {}}', "`passages` is no list"),
+        ('{"id": "1", "text": "a", "spans": [{"start": 0, "end": 2, "label": "x"}]}', "ends beyond"),
+        ('{"id": "1", "text": "a", "spans": [{"start": true, "end": 1, "label": "x"}]}', "`start` is True"),
+        ('{"id": "1", "text": "a", "spans": [[0, 1]]}', "a span is [0, 1]"),
+        ('{"id": "1", "text": "\\ud800"}', "surrogates not allowed"),
+        ("[" * 100_000, "recursion"),
+    ],
+)
+def test_a_broken_line_is_named(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"id": "0", "text": ""}\n' + line, encoding="utf-8")
+    found = JsonLines().read_path(path)
+    assert next(found).id == "0"
+    with pytest.raises(InputError, match=r"in\.jsonl, line 2: ") as caught:
+        next(found)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "No such file"), (b"\xff", "not UTF-8")])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "in.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        list(JsonLines().read_path(path))
+
+
+def test_a_split_without_a_file_and_an_empty_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"data\.corpus\.train: no file"):
+        list(JsonLines().read("train"))
+    with pytest.raises(InputError, match=r"no \*\.jsonl file"):
+        list(JsonLines().read_path(tmp_path))

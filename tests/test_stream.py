@@ -1,0 +1,196 @@
+"""Prediction as a stream: order, memory, and runs that are cut off."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from main import main
+from ner.batches import Collator, encode
+from ner.chunking import SeparatePassages
+from ner.corpora import JsonLines, Sample
+from ner.datamodule import NERDataModule
+from ner.documents import Document, Passage, Span
+from ner.errors import InputError
+from ner.labels import LabelSet
+from ner.stream import DocumentStream
+from ner.tokens import TextEncoder
+
+REPOSITORY = Path(__file__).parent.parent
+QUICKSTART = str(REPOSITORY / "configs" / "quickstart.yaml")
+LABELS = LabelSet(["animal"])
+# Pools of a few documents, so that much is written before the end.
+SMALL = ["--data.eval_batch_tokens", "128", "--trainer.accelerator", "cpu"]
+
+
+def documents(count: int) -> Iterator[Document]:
+    for number in range(count):
+        title = Passage("Mice ate.", "title", (Span(0, 4, "unknown label"),))
+        yield Document(f"id{number}", (title, Passage("the gut of mice " * (number % 7), "abstract")))
+
+
+def stream(text_encoder: TextEncoder, count: int, done: tuple[int, str] = (0, "")) -> DocumentStream:
+    def encoded(pool: list[Document], numbers: list[int]) -> list:  # type: ignore[type-arg]
+        return encode(pool, SeparatePassages(), text_encoder, LABELS, numbers)
+
+    return DocumentStream(lambda: documents(count), encoded, Collator(text_encoder, 128, 32), 8, 100, done)
+
+
+def test_every_chunk_comes_once_and_batches_hold_texts_of_one_length(text_encoder: TextEncoder) -> None:
+    batches = list(stream(text_encoder, 100))
+    met = Counter((chunk.document_number, chunk.chunk.pieces[0].passage) for batch in batches for chunk in batch.chunks)
+    assert met == Counter((number, passage) for number in range(100) for passage in range(2))
+    assert all(batch.input_ids.numel() <= 100 for batch in batches if len(batch) > 1)
+    padded, real = (sum(float(count) for count in counts) for counts in zip(*map(_sizes, batches), strict=True))
+    assert padded / real < 1.3
+
+
+def _sizes(batch: object) -> tuple[int, int]:
+    return batch.input_ids.numel(), int(batch.attention_mask.sum())  # type: ignore[attr-defined]
+
+
+def test_only_a_pool_is_read_before_the_first_batch(text_encoder: TextEncoder) -> None:
+    endless = stream(text_encoder, sys.maxsize)
+    assert len(list(islice(endless, 30))) == 30
+
+
+def test_what_is_done_is_left_out(text_encoder: TextEncoder) -> None:
+    batches = list(stream(text_encoder, 20, (15, "id14")))
+    assert {chunk.document_number for batch in batches for chunk in batch.chunks} == set(range(15, 20))
+
+
+@pytest.mark.parametrize("done", [(15, "id3"), (21, "id20")])
+def test_another_input_than_before_is_refused(text_encoder: TextEncoder, done: tuple[int, str]) -> None:
+    with pytest.raises(InputError, match=f"'{done[1]}', behind which tagging should go on, is not where it was"):
+        list(stream(text_encoder, 20, done))
+
+
+def test_workers_share_the_pools(tiny_encoder: str, tmp_path: Path) -> None:
+    JsonLines().write(documents(30), tmp_path / "in.jsonl")
+    corpus = JsonLines(["animal"])
+    data = NERDataModule(
+        corpus, tiny_encoder, predict_path=str(tmp_path / "in.jsonl"), num_workers=2, eval_batch_tokens=64
+    )
+    data.setup("predict")
+    assert data.predict_count == 30
+    numbers = Counter(chunk.document_number for batch in data.predict_dataloader() for chunk in batch.chunks)
+    assert numbers == Counter(dict.fromkeys(range(30), 2))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a checkpoint and 400 articles."""
+    folder = tmp_path_factory.mktemp("stream")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        (folder / "ner").symlink_to(REPOSITORY / "ner")
+        arguments = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+        assert main(["fit", "--config", QUICKSTART, "--trainer.max_epochs", "4", *arguments]) == 0
+        shutil.copy("checkpoints/quickstart/seed=42/last.ckpt", "a.ckpt")
+        assert main(["fit", "--config", QUICKSTART, "--trainer.max_epochs", "1", "--run", "other", *arguments]) == 0
+        shutil.copy("checkpoints/other/seed=42/last.ckpt", "b.ckpt")
+    articles = [
+        {"title": document.passages[0].text, "abstract": document.passages[1].text}
+        for document in Sample().read("train")
+    ]
+    many = {str(number): articles[number % len(articles)] for number in range(400)}
+    (folder / "articles.json").write_text(json.dumps(many), encoding="utf-8")
+    return folder
+
+
+def predict(*arguments: str) -> int:
+    options = [
+        "--ckpt_path",
+        "a.ckpt",
+        "--data.predict_path",
+        "articles.json",
+        "--predictions.path",
+        "out.json",
+        *SMALL,
+    ]
+    return main(["predict", *options, "--trainer.enable_progress_bar", "false", *arguments])
+
+
+def killed_in_the_middle(folder: Path) -> Path:
+    """What a `predict` leaves that is killed when it has written some documents."""
+    part = folder / "out.json.part"
+    command = [sys.executable, str(REPOSITORY / "main.py"), "predict", "--ckpt_path", "a.ckpt"]
+    command += ["--data.predict_path", "articles.json", "--predictions.path", "out.json", *SMALL]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and (not part.exists() or part.read_bytes().count(b"\n") < 20):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert not (folder / "out.json").exists()
+    assert part.read_bytes().count(b"\n") < 400
+    return part
+
+
+def test_a_killed_run_goes_on_and_writes_what_an_undisturbed_one_does(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    assert predict("--predictions.path", "whole.json") == 0
+    part = killed_in_the_middle(trained)
+    with part.open("ab") as file:
+        file.write(b'{"id": "4')  # a line that was being written
+    assert predict() == 0
+    assert "going on behind" in capsys.readouterr().out
+    assert (trained / "out.json").read_bytes() == (trained / "whole.json").read_bytes()
+    assert not list(trained.glob("*.part*"))
+
+
+def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    (trained / "out.json").unlink(missing_ok=True)
+    part = killed_in_the_middle(trained)
+    before = part.read_bytes()
+    for arguments, message in (
+        (["--ckpt_path", "b.ckpt"], "out.json.part: was begun with another checkpoint; remove it"),
+        (["--predictions.scores", "true"], "was begun with another predictions.scores"),
+        (["--data.predict_path", str(REPOSITORY / "ner/corpora/sample_data/test.json")], "is not where it was"),
+    ):
+        assert predict(*arguments) == 2
+        assert message in capsys.readouterr().err
+    assert part.read_bytes() == before
+    part.write_bytes(b"something else\n")
+    assert predict() == 2
+    assert "remove it" in capsys.readouterr().err
+    part.unlink()
+
+
+def test_json_lines_hold_texts_entities_and_scores(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    options = ["--predictions.writer", "JsonLines", "--predictions.path", "out.jsonl"]
+    assert predict(*options, "--predictions.scores", "true") == 0
+    scored = list(JsonLines().read_path(Path("out.jsonl")))
+    assert [document.id for document in scored] == [str(number) for number in range(400)]
+    spans = [span for document in scored for passage in document.passages for span in passage.spans]
+    assert spans
+    assert all(span.score is not None for span in spans)
+    assert f"400 documents, {len(spans)} entities: out.jsonl" in capsys.readouterr().out
+    assert predict(*options) == 0
+    assert list(JsonLines().read_path(Path("out.jsonl"))) == scored
+    assert "score" not in Path("out.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_corpus_that_cannot_write_is_no_writer(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    assert predict("--predictions.writer", "Sample") == 2
+    assert "Sample has no writer" in capsys.readouterr().err
+    assert not list(trained.glob("*.part*"))
