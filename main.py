@@ -21,6 +21,8 @@ LIGHTNING_MODULE = "ner.cli"
 RESUME = {
     "fit": "; once an epoch is finished, the same command with --ckpt_path last goes on behind it",
     "fit-seeds": "; the same command goes on behind the last finished epoch",
+    "predict": "; the same command goes on behind what was tagged",
+    "pseudo-label": "; the same command goes on behind what was tagged",
     "fetch-pubmed": "; the same command goes on behind what was fetched",
 }
 MISTAKE, INTERRUPTED = 2, 130

@@ -94,6 +94,35 @@ class Parser(LightningArgumentParser):
         raise InputError(" ".join(message.split()))
 
 
+class CountingTrainer(Trainer):
+    """A trainer for which 1 is one batch and 1.0 all of them, whatever was imported before Lightning.
+
+    Python hands out ``Optional[float | int]`` for ``Optional[int | float]`` once a library (rich is one) asked for the
+    former, and then the parser makes a share of every number.
+    """
+
+    def __init__(
+        self,
+        *,
+        limit_train_batches: int | float | None = None,
+        limit_val_batches: int | float | None = None,
+        limit_test_batches: int | float | None = None,
+        limit_predict_batches: int | float | None = None,
+        overfit_batches: int | float = 0.0,
+        val_check_interval: int | float | None = None,
+        **kwargs: Any,  # noqa: ANN401 - all others of Lightning's
+    ) -> None:
+        super().__init__(
+            limit_train_batches=limit_train_batches,
+            limit_val_batches=limit_val_batches,
+            limit_test_batches=limit_test_batches,
+            limit_predict_batches=limit_predict_batches,
+            overfit_batches=overfit_batches,
+            val_check_interval=val_check_interval,
+            **kwargs,
+        )
+
+
 class _RunRecord(SaveConfigCallback):
     """Keeps the whole configuration beside the checkpoints of a run, and inside each of them."""
 
@@ -130,6 +159,7 @@ class CommandLine(LightningCLI):
         super().__init__(
             NERModule,
             NERDataModule,
+            trainer_class=CountingTrainer,
             save_config_callback=_RunRecord,
             save_config_kwargs={"save_to_log_dir": False},
             trainer_defaults={

@@ -1,10 +1,12 @@
 """Stages and loaders over any corpus."""
 
 import inspect
+import json
 import logging
 import os
 from collections.abc import Iterator
 from functools import cached_property, partial
+from hashlib import blake2b
 from pathlib import Path
 
 import torch
@@ -52,8 +54,8 @@ class NERDataModule(LightningDataModule):
 
     Attributes:
         predict_count: Documents to tag, once ``predict`` is set up.
-        done: How many of this process's documents ``predict`` leaves out because they are tagged already, and the id
-            of the last of them.
+        predict_digest: A checksum of their identifiers and texts.
+        done: How many of this process's documents ``predict`` leaves out because they are tagged already.
 
     Raises:
         InputError: if a number is out of its range.
@@ -101,7 +103,8 @@ class NERDataModule(LightningDataModule):
         self.seed = seed
         self.label_set = LabelSet(corpus.labels)
         self.predict_count = 0
-        self.done = (0, "")
+        self.predict_digest = ""
+        self.done = 0
         self._encoded: dict[Split, list[EncodedChunk]] = {}
 
     @property
@@ -130,14 +133,13 @@ class NERDataModule(LightningDataModule):
             self.corpus.prepare()
 
     def setup(self, stage: str) -> None:
-        """Read, tokenize and align what a stage needs, once; for ``predict`` only count what it will stream.
+        """Read, tokenize and align what a stage needs, once; for ``predict`` only look through what it will stream.
 
         Raises:
             InputError: if the corpus cannot be read, or ``test`` is asked for a split without annotation.
         """
         if stage == "predict":
-            self.predict_count = sum(1 for _ in self.documents(self._to_tag()))
-            self._check_some(self.predict_count, self._to_tag())
+            self._look_through()
             return
         for split in SPLITS[stage]:
             if split not in self._encoded:
@@ -211,6 +213,16 @@ class NERDataModule(LightningDataModule):
         own = self.state_dict()
         if differing := [key for key in own if own[key] != state_dict.get(key)]:
             raise InputError(f"the checkpoint read its texts with other settings of: {', '.join(differing)}")
+
+    def _look_through(self) -> None:
+        digest = blake2b(digest_size=16)
+        self.predict_count = 0
+        for document in self.documents(self._to_tag()):
+            self.predict_count += 1
+            parts = [document.id, *(part for passage in document.passages for part in (passage.section, passage.text))]
+            digest.update(json.dumps(parts).encode())
+        self._check_some(self.predict_count, self._to_tag())
+        self.predict_digest = digest.hexdigest()
 
     def _to_tag(self) -> Split | None:
         """What ``predict`` tags; ``None`` stands for the files of ``predict_path``."""

@@ -35,7 +35,7 @@ READING = ("chunking", "markers", "window_tokens", "overlap_tokens")
 
 def is_exported(path: Path) -> bool:
     """Whether a path is an exported folder."""
-    return (path / "settings.json").is_file() and (path / "crf.safetensors").is_file()
+    return (path / "settings.json").is_file()
 
 
 def write_folder(members: Sequence[tuple[Checkpoint, CrfTagger]], output: Path) -> None:

@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import torch
 from huggingface_hub import constants
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub.errors import HFValidationError, StrictDataclassError
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # documented, but not re-exported
 from huggingface_hub.utils._validators import validate_repo_id
 from safetensors import SafetensorError
@@ -33,7 +33,7 @@ T = TypeVar("T")
 # The library's own retries take over a minute when nothing answers.
 PROBE_SECONDS = 5.0
 # What reading a model's files ends in when they are missing, cut off, or another model's.
-UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, StrictDataclassError)
 
 
 def tokenizer_json(source: str) -> str:
@@ -109,7 +109,7 @@ def build_encoder(config: Mapping[str, object]) -> PreTrainedModel:
     settings = {key: value for key, value in config.items() if key != "model_type"}
     try:
         network = AutoModel.from_config(AutoConfig.for_model(str(config.get("model_type")), **settings))  # type: ignore[no-untyped-call]
-    except (*UNREADABLE, TypeError, ImportError) as error:
+    except (*UNREADABLE, ImportError) as error:
         raise InputError(f"cannot build the encoder from its configuration: {' '.join(str(error).split())}") from error
     return _prepared(network)
 

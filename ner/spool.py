@@ -23,7 +23,7 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.settings: Settings | None = None
-        self.done, self.last = 0, ""
+        self.done = 0
         self._file: BinaryIO | None = None
         with suppress(FileNotFoundError):
             self._take_over()
@@ -38,7 +38,8 @@ class Spool:
                 try:
                     record = json.loads(line)
                     if end:
-                        self.done, self.last = self.done + 1, record["id"]
+                        document_of(record)
+                        self.done += 1
                     else:
                         self.settings = record["settings"]
                 except (ValueError, KeyError, TypeError):
@@ -57,7 +58,7 @@ class Spool:
         if self.settings is not None and self.settings != settings:
             keys = settings.keys() | self.settings.keys()
             differing = sorted(key for key in keys if settings.get(key) != self.settings.get(key))
-            mend = "remove it to start anew, or write to another --predictions.path"
+            mend = "remove it to start anew, or write to another path"
             raise InputError(f"{self.path}: was begun with another {', '.join(differing)}; {mend}")
         # Unbuffered: what is written survives this process.
         self._file = self.path.open("ab", buffering=0)

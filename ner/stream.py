@@ -9,7 +9,6 @@ from torch.utils.data import IterableDataset, get_worker_info
 from ner import processes
 from ner.batches import Batch, Collator, EncodedChunk, length_batches
 from ner.documents import Document
-from ner.errors import InputError
 
 # Tokens of a document, about, and batches that a pool of documents fills: enough for texts of about the same length
 # to meet, few enough for a killed run to lose little.
@@ -30,10 +29,7 @@ class DocumentStream(IterableDataset[Batch]):
         collator: Makes the batches.
         batch_size: Most chunks in a batch.
         batch_tokens: Most tokens in a batch, padding included, unless one chunk has more.
-        done: How many of this process's documents are tagged already, and the id of the last of them.
-
-    Raises:
-        InputError: while it is read, if the input does not have that document at that place.
+        done: How many of this process's documents are tagged already.
     """
 
     def __init__(
@@ -43,7 +39,7 @@ class DocumentStream(IterableDataset[Batch]):
         collator: Collator,
         batch_size: int,
         batch_tokens: int,
-        done: tuple[int, str] = (0, ""),
+        done: int = 0,
     ) -> None:
         self.read = read
         self.encode = encode
@@ -58,21 +54,12 @@ class DocumentStream(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
         turn, turns = (worker.id, worker.num_workers) if worker else (0, 1)
-        own = islice(enumerate(self.read()), self.rank, None, self.ranks)
-        self._skip_done(own)
+        own = islice(enumerate(self.read()), self.rank + self.done * self.ranks, None, self.ranks)
         number = 0
         while pool := list(islice(own, self.pool)):
             if number % turns == turn:
                 yield from self._batches(pool)
             number += 1
-
-    def _skip_done(self, own: Iterator[tuple[int, Document]]) -> None:
-        count, last = self.done
-        for _, document in islice(own, count - 1, count) if count else ():
-            if document.id == last:
-                return
-        if count:
-            raise InputError(f"the document {last!r}, behind which tagging should go on, is not where it was")
 
     def _batches(self, pool: Sequence[tuple[int, Document]]) -> Iterator[Batch]:
         # Annotation of the input is not looked at, and need not fit the labels.

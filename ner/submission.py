@@ -8,19 +8,23 @@ import json
 import os
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ner.corpora.gutbrainie_json import shown_name
 from ner.errors import InputError
-from ner.files import write_text
+from ner.files import check_writable, write_text
 from ner.metrics.official import Mention, document_name
 
 TASK = "T61"
 PLAIN_NAME = re.compile(r"[A-Za-z0-9-]+")
 SHOWN_CHARACTERS = 40
+# What reading a zip ends in that is cut off, damaged, encrypted, or none.
+DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,18 @@ class Run:
     @property
     def name(self) -> str:
         """Name of the run's folder and files."""
-        return f"{self.team}_{TASK}_{self.run}_{self.description}"
+        return f"{self.prefix}{self.description}"
+
+    @property
+    def prefix(self) -> str:
+        """What the names of all runs begin with that have this identifier."""
+        return f"{self.team}_{TASK}_{self.run}_"
+
+    @property
+    def blank(self) -> list[str]:
+        """The fields of the ``.meta`` that say nothing."""
+        texts = ("training", "preprocessing", "data", "details", "repository")
+        return [name for name in texts if not getattr(self, name).strip()]
 
     @property
     def meta(self) -> str:
@@ -100,32 +115,37 @@ def problems(
             yield f"{document_name(pmid)}, {_shown(mention)}: {what}"
 
 
-def write(run: Run, predictions: Mapping[str, Sequence[Mention]], output: Path) -> Path:
-    """Write a run's folder, and put it into the team's zip in place of an earlier one of that name.
+def write(run: Run, predictions: Mapping[str, Sequence[Mention]], output: Path) -> tuple[Path, list[str]]:
+    """Write a run's folder, and put it into the team's zip in place of what that holds under the run's identifier.
 
     Returns:
-        The zip.
+        The zip, and the names of runs that had the same identifier under another description, and left it.
 
     Raises:
-        InputError: if something cannot be written, or the zip that is there is none.
+        InputError: if something cannot be written, or the zip that is there cannot be read; nothing has changed then.
     """
     records = {pmid: {"entities": [_record(mention) for mention in found]} for pmid, found in predictions.items()}
     contents = {
         f"{run.name}.json": json.dumps(records, ensure_ascii=False, indent=2) + "\n",
         f"{run.name}.meta": run.meta,
     }
+    archive = output / f"{run.team}_GutBrainIE_2025.zip"
+    earlier = _unpacked(archive)
+    for path in (archive, *(output / run.name / name for name in contents)):
+        check_writable(path)
+    kept = {name: content for name, content in earlier.items() if not name.startswith(run.prefix)}
+    replaced = {name.partition("/")[0] for name in earlier.keys() - kept.keys()} - {run.name}
     for name, text in contents.items():
         write_text(text, output / run.name / name)
-    archive = output / f"{run.team}_GutBrainIE_2025.zip"
-    _add(archive, {f"{run.name}/{name}": text.encode() for name, text in contents.items()}, f"{run.name}/")
-    return archive
+    _pack(kept | {f"{run.name}/{name}": text.encode() for name, text in contents.items()}, archive)
+    return archive, sorted(replaced)
 
 
 def _fault(mention: Mention, texts: Mapping[str, str], labels: Collection[str]) -> str:
     if mention.label not in labels:
         return f"the label is none of {', '.join(labels)}"
     if mention.location not in texts:
-        return f"the location {mention.location!r} is none of {', '.join(texts)}"
+        return f"the location {mention.location[:SHOWN_CHARACTERS]!r} is none of {', '.join(texts)}"
     text = texts[mention.location]
     if not 0 <= mention.start < mention.end <= len(text):
         return f"is empty or lies outside the {len(text)} characters of the {mention.location}"
@@ -147,7 +167,8 @@ def _repeated(mentions: Sequence[Mention]) -> Iterator[tuple[str, Mention]]:
 
 def _shown(mention: Mention) -> str:
     text = mention.text if len(mention.text) <= SHOWN_CHARACTERS else f"{mention.text[:SHOWN_CHARACTERS]}…"
-    return f"{text!r} ({mention.label}) at [{mention.start}, {mention.end}) of the {mention.location}"
+    label, location = shown_name(mention.label), shown_name(mention.location)
+    return f"{text!r} ({label}) at [{mention.start}, {mention.end}) of the {location}"
 
 
 def _record(mention: Mention) -> dict[str, object]:
@@ -161,20 +182,26 @@ def _record(mention: Mention) -> dict[str, object]:
     }
 
 
-def _add(archive: Path, contents: Mapping[str, bytes], replaced: str) -> None:
+def _unpacked(archive: Path) -> dict[str, bytes]:
+    """What a zip holds, by name; nothing if it is not there."""
+    if not archive.exists():
+        return {}
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            return {name: packed.read(name) for name in packed.namelist()}
+    except DAMAGED as error:
+        raise InputError(f"{archive}: cannot be extended ({error}); remove it, or choose another --output") from error
+
+
+def _pack(contents: Mapping[str, bytes], archive: Path) -> None:
     temporary = archive.with_name(f".{archive.name}.{os.getpid()}.tmp")
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as written:
-            if archive.exists():
-                with zipfile.ZipFile(archive) as earlier:
-                    for name in earlier.namelist():
-                        if not name.startswith(replaced):
-                            written.writestr(name, earlier.read(name))
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
             for name, content in contents.items():
-                written.writestr(name, content)
+                packed.writestr(name, content)
         temporary.replace(archive)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{archive}: cannot be written or extended ({error}); remove it, or choose another") from error
+    except OSError as error:
+        raise InputError(f"{archive}: cannot be written ({error.strerror}); choose another --output") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

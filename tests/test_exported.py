@@ -80,6 +80,15 @@ def test_a_file_that_is_missing_or_damaged_is_one_line(exported: Path, name: str
     assert "\n" not in str(error.value)
 
 
+def test_settings_of_another_type_are_one_line(exported: Path) -> None:
+    path = exported / "members" / "7" / "config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(settings | {"hidden_size": "many"}), encoding="utf-8")
+    with pytest.raises(InputError, match="cannot read the encoder configuration") as error:
+        read_folder(exported)
+    assert "\n" not in str(error.value)
+
+
 def test_a_folder_that_exists_is_not_written_over(exported: Path, tiny_encoder: str) -> None:
     member = checkpoint(tiny_encoder, 1)
     with pytest.raises(InputError, match="exists already"):

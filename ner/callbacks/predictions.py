@@ -67,7 +67,7 @@ class PredictionWriter(Callback):
         number, count = rank()
         self._spool = Spool(_parts(Path(self.path), count)[number])
         assert isinstance(trainer.datamodule, NERDataModule)  # type: ignore[attr-defined]
-        trainer.datamodule.done = (self._spool.done, self._spool.last)  # type: ignore[attr-defined]
+        trainer.datamodule.done = self._spool.done  # type: ignore[attr-defined]
         self._next = number + count * self._spool.done
         self._found: dict[int, tuple[Document, Entities]] = {}
 
@@ -83,6 +83,7 @@ class PredictionWriter(Callback):
         reading = blake2b(repr(sorted(data.state_dict().items())).encode(), digest_size=16).hexdigest()
         self._spool.open(
             {
+                "input": data.predict_digest,
                 "checkpoint": pl_module.tagger.fingerprint(),
                 "reading of texts": reading,
                 "labels": list(pl_module.label_set.labels),

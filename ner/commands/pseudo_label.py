@@ -1,7 +1,8 @@
-"""The verb ``pseudo-label``: articles with the entities that an ensemble finds, as a collection to train on."""
+"""The verb ``pseudo-label``: documents with the entities that an ensemble finds, as a collection to train on."""
 
 from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +12,10 @@ from rich.console import Console
 
 from ner.cli import CommandLine, guarded
 from ner.commands.parser import LightParser
-from ner.corpora.gutbrainie import write_documents
-from ner.datamodule import NERDataModule
-from ner.documents import Document, Span
+from ner.corpora import Corpus, JsonLines
+from ner.documents import Document
+from ner.errors import InputError
 from ner.files import check_writable
-from ner.metrics.entities import confidences_in, mentions_in, read_content
 from ner.selection import with_checkpoints
 
 ANNOTATOR = "pseudo-label"
@@ -53,81 +53,69 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--checkpoints", nargs="+", required=True, metavar="PATTERN", help="members of the ensemble")
     parser.add_argument("--input", type=Path, required=True, metavar="PATH", help="articles that the corpus can read")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="annotated JSON file to write")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="annotated file to write, in the corpus's format"
+    )
     parser.add_argument("--min_score", type=_probability, default=0.0, metavar="P", help="of an entity (default: 0)")
     parser.add_argument(
         "--min_document_score", type=_probability, default=0.0, metavar="P", help="mean of a document (default: 0)"
     )
     chosen, rest = parser.parse_known_args(list(arguments))
     check_writable(chosen.output)
-    predictions = chosen.output.with_name(f".{chosen.output.name}.predictions.json")
-    try:
-        data = _predict(chosen.checkpoints, chosen.input, predictions, rest)
-        spans = _spans(predictions)
-    finally:
-        with suppress(OSError):
-            predictions.unlink(missing_ok=True)
-    cut = Cut(chosen.min_score, chosen.min_document_score)
-    documents = list(data.documents(None))
-    kept = list(label(documents, spans, cut))
-    write_documents(kept, chosen.output)
-    entities = sum(len(passage.spans) for document in kept for passage in document.passages)
-    found = sum(len(of_passage) for of_document in spans.values() for of_passage in of_document.values())
+    _check_apart(chosen.input, chosen.output)
+    # What is tagged lies there until it is written as wanted; an interrupted run goes on behind it.
+    tagged = chosen.output.with_name(f"{chosen.output.name}.tagged.jsonl")
+    options = [f"--data.predict_path={chosen.input}", f"--ensemble.checkpoints={list(chosen.checkpoints)}"]
+    options += [f"--predictions.path={tagged}", "--predictions.writer=JsonLines", "--predictions.scores=true"]
+    line = guarded(lambda: _Tagging(["predict", *with_checkpoints([*rest, *options])], "run", is_reporting=False))
+    counts = Counter[str]()
+    documents = label(JsonLines().read_path(tagged), Cut(chosen.min_score, chosen.min_document_score), counts)
+    line.datamodule.corpus.write(documents, chosen.output)
+    tagged.unlink(missing_ok=True)
     Console(soft_wrap=True).print(
-        f"{len(kept)} of {len(documents)} documents, {entities} of {found} entities: {chosen.output}",
+        f"{counts['kept documents']} of {line.datamodule.predict_count} documents, "
+        f"{counts['kept entities']} of {counts['entities']} entities: {chosen.output}",
         markup=False,
         highlight=False,
     )
     return 0
 
 
-def label(
-    documents: Iterable[Document], spans: Mapping[str, Mapping[str, Sequence[Span]]], cut: Cut
-) -> Iterator[Document]:
-    """Documents with other entities in place of theirs, without those that a cut leaves out.
+class _Tagging(CommandLine):
+    """`predict`, unless what it finds could not be written."""
+
+    def instantiate_classes(self) -> None:
+        super().instantiate_classes()
+        corpus = type(self.datamodule.corpus)
+        if corpus.write is Corpus.write:
+            raise InputError(f"data.corpus: {corpus.__name__} has no writer, which the annotated documents need")
+
+
+def label(documents: Iterable[Document], cut: Cut, counts: Counter[str]) -> Iterator[Document]:
+    """Tagged documents as annotated ones, without what a cut leaves out.
 
     Args:
-        documents: The documents.
-        spans: Scored entities by document and section.
-        cut: Which to keep.
+        documents: The documents with scored entities.
+        cut: What to keep.
+        counts: Gets the number of entities, and of documents and entities that are kept.
     """
     for document in documents:
         passages = tuple(
-            replace(
-                passage,
-                spans=tuple(
-                    span
-                    for span in spans.get(document.id, {}).get(passage.section, ())
-                    if (span.score or 0.0) >= cut.min_score
-                ),
-                annotated_until=None,
-            )
+            replace(passage, spans=tuple(span for span in passage.spans if (span.score or 0.0) >= cut.min_score))
             for passage in document.passages
         )
         scores = [span.score or 0.0 for passage in passages for span in passage.spans]
+        counts["entities"] += sum(len(passage.spans) for passage in document.passages)
         if (fmean(scores) if scores else 0.0) >= cut.min_document_score:
+            counts["kept documents"] += 1
+            counts["kept entities"] += len(scores)
             yield replace(document, passages=passages, annotator=ANNOTATOR)
 
 
-def _predict(checkpoints: Sequence[str], source: Path, predictions: Path, rest: Sequence[str]) -> NERDataModule:
-    """Let ``predict`` write scored entities, and return the data module that read the input."""
-    options = [f"--data.predict_path={source}", f"--predictions.path={predictions}", "--predictions.scores=true"]
-    arguments = [*rest, *options, f"--ensemble.checkpoints={list(checkpoints)}"]
-    # The line that says where the predictions are would name a file that is gone.
-    line = guarded(lambda: CommandLine(["predict", *with_checkpoints(arguments)], "run", is_reporting=False))
-    data: NERDataModule = line.datamodule
-    return data
-
-
-def _spans(predictions: Path) -> dict[str, dict[str, list[Span]]]:
-    content = read_content(predictions)
-    confidences = confidences_in(content, predictions)
-    spans: dict[str, dict[str, list[Span]]] = {}
-    for pmid, mentions in mentions_in(content, predictions).items():
-        for mention, score in zip(mentions, confidences[pmid], strict=True):
-            span = Span(mention.start, mention.end, mention.label, score)
-            spans.setdefault(pmid, {}).setdefault(mention.location, []).append(span)
-    return spans
+def _check_apart(source: Path, output: Path) -> None:
+    """Refuse an output that would replace the input, or be read as a part of it the next time."""
+    if output.resolve() == source.resolve() or output.resolve().parent == source.resolve():
+        raise InputError(f"--output {output}: belongs to --input; write it elsewhere")
 
 
 def _probability(text: str) -> float:

@@ -51,8 +51,14 @@ def main(arguments: Sequence[str]) -> int:
     found = list(problems(predictions, articles, GutBrainIE.labels))
     if found:
         sys.stderr.write("".join(f"{problem}\n" for problem in found))
-        raise InputError(f"{chosen.predictions}: {len(found)} problems, listed above; nothing was written")
-    archive = write(run, predictions, chosen.output)
+        problem = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+        raise InputError(f"{chosen.predictions}: {problem}, listed above; nothing was written")
+    archive, replaced = write(run, predictions, chosen.output)
     entities = sum(map(len, predictions.values()))
     sys.stdout.write(f"{len(predictions)} documents, {entities} entities: {chosen.output / run.name}, {archive}\n")
+    if replaced:
+        sys.stdout.write(f"no longer in the zip, because it was run {run.run} too: {', '.join(replaced)}\n")
+    if run.blank:
+        options = ", ".join(f"--{name}" for name in run.blank)
+        sys.stdout.write(f"blank in the .meta, which the organisers ask to fill in: {options}\n")
     return 0

@@ -69,9 +69,10 @@ class GutBrainIE(Corpus):
         base_url: Address below which the release's files lie.
 
     Raises:
-        InputError: if a tier is unknown or named twice, a weight is negative or for a tier not in ``tiers``, or only
-            one of the tier augmented and its file is named; on reading the training split, if an annotator that has a
-            weight annotated nothing in it, or an augmented document stands in another split.
+        InputError: if a tier is unknown or named twice, or a weight is negative; on reading the training split, if a
+            weight is for a tier that is not in ``tiers`` or for an annotator who annotated nothing in it, only one of
+            the tier augmented and its file is named, or an augmented document has no annotation or stands in another
+            split.
     """
 
     labels = (
@@ -120,13 +121,6 @@ class GutBrainIE(Corpus):
                 raise InputError(f"data.corpus.tiers: unknown tier {tier!r}; the tiers are: {listed}")
             if self.tiers.count(tier) > 1:
                 raise InputError(f"data.corpus.tiers: {tier!r} is named twice; name it once")
-        if (AUGMENTED in self.tiers) != (augmented is not None):
-            named, other = ("tiers", "augmented") if augmented is None else ("augmented", "tiers")
-            raise InputError(f"data.corpus.{named} names augmented documents, data.corpus.{other} does not; name both")
-        for tier in self.tier_weights:
-            if tier not in self.tiers:
-                listed = ", ".join(self.tiers)
-                raise InputError(f"data.corpus.tier_weights: {tier!r} is not in data.corpus.tiers; these are: {listed}")
         for key, weights in (("tier_weights", self.tier_weights), ("annotator_weights", self.annotator_weights)):
             for name, weight in weights.items():
                 if not 0 <= weight < math.inf:
@@ -191,27 +185,51 @@ class GutBrainIE(Corpus):
         return files
 
     def _read_train(self, root: Path) -> Iterator[Document]:
+        self._check_tiers()
         files: dict[Path, str] = {}
         for tier in self.tiers:
             file = Path(str(self.augmented)).expanduser() if tier == AUGMENTED else root / TIER_FILES[tier]
             if tier != AUGMENTED and not file.is_file():
                 raise InputError(self._missing_message(root, TIER_FILES[tier]))
             files[file] = tier
-        held_out: dict[str, str] = {}
         if AUGMENTED in self.tiers:
-            for name in (DEV_FILE, TEST_FILE):
-                if (root / name).is_file():
-                    held_out |= {document.id: name for document in read_file(root / name, self.labels, "skip")}
+            self._check_augmented(root)
         annotators = set()
         for document in self._read_files(list(files), files):
             annotators.add(document.annotator)
-            if document.tier == AUGMENTED and document.id in held_out:
-                where = f"PMID {shown_name(document.id)} stands in {held_out[document.id]} too"
-                raise InputError(f"{self.augmented}: {where}; a tagger is not to learn what it is scored on, remove it")
             yield document
         if unknown := sorted(self.annotator_weights.keys() - annotators):
             listed = ", ".join(sorted(filter(None, annotators))) or "unnamed"
             raise InputError(f"data.corpus.annotator_weights: nobody is called {unknown[0]!r}; there are: {listed}")
+
+    def _check_tiers(self) -> None:
+        """Refuse what does not belong together; not before training, because a tagger is also loaded with the
+        settings of its training under a configuration with other tiers."""
+        if (AUGMENTED in self.tiers) != (self.augmented is not None):
+            named, other = ("tiers", "augmented") if self.augmented is None else ("augmented", "tiers")
+            raise InputError(f"data.corpus.{named} names augmented documents, data.corpus.{other} does not; name both")
+        for tier in self.tier_weights:
+            if tier not in self.tiers:
+                listed = ", ".join(self.tiers)
+                raise InputError(f"data.corpus.tier_weights: {tier!r} is not in data.corpus.tiers; these are: {listed}")
+
+    def _check_augmented(self, root: Path) -> None:
+        """Refuse augmented documents that nobody annotated, or that belong to the release."""
+        file = Path(str(self.augmented)).expanduser()
+        for name in (*TIER_FILES.values(), DEV_FILE, TEST_FILE):
+            if (root / name).exists() and file.exists() and file.samefile(root / name):
+                raise InputError(f"data.corpus.augmented: {file} is {name} of the release; name another file")
+        documents = read_file(file, self.labels, self.on_bad_span)
+        bare = sum(not document.is_annotated for document in documents)
+        if bare or not documents:
+            what = f"{bare} of {len(documents)} documents have no annotation" if bare else "holds no documents"
+            raise InputError(f"{file}: {what}; let `pseudo-label` write it")
+        for name in (DEV_FILE, TEST_FILE):
+            if (root / name).is_file():
+                held_out = {document.id for document in read_file(root / name, self.labels, "skip")}
+                if shared := [document.id for document in documents if document.id in held_out]:
+                    where = f"PMID {shown_name(shared[0])} stands in {name} too"
+                    raise InputError(f"{file}: {where}; a tagger is not to learn what it is scored on, remove it")
 
     def _read_files(self, files: Sequence[Path], tiers: Mapping[Path, str] | None = None) -> Iterator[Document]:
         """The documents of files, whose tiers are told by their names where they are not given."""

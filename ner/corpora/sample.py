@@ -1,7 +1,7 @@
 """The toy corpus that ships with the package."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ner.corpora.base import Corpus, Split
@@ -35,3 +35,7 @@ class Sample(Corpus):
     def read_path(self, path: Path) -> Iterator[Document]:
         """The documents of a file, or of the files of a folder, in the JSON of GutBrainIE."""
         return GutBrainIE().read_path(path)
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Write annotated documents in the JSON of GutBrainIE."""
+        GutBrainIE().write(documents, path)

@@ -97,7 +97,7 @@ def _entities(article: object, path: Path, pmid: str) -> Iterator[tuple[str, Map
     if not isinstance(article, dict):
         raise InputError(f'{place}: should be an object with a list "entities", not {_kind(article)}')
     if "entities" not in article:
-        raise InputError(f'{place}: has no "entities"; give an empty list where there are none')
+        raise InputError(f'{place}: has no "entities", so it is not annotated; give an empty list where there are none')
     entities: object = article["entities"]
     if not isinstance(entities, list):
         raise InputError(f'{place}: "entities" should be a list, not {_kind(entities)}')

@@ -2,19 +2,24 @@
 
 import json
 import os
-import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from main import main
+from ner.callbacks.predictions import PredictionWriter
 from ner.commands.pseudo_label import ANNOTATOR, Cut, label
-from ner.corpora import GutBrainIE
+from ner.corpora import Corpus, GutBrainIE, JsonLines, Sample
 from ner.documents import Document, Passage, Span
 
 REPOSITORY = Path(__file__).parent.parent.parent
 SAMPLE = REPOSITORY / "ner" / "corpora" / "sample_data"
 CHECKPOINTS = "checkpoints/quickstart/seed=*/best.ckpt"
+
+
+class ReadOnly(Sample):
+    write = Corpus.write
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pseudo_label(source: Path, *arguments: str) -> list[Document]:
     command = ["pseudo-label", "--checkpoints", CHECKPOINTS, "--input", str(source), "--output", "augmented.json"]
     assert main([*command, *arguments]) == 0
-    assert not list(Path().glob(".augmented*"))
+    assert list(Path().glob("*augmented*")) == [Path("augmented.json")]
     return list(GutBrainIE().read_path(Path("augmented.json")))
 
 
@@ -87,18 +92,40 @@ def test_gold_in_the_input_is_replaced_by_what_is_found(trained: Path, monkeypat
 
 def test_cuts_count_scores() -> None:
     sure, unsure = Span(0, 4, "animal", 0.9), Span(5, 8, "food", 0.3)
-    texts = [Document(number, (Passage("Mice ate.", "title", annotated_until=0),)) for number in "12"]
-    found = {"1": {"title": [sure, unsure]}}
+    tagged = [Document("1", (Passage("Mice ate.", "title", (sure, unsure)),)), Document("2", (Passage("None."),))]
 
     def kept(cut: Cut) -> dict[str, tuple[Span, ...]]:
-        return {document.id: document.passages[0].spans for document in label(texts, found, cut)}
+        return {document.id: document.passages[0].spans for document in label(tagged, cut, Counter())}
 
     assert kept(Cut()) == {"1": (sure, unsure), "2": ()}
     assert kept(Cut(min_score=0.5)) == {"1": (sure,), "2": ()}
     assert kept(Cut(min_document_score=0.5)) == {"1": (sure, unsure)}
     assert kept(Cut(min_document_score=0.7)) == {}
     assert kept(Cut(min_score=0.5, min_document_score=0.7)) == {"1": (sure,)}
-    assert all(document.is_annotated for document in label(texts, found, Cut()))
+
+
+def test_documents_that_were_not_tagged_are_left_out(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    # One batch: rich, which is imported before Lightning here, makes a parser take this for a share of 1.0.
+    limit = ["--trainer.limit_predict_batches", "1"]
+    some = pseudo_label(SAMPLE / "test.json", *limit, "--data.eval_batch_size", "3")
+    assert len(some) < 8
+    assert f"{len(some)} of 8 documents" in capsys.readouterr().out
+
+
+def test_a_corpus_in_another_format_is_labelled_in_that(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
+    bare = [Document("1", (Passage("Mice ate food.", "body", annotated_until=0),))]
+    JsonLines().write(bare, Path("in.jsonl"))
+    command = ["pseudo-label", "--checkpoints", CHECKPOINTS, "--input", "in.jsonl", "--output", "out.jsonl"]
+    corpus = json.dumps({"class_path": "JsonLines", "init_args": {"labels": list(GutBrainIE.labels)}})
+    assert main([*command, "--data.corpus", corpus]) == 0
+    [document] = JsonLines().read_path(Path("out.jsonl"))
+    assert document.is_annotated
+    assert document.annotator == ANNOTATOR
+    assert document.passages[0].text == "Mice ate food."
 
 
 def test_real_articles_become_a_tier(trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -123,6 +150,8 @@ def test_real_articles_become_a_tier(trained: Path, monkeypatch: pytest.MonkeyPa
         (["--checkpoints", "no/*.ckpt"], "no checkpoint matches"),
         (["--input", "missing.json"], "missing.json: no such file"),
         (["--output", "."], "it is a folder"),
+        (["--output", str(SAMPLE / "test.json")], "belongs to --input"),
+        (["--data.corpus", f"{__name__}.ReadOnly"], "ReadOnly has no writer"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -137,9 +166,23 @@ def test_a_mistake_is_one_line(
     given |= {arguments[0]: arguments[1]}
     assert main(["pseudo-label", *[part for pair in given.items() for part in pair]]) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not list(Path().glob("x.json*"))
 
 
-def test_a_killed_run_of_earlier_leaves_nothing_behind(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_goes_on(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(trained)
-    shutil.copy(SAMPLE / "test.json", ".augmented.json.predictions.json")
-    assert len(pseudo_label(SAMPLE / "test.json")) == 8
+    whole = pseudo_label(SAMPLE / "test.json")
+
+    def interrupt(self: PredictionWriter, trainer: object, *arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    command = ["pseudo-label", "--checkpoints", CHECKPOINTS, "--input", str(SAMPLE / "test.json")]
+    command += ["--output", "augmented.json"]
+    with monkeypatch.context() as interrupting:
+        interrupting.setattr(PredictionWriter, "on_predict_end", interrupt)
+        assert main(command) == 130
+    assert "the same command goes on behind what was tagged" in capsys.readouterr().err
+    assert Path("augmented.json.tagged.jsonl.part").read_bytes().count(b"\n") == 9
+    assert pseudo_label(SAMPLE / "test.json") == whole

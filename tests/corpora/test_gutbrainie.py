@@ -53,14 +53,8 @@ def test_the_files_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
             "data.corpus.tiers: unknown tier 'iron'; the tiers are: platinum, gold, silver, ",
         ),
         ({"tiers": ["gold", "gold"]}, "data.corpus.tiers: 'gold' is named twice"),
-        (
-            {"tiers": ["gold"], "tier_weights": {"silver": 1.0}},
-            "data.corpus.tier_weights: 'silver' is not in data.corpus",
-        ),
         ({"tier_weights": {"gold": -0.1}}, "data.corpus.tier_weights: 'gold' has -0.1; a weight is finite, 0 or more"),
         ({"tier_weights": {"gold": float("nan")}}, "'gold' has nan"),
-        ({"tiers": ["augmented"]}, "data.corpus.tiers names augmented documents, data.corpus.augmented does not"),
-        ({"augmented": "x.json"}, "data.corpus.augmented names augmented documents, data.corpus.tiers does not"),
         ({"annotator_weights": {"expert_1": -1.0}}, "data.corpus.annotator_weights: 'expert_1' has -1.0"),
     ],
 )
@@ -68,6 +62,26 @@ def test_a_bad_argument_is_refused_at_once(changes: dict[str, object], part: str
     with pytest.raises(InputError) as caught:
         GutBrainIE(**changes)  # type: ignore[arg-type]
     assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"tier_weights": {"silver": 1.0}}, "data.corpus.tier_weights: 'silver' is not in data.corpus"),
+        ({"tiers": ["augmented"]}, "data.corpus.tiers names augmented documents, data.corpus.augmented does not"),
+        ({"augmented": "x.json"}, "data.corpus.augmented names augmented documents, data.corpus.tiers does not"),
+    ],
+)
+def test_settings_that_do_not_belong_together_forbid_training_and_nothing_else(
+    tmp_path: Path, changes: dict[str, object], part: str
+) -> None:
+    # A configuration that is merged with that of a checkpoint may well be such a mixture.
+    save_train(tmp_path, gold={"g": record()})
+    save(tmp_path / DEV_FILE, {"d": record()})
+    corpus = GutBrainIE(str(tmp_path), **{"tiers": ["gold"], **changes})  # type: ignore[arg-type]
+    assert [document.id for document in corpus.read("dev")] == ["d"]
+    with pytest.raises(InputError, match=part):
+        list(corpus.read("train"))
 
 
 def test_training_documents_come_tier_by_tier_with_name_and_weight(tmp_path: Path) -> None:
@@ -115,6 +129,30 @@ def test_augmented_documents_that_stand_in_another_tier_are_refused(tmp_path: Pa
     file = save(tmp_path / "augmented.json", {"g": record()})
     with pytest.raises(InputError, match=r"PMID g stands in train_gold\.json already"):
         list(GutBrainIE(str(tmp_path), ["gold", "augmented"], augmented=str(file)).read("train"))
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ({}, "holds no documents"),
+        ({"a": record(), "b": {"title": "", "abstract": ""}}, "1 of 2 documents have no annotation"),
+    ],
+)
+def test_augmented_documents_that_nobody_annotated_are_refused(
+    tmp_path: Path, content: Mapping[str, object], part: str
+) -> None:
+    save_train(tmp_path, gold={"g": record()})
+    file = save(tmp_path / "augmented.json", content)
+    with pytest.raises(InputError, match=rf"augmented\.json: {part}; let `pseudo-label` write it"):
+        list(GutBrainIE(str(tmp_path), ["gold", "augmented"], augmented=str(file)).read("train"))
+
+
+def test_a_file_of_the_release_is_not_taken_for_augmented(tmp_path: Path) -> None:
+    save_train(tmp_path, gold={"g": record()}, bronze={"b": record()})
+    for tier in ("gold", "bronze"):
+        corpus = GutBrainIE(str(tmp_path), ["gold", "augmented"], augmented=str(tmp_path / TIER_FILES[tier]))
+        with pytest.raises(InputError, match=f"is {TIER_FILES[tier]} of the release"):
+            list(corpus.read("train"))
 
 
 def test_a_missing_tier_is_named_with_those_that_are_there(tmp_path: Path) -> None:
