@@ -7,12 +7,13 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
 import yaml
 from jsonargparse import Namespace
 from jsonargparse.typing import restricted_number_type
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
 
@@ -20,6 +21,7 @@ from ner import members
 from ner.arguments import is_given, run_name, split_configs
 from ner.callbacks.ensemble import SeedEnsemble
 from ner.callbacks.predictions import PredictionWriter
+from ner.callbacks.progress import ProgressBar
 from ner.callbacks.report import ScoreReport
 from ner.callbacks.seeding import EpochSeed
 from ner.checkpoints import CONFIG_KEY, Checkpoint, differing_keys, read_checkpoint, seed_folder
@@ -27,6 +29,7 @@ from ner.datamodule import NERDataModule
 from ner.errors import InputError
 from ner.files import write_text
 from ner.module import NERModule
+from ner.processes import has_fast_bf16
 from ner.selection import common_folder, with_checkpoints
 
 DEFAULT_SEED = 42
@@ -303,6 +306,9 @@ class CommandLine(LightningCLI):
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         config = self._get(self.config_init, "trainer")
         _check_trainer(config, is_fit=self.subcommand == "fit")
+        if config.precision == "bf16-mixed" and _computes_on_cpu(config) and not has_fast_bf16():
+            log.warning("This processor has no instructions for bf16, and would be many times slower with it: using 32")
+            config.precision = "32"
         folder = self._get(self.config_init, "checkpoint").dirpath
         self._get(self.config_init, "predictions").is_reporting = self._is_reporting
         if config.logger in (None, True):
@@ -313,7 +319,7 @@ class CommandLine(LightningCLI):
         if config.logger:
             callbacks.append(LearningRateMonitor("step"))
         if config.enable_progress_bar is not False:
-            callbacks.append(RichProgressBar())
+            callbacks.append(ProgressBar())
         patience = self._get(self.config_init, "early_stopping")
         if patience is not None:
             callbacks.append(EarlyStopping("val/micro_f1", mode="max", patience=patience))
@@ -344,6 +350,12 @@ def _check_trainer(config: Namespace, *, is_fit: bool) -> None:
         raise InputError("trainer.val_check_interval is 0; give the share of an epoch, or the number of steps")
     if is_fit and (config.max_epochs is None or config.max_epochs < 1) and config.max_steps < 1:
         raise InputError("trainer.max_epochs should be at least 1: the learning rates are planned over all epochs")
+
+
+def _computes_on_cpu(config: Namespace) -> bool:
+    return config.accelerator == "cpu" or (
+        config.accelerator in ("auto", None) and not torch.accelerator.is_available()
+    )
 
 
 def _dirpath(run: str, seed: int) -> str:

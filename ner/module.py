@@ -9,6 +9,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from transformers import get_linear_schedule_with_warmup
 
+from ner import processes
 from ner.batches import Batch
 from ner.decoding import TaggedChunk, decode
 from ner.errors import InputError
@@ -116,21 +117,28 @@ class NERModule(LightningModule):
 
         Text behind the annotation counts for nothing, and so does a text without any.
         """
+        total, count = self._total_loss(emissions, batch)
+        return total / max(count, 1)
+
+    def _total_loss(self, emissions: Tensor, batch: Batch) -> tuple[Tensor, int]:
+        """The sum that the loss is the mean of, and over how many."""
         known = [position for position, chunk in enumerate(batch.chunks) if chunk.annotated]
         if not known:
-            return emissions.sum() * 0.0
+            return emissions.sum() * 0.0, 0
         tags, annotated, weights = batch.tags, batch.annotated, batch.weights
         if len(known) < len(batch):
             emissions, tags, annotated, weights = (part[known] for part in (emissions, tags, annotated, weights))
         total = (weights * self.tagger.nll(emissions, tags, annotated)).sum()
-        if self.hparams["loss_reduction"] == "passages":
-            return total / len(known)
-        return total / sum(chunk.annotated for chunk in batch.chunks)
+        is_passages = self.hparams["loss_reduction"] == "passages"
+        return total, len(known) if is_passages else sum(chunk.annotated for chunk in batch.chunks)
 
     def training_step(self, batch: Batch) -> Tensor:
-        """The loss of a batch."""
-        loss = self.loss(self(batch), batch)
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch))
+        """The loss of a batch; the mean over several processes is that of all their batches together."""
+        total, count = self._total_loss(self(batch), batch)
+        # The processes' gradients are averaged, whatever their batches hold.
+        _, ranks = processes.rank()
+        loss = total * ranks / processes.total(count, total.device)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch), sync_dist=True)
         return loss
 
     def validation_step(self, batch: Batch) -> dict[str, list[TaggedChunk]]:

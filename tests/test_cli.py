@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from main import main
+from ner.checkpoints import read_checkpoint
 from ner.corpora import Sample
 from ner.module import NERModule
 
@@ -97,6 +98,28 @@ def test_bf16_with_clipped_gradients_trains(tmp_path: Path, monkeypatch: pytest.
     assert all(
         values.dtype == torch.float32 and values.isfinite().all() for values in weights(folder / "last.ckpt").values()
     )
+
+
+def test_gradients_of_several_bf16_batches_make_a_step(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = read_checkpoint(trained / "checkpoints" / "quickstart" / "seed=42" / "last.ckpt").steps // 3
+    arguments = ["--trainer.precision", "bf16-mixed", "--trainer.accumulate_grad_batches", "2"]
+    folder = fit(tmp_path, monkeypatch, *arguments, "--trainer.max_epochs", "1")
+    assert read_checkpoint(folder / "last.ckpt").steps == -(-batches // 2)
+
+
+@pytest.mark.parametrize(("is_fast", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_a_processor_without_bf16_computes_in_fp32_and_says_so(
+    best: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_fast: bool, precision: str
+) -> None:
+    used: list[str] = []
+    monkeypatch.setattr("ner.cli.has_fast_bf16", lambda: is_fast)
+    monkeypatch.setattr(NERModule, "on_predict_start", lambda self: used.append(self.trainer.precision))
+    options = ["--trainer.precision", "bf16-mixed", "--trainer.accelerator", "cpu"]
+    assert main(["predict", "--ckpt_path", best.name, *options]) == 0
+    assert used == [precision]
+    assert ("has no instructions for bf16" in caplog.text) is not is_fast
 
 
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(

@@ -1,14 +1,20 @@
+import traceback
+from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
+from torch._ops import OpOverload
 from torch.nn.functional import one_hot
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ner import windows
 from ner.batches import Batch, Collator, encode
+from ner.callbacks.progress import ProgressBar
 from ner.chunking import SeparatePassages
 from ner.corpora import GutBrainIE, Sample
+from ner.datamodule import NERDataModule
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.labels import LabelSet
@@ -276,3 +282,47 @@ def test_the_longest_silver_abstract_is_read_whole_and_learned_to_its_annotated_
 
 def test_the_sample_is_within_reach_of_the_tiny_encoder(tiny_encoder: str) -> None:
     assert NERModule(list(Sample.labels), 10, tiny_encoder, pretrained=False).max_tokens == 128
+
+
+class Synchronisations(TorchDispatchMode):
+    """Notes from where a tensor's value is asked for, for which a GPU has to be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.callers: list[str] = []
+
+    def __torch_dispatch__(
+        self,
+        function: OpOverload,
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        if function in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default):
+            self.callers.append(" ".join(Path(frame.filename).name for frame in traceback.extract_stack()))
+        return function(*args, **(kwargs or {}))
+
+
+class WatchedStep(Callback):
+    """Watches the second step, in which nothing is logged."""
+
+    def on_train_batch_start(self, trainer: Trainer, module: object, batch: object, number: int) -> None:
+        if number == 1:
+            self.watch = Synchronisations()
+            self.watch.__enter__()
+
+    def on_train_batch_end(self, trainer: Trainer, module: object, outputs: object, batch: object, number: int) -> None:
+        if number == 1:
+            self.watch.__exit__(None, None, None)
+
+
+def test_a_step_waits_for_the_device_only_where_transformers_does(tiny_encoder: str) -> None:
+    data = NERDataModule(Sample(), tiny_encoder, window_tokens=128, overlap_tokens=32)
+    module = NERModule(data.labels, data.vocabulary_size, tiny_encoder, pretrained=False)
+    watched = WatchedStep()
+    options = {"logger": False, "enable_checkpointing": False, "gradient_clip_val": 1.0, "limit_val_batches": 0}
+    trainer = Trainer(max_steps=2, accelerator="cpu", callbacks=[ProgressBar(), watched], **options)
+    trainer.fit(module, data)
+    # To leave out an attention mask that masks nothing it looks at the mask.
+    assert len(watched.watch.callers) <= 1
+    assert all("masking_utils.py" in caller for caller in watched.watch.callers)

@@ -5,9 +5,13 @@ import os
 import re
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
+import torch
+
+from tests.first_step import build
 
 REPOSITORY = Path(__file__).parent.parent
 QUICKSTART = str(REPOSITORY / "configs" / "quickstart.yaml")
@@ -54,3 +58,22 @@ def test_two_processes_score_as_one(trained: Path) -> None:
     alone, both = (run(trained, "validate", *options) for options in ([], TWO))
     assert "micro" in alone
     assert both == alone
+
+
+def test_the_first_gradient_of_two_processes_is_that_of_one_with_both_batches(tmp_path: Path) -> None:
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tests.first_step", "2", str(tmp_path / "found")]
+    subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, timeout=300, capture_output=True)
+    found = [torch.load(tmp_path / f"found.{number}") for number in range(2)]
+    module, data = build()
+    data.setup("fit")
+    first, second = islice(data.train_dataloader(), 2)
+    both = data.collator([*first.chunks, *second.chunks])
+    assert first.annotated.sum() != second.annotated.sum()
+    loss = module.loss(module(both), both)
+    loss.backward()
+    for process in found:
+        torch.testing.assert_close(process["loss"], loss.detach(), rtol=1e-5, atol=0)
+        for name, parameter in module.named_parameters():
+            # Below that is what rounding leaves of gradients that are zero, as that of the keys' bias is.
+            torch.testing.assert_close(process["gradients"][name], parameter.grad, rtol=1e-4, atol=1e-9)
