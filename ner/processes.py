@@ -17,6 +17,8 @@ def rank() -> tuple[int, int]:
 
 def has_fast_bf16() -> bool:
     """Whether this machine's processor has instructions for matrices of bf16, which it is 60 times slower without."""
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return True  # an older torch does not know
     can = torch.cpu.get_capabilities()
     # On ARM the capability is called bf16.
     return any(can.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

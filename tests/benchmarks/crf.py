@@ -1,0 +1,163 @@
+"""The CRF beside pytorch-crf: bars 1 to 4."""
+
+from collections.abc import Iterator
+
+import torch
+import torchcrf
+from torch import Tensor
+from torch.autograd.profiler_util import FunctionEvent
+from torch.profiler import ProfilerActivity, profile
+
+from ner.corpora import GutBrainIE
+from ner.labels import LabelSet
+from ner.nn import chain
+from ner.nn.crf import CRF
+from tests.benchmarks.measuring import Bar, at_most, faster, interleaved
+
+LABELS = LabelSet(GutBrainIE.labels)
+TAGS = len(LABELS.tags)
+# Operators that launch nothing on a GPU: they make a view, or memory.
+LAUNCH_NOTHING = {
+    f"aten::{name}"
+    for name in (
+        "_reshape_alias",
+        "_unsafe_view",
+        "alias",
+        "as_strided",
+        "chunk",
+        "detach",
+        "diagonal",
+        "empty",
+        "empty_like",
+        "empty_strided",
+        "expand",
+        "expand_as",
+        "flatten",
+        "lift_fresh",
+        "movedim",
+        "narrow",
+        "new_empty",
+        "new_empty_strided",
+        "numpy_T",
+        "permute",
+        "reshape",
+        "resize_",
+        "resolve_conj",
+        "resolve_neg",
+        "select",
+        "set_",
+        "slice",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+        "t",
+        "transpose",
+        "unbind",
+        "unflatten",
+        "unsqueeze",
+        "view",
+        "view_as",
+    )
+}
+# On a GPU they are one kernel, whatever they are made of on a CPU.
+ONE_LAUNCH = {"aten::bmm", "aten::mm", "aten::addmm", "aten::baddbmm"}
+
+
+def bars() -> Iterator[Bar]:
+    """Loss with gradient, its error, decoding, and launches."""
+    ours, theirs = crfs()
+    example = sample(8, 300)
+    times = interleaved(
+        {"ours": lambda: gradients(ours, *example), "theirs": lambda: gradients(theirs, *example)}, rounds=9
+    )
+    yield faster("1", "CRF loss + gradient, 8 x 300; pytorch-crf", times["ours"], times["theirs"], 6.0)
+    own, other = errors(ours, theirs)
+    yield Bar("2", "CRF gradient, error at T = 512; pytorch-crf", f"{own:.1e}", f"{other:.1e}", own, 1e-5, False)
+    yield from decoding(ours, theirs)
+    yield Bar("4", "launches of loss + gradient in a tree, T = 512", str(n := launches(ours, 512)), "", n, 300, False)
+
+
+def crfs() -> tuple[CRF, torchcrf.CRF]:
+    """Two with the same random scores."""
+    torch.manual_seed(0)
+    ours, theirs = CRF(TAGS), torchcrf.CRF(TAGS, batch_first=True)
+    with torch.no_grad():
+        for parameter in ours.parameters():
+            parameter.normal_()
+    theirs.load_state_dict(ours.state_dict())
+    return ours, theirs
+
+
+def sample(rows: int, tokens: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Random emissions and tags, all of full length."""
+    torch.manual_seed(rows + tokens)
+    emissions = torch.randn(rows, tokens, TAGS, requires_grad=True)
+    return emissions, torch.randint(TAGS, (rows, tokens)), torch.ones(rows, tokens, dtype=torch.bool)
+
+
+def gradients(crf: torchcrf.CRF, emissions: Tensor, tags: Tensor, mask: Tensor) -> list[Tensor]:
+    """Those of the summed loss, of the emissions first."""
+    if isinstance(crf, CRF):
+        loss = crf.nll(emissions, tags, mask).sum()
+    else:
+        loss = -crf(emissions, tags, mask, reduction="sum")
+    return list(torch.autograd.grad(loss, [emissions, *crf.parameters()]))
+
+
+def errors(ours: CRF, theirs: torchcrf.CRF) -> tuple[float, float]:
+    """The largest difference of a gradient to that of pytorch-crf in fp64, in units of the gradient's largest value."""
+    emissions, tags, mask = sample(8, 512)
+    exact = torchcrf.CRF(TAGS, batch_first=True).double()
+    exact.load_state_dict(ours.state_dict())
+    right = gradients(exact, emissions.detach().double().requires_grad_(), tags, mask)
+
+    def error(crf: torchcrf.CRF) -> float:
+        found = gradients(crf, emissions, tags, mask)
+        pairs = zip(found, right, strict=True)
+        return max(float((one.double() - other).abs().max() / other.abs().max()) for one, other in pairs)
+
+    return error(ours), error(theirs)
+
+
+def decoding(ours: CRF, theirs: torchcrf.CRF) -> Iterator[Bar]:
+    """Its time, and that under BIO constraints; the paths are compared first."""
+    emissions, _, mask = sample(32, 300)
+    emissions = emissions.detach()
+    constrained = CRF(TAGS)
+    constrained.load_state_dict(ours.state_dict())
+    constrained.forbid(LABELS.legal_starts(), LABELS.legal_transitions())
+    with torch.no_grad():
+        is_same = ours.viterbi(emissions, mask) == theirs.decode(emissions, mask)
+        times = interleaved(
+            {
+                "ours": lambda: ours.viterbi(emissions, mask),
+                "constrained": lambda: constrained.viterbi(emissions, mask),
+                "theirs": lambda: theirs.decode(emissions, mask),
+            },
+            rounds=15,
+        )
+    faced = "identical paths" if is_same else "DIFFERENT PATHS"
+    bar = faster("3a", f"decoding, 32 x 300, {faced}; pytorch-crf", times["ours"], times["theirs"], 2.0)
+    yield bar if is_same else Bar("3a", bar.what, bar.ours, bar.theirs, float("nan"), 2.0)
+    yield at_most("3b", "decoding under BIO constraints; without", times["constrained"], times["ours"], 1.05)
+
+
+def launches(crf: CRF, tokens: int) -> int:
+    """Kernels that a GPU would be given for loss and gradient: operators that compute, counted on the CPU."""
+    emissions, tags, mask = sample(8, tokens)
+
+    def loss_in_tree() -> Tensor:
+        scores = crf._scores(chain.exact(emissions), mask)
+        return (chain.log_partition(scores, in_tree=True) - chain.path_score(scores, tags)).sum()
+
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        torch.autograd.grad(loss_in_tree(), [emissions, *crf.parameters()])
+    return sum(_launched(event) for event in profiled.events() if event.cpu_parent is None)
+
+
+def _launched(event: FunctionEvent) -> int:
+    if event.name in ONE_LAUNCH:
+        return 1
+    inner = sum(_launched(child) for child in event.cpu_children)
+    computes = event.name.startswith("aten::") and event.name not in LAUNCH_NOTHING
+    return inner or int(computes)

@@ -1,0 +1,119 @@
+"""Documents in, entities out, beside what others do: bars 7 to 10."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import torch
+import torchcrf
+from transformers import AutoTokenizer, BertForTokenClassification, pipeline
+
+from ner.batches import encode
+from ner.datamodule import CPU_TOKENS
+from ner.decoding import TaggedChunk, decode
+from ner.documents import Document
+from ner.nn.tagger import CrfTagger, EnsembleTagger, Tagger
+from ner.stream import DocumentStream
+from tests.benchmarks.measuring import Bar, at_most, faster, interleaved
+from tests.benchmarks.texts import Setting, WidestCollator, random_batches
+
+DOCUMENTS = 16
+
+
+def bars(setting: Setting) -> Iterator[Bar]:
+    """Peers, the share of the machine's peak, and ensembles."""
+    documents = setting.documents(DOCUMENTS)
+    members = setting.taggers(3)
+    single, ensemble = members[0], EnsembleTagger(members).eval()
+    with torch.inference_mode():
+        times = interleaved(
+            {
+                "ensemble": lambda: tag(setting, ensemble, documents),
+                "winner": lambda: tag_as_winner(setting, members, documents),
+            }
+        )
+        what = f"tagging {DOCUMENTS} documents, ensemble of 3; the winner's procedure"
+        yield faster("7", what, times["ensemble"], times["winner"], 3.0)
+        classify = classifier(setting, single)
+        texts = [passage.text for document in documents for passage in document.passages if passage.text]
+        times = interleaved(
+            {
+                "ours": lambda: tag(setting, single, documents),
+                "one": lambda: list(classify(texts, batch_size=1)),
+                "eight": lambda: list(classify(texts, batch_size=8)),
+                "ensemble": lambda: tag(setting, ensemble, documents),
+            }
+        )
+        what = f"tagging {DOCUMENTS} documents; HF pipeline, batch"
+        yield faster("8a", f"{what} 1", times["ours"], times["one"], 1.1)
+        yield faster("8b", f"{what} 8", times["ours"], times["eight"], 1.3)
+        yield share_of_peak(setting, single)
+    yield at_most("10", "ensemble of 3; one model", times["ensemble"], times["ours"], 3.2)
+
+
+def tag(setting: Setting, tagger: Tagger, documents: Sequence[Document]) -> list[TaggedChunk]:
+    """What `predict` does with documents."""
+    data = setting.data
+    encoded = partial(encode, chunking=data.chunking, encoder=data.encoder, labels=data.label_set)
+    stream = DocumentStream(lambda: documents, encoded, data.collator, data.eval_batch_size, CPU_TOKENS)
+    found: list[TaggedChunk] = []
+    for batch in stream:
+        emissions = tagger(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
+        found += decode(tagger, emissions, batch, data.label_set)
+    return found
+
+
+def tag_as_winner(setting: Setting, members: Sequence[CrfTagger], documents: Sequence[Document]) -> int:
+    """Batches of eight, padded to the limit; pytorch-crf decodes in every member, and again the members' mean."""
+    data = setting.data
+    widest = WidestCollator(data.encoder, data.window_tokens, data.overlap_tokens)
+    crf = torchcrf.CRF(len(data.label_set.tags), batch_first=True)
+    crf.load_state_dict(members[0].crf.state_dict())
+    entities = 0
+    for batch in random_batches(encode(documents, data.chunking, data.encoder, data.label_set), widest):
+        total = torch.zeros(())
+        for member in members:
+            emissions = member(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
+            crf.decode(emissions, batch.mask)
+            total = total + emissions
+        for path in crf.decode(total / len(members), batch.mask):
+            entities += len(data.label_set.decode(path))
+    return entities
+
+
+def classifier(setting: Setting, tagger: CrfTagger) -> pipeline:
+    """transformers' pipeline with the same encoder and the same emissions."""
+    tags = setting.data.label_set.tags
+    config = tagger.encoder.config
+    config.id2label = dict(enumerate(tags))
+    config.label2id = {tag: number for number, tag in enumerate(tags)}
+    model = BertForTokenClassification(config).eval()
+    model.bert, model.classifier = tagger.encoder, tagger.classifier
+    tokenizer = AutoTokenizer.from_pretrained(setting.encoder)
+    return pipeline(
+        "token-classification", model=model, tokenizer=tokenizer, aggregation_strategy="simple", device="cpu"
+    )
+
+
+def share_of_peak(setting: Setting, tagger: CrfTagger) -> Bar:
+    """Floating-point operations a second of the encoder, beside those of a large product of matrices."""
+    size = 2048
+    left, right = torch.randn(size, size), torch.randn(size, size)
+    rows, width = 4, 256
+    tokens = torch.randint(1000, 2000, (rows, width))
+    mask = torch.ones_like(tokens)
+    times = interleaved(
+        {
+            "product": lambda: left @ right,
+            "encoder": lambda: [tagger.encoder(input_ids=tokens, attention_mask=mask) for _ in range(3)],
+        }
+    )
+    peak = 2 * size**3 / times["product"].cpu
+    config = tagger.encoder.config
+    hidden, inner, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
+    # Four projections, two layers of the perceptron, scores and their products with the values.
+    per_token = layers * (2 * (4 * hidden**2 + 2 * hidden * inner) + 4 * width * hidden)
+    reached = 3 * rows * width * per_token / times["encoder"].cpu
+    sizes = f"{reached / 1e9:.0f} GFLOP/s", f"{peak / 1e9:.0f} GFLOP/s"
+    return Bar(
+        "9", f"encoder, {rows} x {width}, fp32; product of {size} x {size} matrices", *sizes, reached / peak, 0.65
+    )

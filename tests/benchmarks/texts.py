@@ -1,0 +1,84 @@
+"""Real texts, a tagger with a real encoder, and batches as the winner made them."""
+
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch.nn.functional import pad
+
+from ner.batches import Batch, Collator, EncodedChunk
+from ner.corpora import GutBrainIE
+from ner.corpora.gutbrainie import ROOT_VARIABLE
+from ner.datamodule import NERDataModule
+from ner.documents import Document
+from ner.errors import InputError
+from ner.module import NERModule
+from ner.nn.tagger import CrfTagger
+
+BATCH_SIZE = 8
+
+
+class WidestCollator(Collator):
+    """Pads everything to the encoder's limit."""
+
+    def __call__(self, chunks: Sequence[EncodedChunk]) -> Batch:
+        batch = super().__call__(chunks)
+        width = self.capacity + self.encoder.overhead - batch.input_ids.shape[1]
+        return replace(
+            batch,
+            input_ids=pad(batch.input_ids, (0, width), value=self.encoder.padding_id),
+            attention_mask=pad(batch.attention_mask, (0, width)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is measured with.
+
+    Args:
+        data: The real corpus, read as `minilm_crf.yaml` says.
+        encoder: Folder of the encoder, or its name on the hub.
+    """
+
+    data: NERDataModule
+    encoder: str
+
+    def module(self) -> NERModule:
+        """A tagger with the encoder's weights and random emissions, the same each time."""
+        torch.manual_seed(0)
+        return NERModule(self.data.labels, self.data.vocabulary_size, self.encoder)
+
+    def taggers(self, count: int) -> list[CrfTagger]:
+        """Some of them, in evaluation mode."""
+        taggers = [self.module().tagger.eval() for _ in range(count)]
+        return [tagger for tagger in taggers if isinstance(tagger, CrfTagger)]
+
+    def documents(self, most: int) -> list[Document]:
+        """The first dev documents whose texts the encoder can read whole."""
+        chosen: list[Document] = []
+        for document in self.data.documents("dev"):
+            tokens = self.data.encoder.encode([passage.text for passage in document.passages])
+            if len(chosen) < most and max(map(len, tokens)) <= self.data.collator.capacity:
+                chosen.append(document)
+        return chosen
+
+
+def setting(encoder: str) -> Setting:
+    """The real corpus, all tiers of which are encoded.
+
+    Raises:
+        InputError: if it is not there.
+    """
+    if not os.environ.get(ROOT_VARIABLE):
+        raise InputError(f"set {ROOT_VARIABLE} to the folder of the GutBrainIE collection, on which is measured")
+    data = NERDataModule(GutBrainIE(), encoder, batch_size=64, batch_tokens=1200)
+    data.setup("fit")
+    return Setting(data, encoder)
+
+
+def random_batches(chunks: Sequence[EncodedChunk], collator: Collator) -> list[Batch]:
+    """Batches of eight in a random order."""
+    shuffled = random.Random(0).sample(chunks, len(chunks))
+    return [collator(shuffled[start : start + BATCH_SIZE]) for start in range(0, len(shuffled), BATCH_SIZE)]
