@@ -1,12 +1,16 @@
 """Corpora whose splits are files of one format."""
 
+import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from ner.corpora.base import Corpus, Split
 from ner.documents import Document
 from ner.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 class FileCorpus(Corpus):
@@ -18,16 +22,23 @@ class FileCorpus(Corpus):
         train: File or folder of the training split.
         dev: That of the development split.
         test: That of the test split.
+        on_bad_span: Whether an annotation that does not fit its text is an error, or left out with a warning.
     """
 
     # What the files of a folder end with.
-    suffix: str
+    suffixes: Sequence[str]
 
     def __init__(
-        self, labels: Sequence[str] = (), train: str | None = None, dev: str | None = None, test: str | None = None
+        self,
+        labels: Sequence[str] = (),
+        train: str | None = None,
+        dev: str | None = None,
+        test: str | None = None,
+        on_bad_span: Literal["error", "skip"] = "error",
     ) -> None:
         self.labels = tuple(labels)
         self.paths = {"train": train, "dev": dev, "test": test}
+        self.on_bad_span = on_bad_span
 
     def read(self, split: Split) -> Iterator[Document]:
         path = self.paths[split]
@@ -39,9 +50,12 @@ class FileCorpus(Corpus):
         if not path.is_dir():
             yield from self.read_file(path)
             return
-        files = sorted(file for file in path.glob(f"*{self.suffix}") if not file.name.startswith("."))
+        files = sorted(
+            file for file in path.iterdir() if file.name.endswith(tuple(self.suffixes)) and file.name[0] != "."
+        )
         if not files:
-            raise InputError(f"{path}: no *{self.suffix} file in this folder; name a file or a folder that has some")
+            listed = " or ".join(f"*{suffix}" for suffix in self.suffixes)
+            raise InputError(f"{path}: no {listed} file in this folder; name a file or a folder that has some")
         for file in files:
             yield from self.read_file(file)
 
@@ -52,3 +66,13 @@ class FileCorpus(Corpus):
         Raises:
             InputError: if it is missing or cannot be read as it should.
         """
+
+    def reject_span(self, where: str, what: str) -> None:
+        """Refuse an annotation that does not fit its text, or say that it is left out.
+
+        Raises:
+            InputError: unless such annotation is to be skipped.
+        """
+        if self.on_bad_span == "error":
+            raise InputError(f"{where}: {what}; correct it, or set data.corpus.on_bad_span: skip")
+        log.warning("%s: left out: %s", where, what)

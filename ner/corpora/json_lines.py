@@ -25,7 +25,7 @@ class JsonLines(FileCorpus):
     out. Other keys are ignored.
     """
 
-    suffix = ".jsonl"
+    suffixes = (".jsonl",)
 
     def read_file(self, path: Path) -> Iterator[Document]:
         with reading(path) as lines:
