@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from ner.corpora import Sample
 from ner.datamodule import NERDataModule
@@ -70,7 +71,8 @@ def test_a_bar_that_falls_is_an_exit_code(
 
     monkeypatch.setattr(benchmark, "_bars", bars)
     monkeypatch.setattr(benchmark, "setting", lambda _: None)
-    monkeypatch.setattr("sys.argv", ["benchmarks", "--output", str(tmp_path)])
+    threads = str(torch.get_num_threads())  # as they are: later tests compare weights bit by bit
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--output", str(tmp_path), "--threads", threads])
     assert benchmark.main() == code
     assert "something" in capsys.readouterr().out
     [bar] = json.loads((tmp_path / "bars.json").read_text(encoding="utf-8"))["figures"]
