@@ -14,6 +14,7 @@ VERBS = {
     "score": ("ner.commands.score", "score predictions against gold annotation, file against file"),
     "fetch-pubmed": ("ner.commands.fetch_pubmed", "write titles and abstracts from PubMed for a query"),
     "pseudo-label": ("ner.commands.pseudo_label", "tag articles to train on, with trained checkpoints"),
+    "convert": ("ner.commands.convert", "write documents in another format, and say what it does not hold"),
     "submission": ("ner.commands.submission", "check predictions, and pack them for GutBrainIE's subtask 6.1"),
     "check": ("ner.commands.check", "report on a corpus before training on it"),
 }

@@ -34,7 +34,28 @@ DECISIVE = (
     "trainer.gradient_clip_algorithm",
     "trainer.limit_train_batches",
 )
-FREE = ("data.eval_batch_size", "data.eval_batch_tokens", "data.num_workers", "data.predict_path")
+FREE = (
+    "data.eval_batch_size",
+    "data.eval_batch_tokens",
+    "data.num_workers",
+    "data.predict_path",
+    "data.predict_corpus",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BestEpoch:
+    """The epoch of a training with the best score on dev so far.
+
+    Args:
+        epoch: Its number, from 1.
+        micro_f1: Its micro-F1 on dev.
+        macro_f1: Its macro-F1 on dev.
+    """
+
+    epoch: int
+    micro_f1: float
+    macro_f1: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +71,7 @@ class Checkpoint:
         epochs: Number of finished epochs.
         steps: Number of optimizer steps taken.
         is_stopped: Whether early stopping ended the training.
+        best_epoch: The best epoch so far, which need not be that of the weights; ``None`` where it is not known.
     """
 
     name: str
@@ -60,6 +82,7 @@ class Checkpoint:
     epochs: int = 0
     steps: int = 0
     is_stopped: bool = False
+    best_epoch: BestEpoch | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -109,7 +132,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(config, dict) or not all(isinstance(part, dict) for part in (model, data, weights)):
         what = f"{MODULE_KEY}, {DATA_KEY}, weights or {CONFIG_KEY} are unreadable"
         raise InputError(f"{path}: a damaged checkpoint: {what}")
-    stopping = [state for name, state in content.get("callbacks", {}).items() if name.startswith("EarlyStopping")]
+    callbacks = content.get("callbacks", {})
+    stopping = [state for name, state in callbacks.items() if name.startswith("EarlyStopping")]
     return Checkpoint(
         name=str(path),
         model=model,
@@ -119,6 +143,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         epochs=content.get("epoch", -1) + 1,
         steps=content.get("global_step", 0),
         is_stopped=any(state.get("stopped_epoch") for state in stopping),
+        best_epoch=_best_epoch(callbacks.get("ScoreReport")),
     )
 
 
@@ -128,12 +153,20 @@ def differing_keys(saved: Mapping[str, object], own: Mapping[str, object]) -> li
     return sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
 
 
+def _best_epoch(report: object) -> BestEpoch | None:
+    """What the callback that reports scores has kept."""
+    with suppress(KeyError, IndexError, TypeError, ValueError):
+        if isinstance(report, Mapping):
+            return BestEpoch(int(report["epoch"]) + 1, float(report["micro"][2]), float(report["macro"][2]))
+    return None
+
+
 def _decisive(config: Mapping[str, object]) -> dict[str, object]:
-    return {
-        key: value
-        for key, value in _flat(config)
-        if key not in FREE and any(f"{key}.".startswith(f"{kept}.") for kept in DECISIVE)
-    }
+    return {key: value for key, value in _flat(config) if _is_in(key, DECISIVE) and not _is_in(key, FREE)}
+
+
+def _is_in(key: str, settings: Sequence[str]) -> bool:
+    return any(f"{key}.".startswith(f"{setting}.") for setting in settings)
 
 
 def _flat(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,7 +27,7 @@ from ner.callbacks.seeding import EpochSeed
 from ner.checkpoints import CONFIG_KEY, Checkpoint, differing_keys, read_checkpoint, seed_folder
 from ner.datamodule import NERDataModule
 from ner.errors import InputError
-from ner.files import write_text
+from ner.files import kept, write_text
 from ner.module import NERModule
 from ner.processes import has_fast_bf16
 from ner.selection import common_folder, with_checkpoints
@@ -159,26 +159,28 @@ class CommandLine(LightningCLI):
         self._arguments = list(arguments)
         self._run = run
         self._is_reporting = is_reporting
-        super().__init__(
-            NERModule,
-            NERDataModule,
-            trainer_class=CountingTrainer,
-            save_config_callback=_RunRecord,
-            save_config_kwargs={"save_to_log_dir": False},
-            trainer_defaults={
-                "num_sanity_val_steps": 0,
-                "use_distributed_sampler": False,
-                "enable_model_summary": False,
-                "gradient_clip_val": 1.0,
-                "log_every_n_steps": 10,
-            },
-            seed_everything_default=DEFAULT_SEED,
-            parser_class=Parser,
-            args=self._arguments,
-            auto_configure_optimizers=False,
-            # It would save the arguments as they were given; the module adds its encoder's configuration to them.
-            load_from_checkpoint_support=False,
-        )
+        self._folder = Path()
+        with ExitStack() as self._kept:
+            super().__init__(
+                NERModule,
+                NERDataModule,
+                trainer_class=CountingTrainer,
+                save_config_callback=_RunRecord,
+                save_config_kwargs={"save_to_log_dir": False},
+                trainer_defaults={
+                    "num_sanity_val_steps": 0,
+                    "use_distributed_sampler": False,
+                    "enable_model_summary": False,
+                    "gradient_clip_val": 1.0,
+                    "log_every_n_steps": 10,
+                },
+                seed_everything_default=DEFAULT_SEED,
+                parser_class=Parser,
+                args=self._arguments,
+                auto_configure_optimizers=False,
+                # It would save the arguments as they were given; the module adds its encoder's configuration to them.
+                load_from_checkpoint_support=False,
+            )
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--seed_everything", type=Seed, default=DEFAULT_SEED, help="Seed of the run.")
@@ -244,8 +246,9 @@ class CommandLine(LightningCLI):
             return
         paths = paths or members.find(config.ensemble.checkpoints or [])
         self._restore(members.read(paths)[0])
-        if config.predictions.path is None:
-            config.predictions.path = str(common_folder(paths) / "predictions.json")
+        self._folder = common_folder(paths)
+        if self.subcommand == "predict" and config.data.predict_path is not None:
+            config.data.predict_path = str(self._kept.enter_context(kept(Path(config.data.predict_path))))
 
     def _check_resumable(self, checkpoint: Checkpoint) -> None:
         """Refuse to resume another training than the one that the arguments describe."""
@@ -310,7 +313,9 @@ class CommandLine(LightningCLI):
             log.warning("This processor has no instructions for bf16, and would be many times slower with it: using 32")
             config.precision = "32"
         folder = self._get(self.config_init, "checkpoint").dirpath
-        self._get(self.config_init, "predictions").is_reporting = self._is_reporting
+        predictions = self._get(self.config_init, "predictions")
+        predictions.is_reporting = self._is_reporting
+        predictions.folder = self._folder
         if config.logger in (None, True):
             kwargs["logger"] = config.logger = CSVLogger(folder, name="logs") if self.subcommand == "fit" else False
         # `save_last` of the one that keeps the best would write only when there is a new best.

@@ -20,14 +20,12 @@ from ner.documents import Document
 from ner.errors import InputError
 from ner.labels import LabelSet
 from ner.pretrained import tokenizer_json
-from ner.stream import DocumentStream
+from ner.stream import BATCH_SIZE, CPU_TOKENS, GPU_TOKENS, DocumentStream
 from ner.tokens import TextEncoder
 
 log = logging.getLogger(__name__)
 
 SPLITS: dict[str, tuple[Split, ...]] = {"fit": ("train", "dev"), "validate": ("dev",), "test": ("test",)}
-# Tokens in a batch of evaluation: few keep a CPU's cache, many a GPU busy.
-CPU_TOKENS, GPU_TOKENS = 1024, 16384
 GPU_WORKERS = 4
 
 
@@ -48,7 +46,9 @@ class NERDataModule(LightningDataModule):
         batch_tokens: Most tokens in a training batch, padding included, that batches aim at; none by default.
         eval_batch_size: Most texts in a batch of validation, test or prediction.
         eval_batch_tokens: Most tokens in such a batch, padding included; by default what suits the device.
-        predict_path: A file or folder in the corpus's format that ``predict`` tags instead of the corpus's test split.
+        predict_path: A file or folder that ``predict`` tags instead of the corpus's test split; on the command line
+            ``-`` is standard input.
+        predict_corpus: Its format, where that is not the corpus's own.
         num_workers: Processes that make batches beside the main one; by default none, but some for a GPU.
         seed: Decides the order of training batches, together with the epoch.
 
@@ -71,9 +71,10 @@ class NERDataModule(LightningDataModule):
         overlap_tokens: int = 128,
         batch_size: int = 8,
         batch_tokens: int | None = None,
-        eval_batch_size: int = 64,
+        eval_batch_size: int = BATCH_SIZE,
         eval_batch_tokens: int | None = None,
         predict_path: str | None = None,
+        predict_corpus: Corpus | None = None,
         num_workers: int | None = None,
         seed: int = 42,
     ) -> None:
@@ -99,6 +100,7 @@ class NERDataModule(LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.eval_batch_tokens = eval_batch_tokens
         self.predict_path = predict_path
+        self.predict_corpus = predict_corpus
         self.num_workers = num_workers
         self.seed = seed
         self.label_set = LabelSet(corpus.labels)
@@ -153,17 +155,18 @@ class NERDataModule(LightningDataModule):
         Raises:
             InputError: if the corpus cannot read them, whatever the corpus itself raises.
         """
+        corpus = self.predict_corpus or self.corpus if split is None else self.corpus
         try:
             if split is None:
-                yield from self.corpus.read_path(Path(str(self.predict_path)))
+                yield from corpus.read_path(Path(str(self.predict_path)))
             else:
-                yield from self.corpus.read(split)
+                yield from corpus.read(split)
         except InputError:
             raise
         except (OSError, ValueError, KeyError, IndexError) as error:
             what = f"{self.predict_path}" if split is None else f"the {split} split"
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise InputError(f"{type(self.corpus).__name__} cannot read {what}: {reason}") from error
+            raise InputError(f"{type(corpus).__name__} cannot read {what}: {reason}") from error
 
     def train_dataloader(self) -> DataLoader[EncodedChunk]:
         """Chunks with known tags, in a new order each epoch."""

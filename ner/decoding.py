@@ -1,12 +1,12 @@
-"""Emissions to entities: what the tagger finds in each chunk of a batch."""
+"""Emissions to entities, what the tagger finds in each chunk of a batch, and chunks back to documents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from ner.batches import Batch, EncodedChunk
-from ner.documents import Span
+from ner.documents import Document, Span
 from ner.labels import LabelSet
 from ner.nn.tagger import Tagger
 
@@ -56,3 +56,47 @@ def _scored(
     tags = [labels.tag_ids(span.label) for spans in found for span in spans]
     marginals = iter(tagger.crf.interval_log_marginals(emissions, batch.mask, intervals, tags).exp().tolist())
     return [[replace(span, score=next(marginals)) for span in spans] for spans in found]
+
+
+class Assembler:
+    """Tagged chunks, in whatever order they come, back to documents in the order of the input.
+
+    Args:
+        first: The place in the input of the first document that is due.
+        step: How far its successor is behind it: the number of processes that share the input.
+    """
+
+    def __init__(self, first: int = 0, step: int = 1) -> None:
+        self._next = first
+        self._step = step
+        self._found: dict[int, tuple[Document, dict[int, tuple[Span, ...]]]] = {}
+
+    def add(self, tagged: Iterable[TaggedChunk]) -> int:
+        """Take in what was found in some chunks.
+
+        Returns:
+            The number of documents that are whole now.
+        """
+        finished = 0
+        for part in tagged:
+            document = part.chunk.chunk.document
+            _, entities = self._found.setdefault(part.chunk.document_number, (document, {}))
+            entities.update(part.entities)
+            finished += _is_whole(document, entities)
+        return finished
+
+    def ready(self) -> Iterator[Document]:
+        """The documents that are whole, as far as none before them is missing, with their entities; each once."""
+        while self._next in self._found and _is_whole(*self._found[self._next]):
+            document, entities = self._found.pop(self._next)
+            self._next += self._step
+            passages = (
+                replace(passage, spans=entities[number], annotated_until=None)
+                for number, passage in enumerate(document.passages)
+            )
+            yield replace(document, passages=tuple(passages))
+
+
+def _is_whole(document: Document, entities: Mapping[int, tuple[Span, ...]]) -> bool:
+    """Whether all passages are tagged."""
+    return len(entities) == len(document.passages)

@@ -1,12 +1,19 @@
 """Files that appear whole, under their own name, or not at all."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from ner.errors import InputError
+
+# Stands for standard input and standard output.
+STANDARD = Path("-")
 
 
 def write_text(text: str, path: Path) -> None:
@@ -23,9 +30,15 @@ def write_text(text: str, path: Path) -> None:
 def writing(path: Path) -> Iterator[TextIO]:
     """A UTF-8 file to write beside ``path``, moved there at the end: a crash never leaves half a file under that name.
 
+    ``-`` is standard output.
+
     Raises:
         InputError: if that is not possible.
     """
+    if path == STANDARD:
+        with _standard_output() as file:
+            yield file
+        return
     temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,11 +56,14 @@ def writing(path: Path) -> Iterator[TextIO]:
 def reading(path: Path) -> Iterator[TextIO]:
     """A UTF-8 file to read, with or without byte order mark, whose lines end in ``\\n`` alone.
 
+    ``-`` is standard input.
+
     Raises:
         InputError: if that is not possible.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
+        source: Path | int = sys.stdin.fileno() if path == STANDARD else path
+        with open(source, encoding="utf-8-sig", newline="\n", closefd=path != STANDARD) as file:
             yield file
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 ({error.reason} at byte {error.start} of a block); convert it") from None
@@ -55,13 +71,32 @@ def reading(path: Path) -> Iterator[TextIO]:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
 
 
-def check_writable(path: Path) -> None:
-    """Find out before the work, rather than behind it, whether a file can be written.
+@contextmanager
+def kept(path: Path) -> Iterator[Path]:
+    """A path that can be read more than once: itself, or for ``-`` a file with what comes from standard input."""
+    if path != STANDARD:
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "standard-input"
+        with copy.open("wb") as file:
+            copyfileobj(sys.stdin.buffer, file)
+        yield copy
+
+
+def check_writable(path: Path, is_folder: bool = False) -> None:
+    """Find out before the work, rather than behind it, whether a file can be written, or a new folder.
 
     Raises:
         InputError: if it cannot.
     """
-    if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir it takes a name that is too long
+    if path == STANDARD:
+        if is_folder:
+            raise InputError("standard output takes one file, not a folder of them; name a folder")
+        return
+    if is_folder:
+        check_new(path)
+    elif os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir it takes a name that is too long
         raise InputError(f"{path}: cannot be written (it is a folder); name a file in it")
     temporary = _beside(path)
     try:
@@ -70,6 +105,31 @@ def check_writable(path: Path) -> None:
         temporary.unlink()
     except OSError as error:
         raise _unwritable(path, error) from None
+
+
+def check_new(path: Path) -> None:
+    """Refuse a folder in which there is something that would be lost.
+
+    Raises:
+        InputError: if the path is a file, or a folder that is not empty.
+    """
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    if path.exists():
+        raise InputError(f"{path}: exists already; remove it, or choose another folder")
+
+
+@contextmanager
+def _standard_output() -> Iterator[TextIO]:
+    file = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="\n")
+    try:
+        yield file
+        file.flush()
+    except (OSError, UnicodeEncodeError) as error:
+        raise _unwritable(STANDARD, error) from None
+    finally:
+        with suppress(OSError):
+            file.detach()
 
 
 def _beside(path: Path) -> Path:

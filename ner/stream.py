@@ -14,6 +14,9 @@ from ner.documents import Document
 # to meet, few enough for a killed run to lose little.
 DOCUMENT_TOKENS = 320
 POOL_BATCHES = 20
+# Tokens in a batch: few keep a CPU's cache, many a GPU busy.
+CPU_TOKENS, GPU_TOKENS = 1024, 16384
+BATCH_SIZE = 64
 
 Encode = Callable[..., list[EncodedChunk]]
 

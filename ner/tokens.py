@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from tokenizers import AddedToken, Tokenizer
@@ -65,7 +65,7 @@ class Tokens:
                 continue
             start = max(covered[0][0], found[-1].end if found else 0)
             if start < covered[-1][1]:
-                found.append(replace(span, start=start, end=covered[-1][1]))
+                found.append(Span(start, covered[-1][1], span.label, span.score))
         return tuple(found)
 
 

@@ -25,7 +25,7 @@ def test_the_first_screen_holds_the_two_commands() -> None:
 
 
 def test_the_corpus_of_ones_own_trains(tmp_path: Path, tiny_encoder: str) -> None:
-    [source] = blocks("python")
+    [_, source] = blocks("python")
     module = ModuleType("my_corpus")
     exec(source, module.__dict__)
     (tmp_path / "train.txt").write_text("BDNF and aspirin\t0 4 gene 9 16 drug\nnothing\n", encoding="utf-8")

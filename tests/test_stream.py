@@ -17,7 +17,7 @@ import pytest
 from main import main
 from ner.batches import Collator, encode
 from ner.chunking import SeparatePassages
-from ner.corpora import Corpus, JsonLines, Sample
+from ner.corpora import Brat, Corpus, JsonLines, PubTator, Sample
 from ner.datamodule import NERDataModule
 from ner.documents import Document, Passage, Span
 from ner.labels import LabelSet
@@ -184,6 +184,7 @@ def test_json_lines_hold_texts_entities_and_scores(
 
 class ReadOnly(Sample):
     write = Corpus.write
+    write_predictions = Corpus.write_predictions
 
 
 def test_a_corpus_that_cannot_write_is_no_writer(
@@ -193,3 +194,50 @@ def test_a_corpus_that_cannot_write_is_no_writer(
     assert predict("--predictions.writer", f"{__name__}.ReadOnly") == 2
     assert "ReadOnly has no writer" in capsys.readouterr().err
     assert not list(trained.glob("*.part*"))
+
+
+def test_another_format_is_tagged_and_comes_back_in_it(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    dev = list(Sample().read("dev"))
+    PubTator().write(dev, Path("dev.txt"))
+    options = [
+        "predict",
+        "--ckpt_path",
+        "a.ckpt",
+        "--data.predict_path",
+        "dev.txt",
+        "--data.predict_corpus",
+        "PubTator",
+    ]
+    options += ["--trainer.enable_progress_bar", "false"]
+    assert main(options) == 0
+    assert "12 documents" in capsys.readouterr().out
+    found = list(PubTator().read_path(Path("predictions.txt")))
+    assert [document.id for document in found] == [document.id for document in dev]
+    assert main([*options, "--predictions.writer", "Brat", "--predictions.path", "brat"]) == 0
+    in_brat = Brat(Sample.labels, title_line=True)
+    assert {(document.id, document.passages) for document in in_brat.read_path(Path("brat"))} == {
+        (document.id, document.passages) for document in found
+    }
+    assert main([*options, "--predictions.writer", "Brat", "--predictions.path", "brat"]) == 2
+    assert "brat: exists already" in capsys.readouterr().err
+
+
+def test_standard_input_and_output_hold_documents_alone(trained: Path) -> None:
+    command = [sys.executable, str(REPOSITORY / "main.py"), "predict", "--ckpt_path", "a.ckpt"]
+    command += ["--data.predict_corpus", "PlainText", "--data.predict_path", "-", "--predictions.path", "-"]
+    before = set(trained.iterdir())
+    texts = ["Kimchi lowers cortisol in mice.", "", "Probiotics reduced anxiety."]
+    process = subprocess.run(command, cwd=trained, input="\n".join(texts).encode(), capture_output=True, check=True)
+    documents = [json.loads(line) for line in process.stdout.decode().splitlines()]
+    assert [(document["id"], document["passages"][0]["text"]) for document in documents] == [
+        ("1", texts[0]),
+        ("3", texts[2]),
+    ]
+    assert "2 documents" in process.stderr.decode()
+    assert set(trained.iterdir()) == before
+    broken = subprocess.run(command, cwd=trained, input=b"\xff\n", capture_output=True, check=False)
+    assert (broken.returncode, broken.stdout) == (2, b"")
+    assert b"standard-input: not UTF-8" in broken.stderr

@@ -1,10 +1,12 @@
 """Writes what `predict` finds."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from glob import escape
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import gettempdir
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
@@ -12,17 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 
 from ner.batches import Batch
 from ner.corpora.base import Corpus
-from ner.corpora.gutbrainie import write_submission
+from ner.corpora.json_lines import JsonLines
 from ner.datamodule import NERDataModule
-from ner.decoding import TaggedChunk
+from ner.decoding import Assembler, TaggedChunk
 from ner.documents import Document, Span
 from ner.errors import InputError
-from ner.files import check_writable
+from ner.files import STANDARD, check_writable
 from ner.module import NERModule
 from ner.processes import rank
 from ner.spool import Spool, documents_in
-
-Entities = dict[int, tuple[Span, ...]]
 
 
 class PredictionWriter(Callback):
@@ -32,13 +32,15 @@ class PredictionWriter(Callback):
     again after it was cut off goes on behind the last of them. At the end it is rewritten as ``path`` and removed.
 
     Args:
-        path: The file. ``None`` stands for ``predictions.json``, which the command line puts beside the checkpoint.
-        writer: The format: a corpus that can write, such as ``JsonLines``; by default the submission JSON of
-            GutBrainIE.
+        path: The file, or the folder in formats of many files; ``-`` is standard output. By default ``predictions``,
+            with the ending of the format, in ``folder``.
+        writer: The format: a corpus that can write, such as ``JsonLines``. By default that of what is tagged, or JSON
+            Lines where it has no writer; GutBrainIE's is that of a submission.
         scores: Whether each entity is written with its ``score``, its probability under the CRF.
         min_score: Entities that are less probable than this are left out.
 
     Attributes:
+        folder: Where the file lies if no path is given; the command line puts the checkpoint's here.
         is_reporting: Whether the file's path is printed when it is written.
 
     Raises:
@@ -50,26 +52,34 @@ class PredictionWriter(Callback):
     ) -> None:
         if not 0 <= min_score <= 1:
             raise InputError(f"predictions.min_score is {min_score}; a probability lies between 0 and 1")
-        if writer is not None and type(writer).write is Corpus.write:
+        if writer is not None and not writer.has_writer:
             raise InputError(f"predictions.writer: {type(writer).__name__} has no writer; JsonLines has, for one")
         self.is_reporting = True
         self.writer = writer
         self.scores = scores
         self.min_score = min_score
-        self.path = "predictions.json" if path is None else path
+        self.path = path
+        self.folder = Path()
+        self._target = Path()
         self._spool: Spool | None = None
         self._progress: Progress | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage != "predict":
             return
-        check_writable(Path(self.path))
+        data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        format_of_input = data.predict_corpus if data.predict_path and data.predict_corpus else data.corpus
+        self._writer = self.writer or (format_of_input if format_of_input.has_writer else JsonLines())
+        self._target = self._find_target()
         number, count = rank()
-        self._spool = Spool(_parts(Path(self.path), count)[number])
-        assert isinstance(trainer.datamodule, NERDataModule)  # type: ignore[attr-defined]
-        trainer.datamodule.done = self._spool.done  # type: ignore[attr-defined]
-        self._next = number + count * self._spool.done
-        self._found: dict[int, tuple[Document, Entities]] = {}
+        if self._target == STANDARD and count > 1:
+            raise InputError("predictions.path: several processes cannot share standard output; name a file")
+        # What standard output gets waits elsewhere, and a run that was cut off begins anew.
+        own = Path(gettempdir()) / f"predictions-{os.getpid()}"
+        self._place = own if self._target == STANDARD else self._target
+        self._spool = Spool(_parts(self._place, count)[number])
+        data.done = self._spool.done
+        self._assembler = Assembler(number + count * self._spool.done, count)
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
@@ -107,24 +117,11 @@ class PredictionWriter(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        finished = 0
-        for tagged in outputs:
-            document = tagged.chunk.chunk.document
-            _, entities = self._found.setdefault(tagged.chunk.document_number, (document, {}))
-            entities.update(tagged.entities)
-            finished += _is_finished(document, entities)
+        finished = self._assembler.add(outputs)
         assert self._spool is not None
-        self._spool.write(list(self._ready()))
+        self._spool.write([self._filtered(document) for document in self._assembler.ready()])
         if self._progress is not None:
             self._progress.advance(self._progress.task_ids[0], finished)
-
-    def _ready(self) -> Iterator[Document]:
-        """The documents that are finished, as far as none before them is missing."""
-        while self._next in self._found and _is_finished(*self._found[self._next]):
-            document, entities = self._found[self._next]
-            del self._found[self._next]
-            self._next += rank()[1]
-            yield self._with_entities(document, entities)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._close()
@@ -132,17 +129,22 @@ class PredictionWriter(Callback):
         if not trainer.is_global_zero:
             return
         counts = {"documents": 0, "entities": 0}
-        path = Path(self.path)
-        parts = _parts(path, rank()[1])
-        self._write(_counted(documents_in(parts), counts), path)
-        # Those of a run with another number of processes too.
-        for part in path.parent.glob(f"{escape(path.name)}.part*"):
-            part.unlink()
-        console = Console(soft_wrap=True, quiet=not self.is_reporting)
+        path = self._target
+        parts = _parts(self._place, rank()[1])
+        self._writer.write_predictions(_counted(documents_in(parts), counts), path)
+        self._remove_parts()
+        console = Console(soft_wrap=True, quiet=not self.is_reporting, stderr=path == STANDARD)
         console.print(f"{counts['documents']} documents, {counts['entities']} entities: {path}", markup=False)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._close()
+        if self._target == STANDARD:
+            self._remove_parts()
+
+    def _remove_parts(self) -> None:
+        """Remove what was kept until the end, by a run with another number of processes too."""
+        for part in self._place.parent.glob(f"{escape(self._place.name)}.part*"):
+            part.unlink()
 
     def _close(self) -> None:
         if self._progress is not None:
@@ -151,28 +153,24 @@ class PredictionWriter(Callback):
         if self._spool is not None:
             self._spool.close()
 
-    def _write(self, documents: Iterable[Document], path: Path) -> None:
-        if self.writer is None:
-            write_submission(documents, path, self.scores)
+    def _find_target(self) -> Path:
+        """The file or folder to write, once it is sure that it can be written."""
+        if self.path is not None:
+            path = Path(self.path)
         else:
-            self.writer.write(documents, path)
+            ending = "" if self._writer.writes_folder or not self._writer.suffixes else self._writer.suffixes[0]
+            path = self.folder / f"predictions{ending}"
+        check_writable(path, is_folder=self._writer.writes_folder)
+        return path
 
-    def _with_entities(self, document: Document, entities: Mapping[int, tuple[Span, ...]]) -> Document:
-        passages = (
-            replace(passage, spans=tuple(self._kept(entities[number])), annotated_until=None)
-            for number, passage in enumerate(document.passages)
-        )
+    def _filtered(self, document: Document) -> Document:
+        passages = (replace(passage, spans=tuple(self._kept(passage.spans))) for passage in document.passages)
         return replace(document, passages=tuple(passages))
 
     def _kept(self, spans: Iterable[Span]) -> Iterator[Span]:
         for span in spans:
             if span.score is None or span.score >= self.min_score:
                 yield span if self.scores else replace(span, score=None)
-
-
-def _is_finished(document: Document, entities: Entities) -> bool:
-    """Whether all passages are tagged."""
-    return len(entities) == len(document.passages)
 
 
 def _parts(path: Path, ranks: int) -> list[Path]:
@@ -191,7 +189,7 @@ def _counted(documents: Iterable[Document], counts: dict[str, int]) -> Iterator[
 def _progress(total: int, done: int) -> Progress:
     """A bar over documents, with how many a second and the time left."""
     columns = (BarColumn(), MofNCompleteColumn(), "documents", _Speed(), TimeRemainingColumn())
-    progress = Progress(*columns)
+    progress = Progress(*columns, console=Console(stderr=True))
     progress.add_task("", total=total, completed=done)
     progress.start()
     return progress

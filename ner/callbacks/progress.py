@@ -1,4 +1,6 @@
-"""The progress bar of training."""
+"""The progress bar of training and evaluation."""
+
+from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
@@ -7,7 +9,10 @@ Metrics = dict[str, int | str | float | dict[str, float]]
 
 
 class ProgressBar(RichProgressBar):
-    """Looks at the loss only as often as it is logged: to look at it after each step is to wait for the GPU."""
+    """Looks at the loss only as often as it is logged: to look at it after each step is to wait for the GPU.
+
+    In prediction it stays away: how many batches there will be is not known, and `PredictionWriter` shows documents.
+    """
 
     _shown: Metrics | None = None
 
@@ -16,3 +21,8 @@ class ProgressBar(RichProgressBar):
         if self._shown is None or is_logged or not trainer.training:
             self._shown = super().get_metrics(trainer, pl_module)
         return self._shown
+
+    def _ignore(self, *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401 - those of four hooks
+        """What Lightning's bar would do in prediction."""
+
+    on_predict_start = on_predict_batch_start = on_predict_batch_end = on_predict_end = _ignore

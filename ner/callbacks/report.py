@@ -12,20 +12,20 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.batches import Batch
+from ner.datamodule import NERDataModule
 from ner.metrics.official import Figures, Score
 from ner.metrics.tags import TagReport, strict_report
 from ner.module import NERModule
 from ner.processes import gathered
 
-OFFICIAL = "official GutBrainIE score (character spans of whole documents)"
 STRICT = "seqeval, strict IOB2 (tags of subword tokens)"
 TagPaths = list[tuple[tuple[int, ...], tuple[int, ...]]]
 
 
 class ScoreReport(Callback):
-    """Prints the official score by type and seqeval's strict IOB2 report when an evaluation ends.
+    """Prints the score of character spans by type and seqeval's strict IOB2 report when an evaluation ends.
 
-    After `fit` it prints the official dev score of the best epoch, and the paths of what was written.
+    After `fit` it prints the dev score of the best epoch, and the paths of what was written.
     """
 
     def __init__(self) -> None:
@@ -81,13 +81,13 @@ class ScoreReport(Callback):
         module = _module(pl_module)
         score = module.scores["val"]
         if trainer.state.fn != TrainerFn.FITTING:
-            self._print_both("dev", score, module, trainer.is_global_zero)
+            self._print_both("dev", score, module, trainer)
         elif self._is_best(trainer):
             self._best = (trainer.current_epoch, score)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         module = _module(pl_module)
-        self._print_both("test", module.scores["test"], module, trainer.is_global_zero)
+        self._print_both("test", module.scores["test"], module, trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         written = _written(trainer)  # asks all processes for the log's folder
@@ -96,7 +96,7 @@ class ScoreReport(Callback):
         if self._best is not None:
             epoch, score = self._best
             self._console.print(
-                score_table(f"dev, epoch {epoch + 1} of {trainer.max_epochs} (the best): {OFFICIAL}", score)
+                score_table(f"dev, epoch {epoch + 1} of {trainer.max_epochs} (the best): {_score_name(trainer)}", score)
             )
         for path in written:
             self._console.print(f"wrote {path}", markup=False, highlight=False)
@@ -111,13 +111,13 @@ class ScoreReport(Callback):
         self._value = value if is_better else self._value
         return is_better
 
-    def _print_both(self, split: str, score: Score, module: NERModule, is_printing: bool) -> None:
+    def _print_both(self, split: str, score: Score, module: NERModule, trainer: Trainer) -> None:
         paths = [pair for part in gathered(self._paths) for pair in part]
-        if not is_printing:
+        if not trainer.is_global_zero:
             return
         names = module.label_set.tags
         gold, found = ([[names[tag] for tag in pair[side]] for pair in paths] for side in (0, 1))
-        self._console.print(score_table(f"{split}: {OFFICIAL}", score))
+        self._console.print(score_table(f"{split}: {_score_name(trainer)}", score))
         strict = strict_report(gold, found, module.label_set.labels)
         self._console.print(score_table(f"{split}: {STRICT}", strict))
 
@@ -137,6 +137,11 @@ def score_table(title: str, score: Score | TagReport) -> Table:
 
 def _plain(labels: Mapping[str, Figures]) -> dict[str, list[float]]:
     return {label: list(figures) for label, figures in labels.items()}
+
+
+def _score_name(trainer: Trainer) -> str:
+    data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
+    return data.corpus.score_name
 
 
 def _module(module: LightningModule) -> NERModule:

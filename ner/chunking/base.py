@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ner.documents import Document, Passage, Span
 
@@ -41,7 +41,8 @@ class Chunk:
             for piece in self.pieces:
                 start, end = max(span.start, piece.start), min(span.end, piece.end)
                 if start < end:
-                    projected[piece.passage].append(replace(span, start=start - piece.start, end=end - piece.start))
+                    found = Span(start - piece.start, end - piece.start, span.label, span.score)
+                    projected[piece.passage].append(found)
                     break
         return {passage: tuple(spans) for passage, spans in projected.items()}
 

@@ -22,6 +22,7 @@ HELP = """Train several seeds of one configuration, one after the other, into ch
 
 Every flag of `fit` passes through. A seed that is finished is skipped, one that was interrupted goes on behind its last
 finished epoch, and one that was trained with other settings is an error that names them."""
+ENSEMBLE = "ensemble"
 KINDS = {"last": "last epoch", "best": "best epoch"}
 
 
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
             guarded(lambda seed=seed: _SeedFit(["fit", *rest, "--seed_everything", str(seed)], run))  # type: ignore[misc]
         except _FinishedError:
             console.print(f"{seed_folder(run, seed)}: finished, skipped", highlight=False)
-    console.print(_table(_scores(rest, run, seeds)))
+    console.print(_table(*_scores(rest, run, seeds)))
     return 0
 
 
@@ -85,35 +86,37 @@ def _numbers(text: str) -> list[int]:
     return seeds
 
 
-def _scores(arguments: Sequence[str], run: str, seeds: Sequence[int]) -> dict[str, dict[str, Score]]:
-    """Dev scores by row of the table (the seeds, then the ensemble) and kind of checkpoint."""
-    scores: dict[str, dict[str, Score]] = {}
+def _scores(arguments: Sequence[str], run: str, seeds: Sequence[int]) -> tuple[str, dict[str, dict[str, Score]]]:
+    """What the dev scores are called, and they by row of the table (the seeds, then the ensemble) and checkpoint."""
+    name = ""
+    scores: dict[str, dict[str, Score]] = {row: {} for row in (*(f"seed {seed}" for seed in seeds), ENSEMBLE)}
     for kind in KINDS:
         paths = [str(seed_folder(run, seed) / f"{kind}.ckpt") for seed in seeds]
-        for seed, path in zip(seeds, paths, strict=True):
-            scores.setdefault(f"seed {seed}", {})[kind] = _dev_score(arguments, run, ["--ckpt_path", path])
+        chosen = [["--ckpt_path", path] for path in paths]
         if len(seeds) > 1:
-            ensemble = [f"--ensemble.checkpoints={paths}"]
-            scores.setdefault("ensemble", {})[kind] = _dev_score(arguments, run, ensemble)
-    return scores
+            chosen.append([f"--ensemble.checkpoints={paths}"])
+        for row, checkpoints in zip(scores, chosen, strict=False):
+            validated = _validated(arguments, run, checkpoints)
+            name = validated.datamodule.corpus.score_name
+            scores[row][kind] = validated.model.scores["val"]
+    return name, scores
 
 
-def _dev_score(arguments: Sequence[str], run: str, checkpoints: Sequence[str]) -> Score:
+def _validated(arguments: Sequence[str], run: str, checkpoints: Sequence[str]) -> CommandLine:
     silent = ["--trainer.enable_progress_bar", "false", "--trainer.logger", "false"]
     evaluation = ["validate", *with_checkpoints([*arguments, *silent, *checkpoints])]
     # Each of these evaluations would repeat what the corpus has to say.
     logging.disable(logging.WARNING)
     try:
-        score: Score = guarded(lambda: CommandLine(evaluation, run, is_reporting=False)).model.scores["val"]
+        return guarded(lambda: CommandLine(evaluation, run, is_reporting=False))
     finally:
         logging.disable(logging.NOTSET)
-    return score
 
 
-def _table(scores: Mapping[str, Mapping[str, Score]]) -> Table:
+def _table(name: str, scores: Mapping[str, Mapping[str, Score]]) -> Table:
     """One row a seed, then their mean and standard deviation, then the ensemble."""
     table = Table(
-        title="dev, official GutBrainIE score (the best epoch is chosen on dev, so its score is optimistic)",
+        title=f"dev, {name}; the best epoch is chosen on dev, so its score is optimistic",
         title_justify="left",
     )
     table.add_column("")
@@ -124,16 +127,16 @@ def _table(scores: Mapping[str, Mapping[str, Score]]) -> Table:
     def values(row: str) -> list[float]:
         return [getattr(scores[row][kind], average).f1 for kind, average in columns]
 
-    singles = [row for row in scores if row != "ensemble"]
+    singles = [row for row in scores if row != ENSEMBLE]
     for row in singles:
         table.add_row(row, *map(_shown, values(row)), end_section=row == singles[-1])
     if len(singles) > 1:
         over_seeds = list(zip(*map(values, singles), strict=True))
         statistics: Mapping[str, Callable[[Sequence[float]], float]] = {"mean": mean, "standard deviation": stdev}
-        for name, statistic in statistics.items():
-            table.add_row(name, *(_shown(statistic(column)) for column in over_seeds))
+        for row, statistic in statistics.items():
+            table.add_row(row, *(_shown(statistic(column)) for column in over_seeds))
         table.add_section()
-        table.add_row("ensemble", *map(_shown, values("ensemble")))
+        table.add_row(ENSEMBLE, *map(_shown, values(ENSEMBLE)))
     return table
 
 

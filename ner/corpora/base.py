@@ -20,6 +20,12 @@ class Corpus(ABC):
     """
 
     labels: Sequence[str]
+    # What files of the format end with, and what a folder is searched for.
+    suffixes: Sequence[str] = ()
+    # Whether `write` makes a folder, not a file.
+    writes_folder = False
+    # What tables call the score of its documents.
+    score_name = "strict spans of characters"
 
     def prepare(self) -> None:  # noqa: B027 - most corpora have nothing to fetch
         """Fetch what is missing. Called once per machine before anything is read; by default there is nothing to do."""
@@ -47,3 +53,17 @@ class Corpus(ABC):
             InputError: if there is no writer of it, or the file cannot be written.
         """
         raise InputError(f"{type(self).__name__} has no writer")
+
+    def write_predictions(self, documents: Iterable[Document], path: Path) -> None:
+        """Write what a tagger found: as :meth:`write`, unless the corpus has a format of its own for it.
+
+        Raises:
+            InputError: as :meth:`write`.
+        """
+        self.write(documents, path)
+
+    @property
+    def has_writer(self) -> bool:
+        """Whether predictions can be written in its format."""
+        kind = type(self)
+        return kind.write is not Corpus.write or kind.write_predictions is not Corpus.write_predictions

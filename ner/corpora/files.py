@@ -25,9 +25,6 @@ class FileCorpus(Corpus):
         on_bad_span: Whether an annotation that does not fit its text is an error, or left out with a warning.
     """
 
-    # What the files of a folder end with.
-    suffixes: Sequence[str]
-
     def __init__(
         self,
         labels: Sequence[str] = (),

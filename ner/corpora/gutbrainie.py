@@ -90,6 +90,8 @@ class GutBrainIE(Corpus):
         "microbiome",
         "statistical technique",
     )
+    suffixes = (".json",)
+    score_name = "official GutBrainIE score (character spans of whole documents)"
 
     def __init__(
         self,
@@ -166,6 +168,10 @@ class GutBrainIE(Corpus):
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Write annotated documents in the collection's layout."""
         write_documents(documents, path)
+
+    def write_predictions(self, documents: Iterable[Document], path: Path) -> None:
+        """Write entities in the format of a submission, with their scores where they have some."""
+        write_submission(documents, path, with_scores=True)
 
     def files(self) -> list[Path]:
         """The files of the release that are there, of every tier, dev and test; none if no folder of it is known.

@@ -23,6 +23,8 @@ class Sample(Corpus):
     """
 
     labels = GutBrainIE.labels
+    suffixes = GutBrainIE.suffixes
+    score_name = GutBrainIE.score_name
 
     def prepare(self) -> None:
         """Say what the scores are worth."""
@@ -39,3 +41,7 @@ class Sample(Corpus):
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Write annotated documents in the JSON of GutBrainIE."""
         GutBrainIE().write(documents, path)
+
+    def write_predictions(self, documents: Iterable[Document], path: Path) -> None:
+        """Write entities in the submission format of GutBrainIE."""
+        GutBrainIE().write_predictions(documents, path)

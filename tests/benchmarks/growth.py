@@ -24,13 +24,18 @@ FEW, MANY = 1_000, 10_000
 DOCUMENTS = (100, 300, 1_000, 3_000, 10_000)
 TOKENS = (64, 128, 256, 512, 1_024, 2_048, 4_096)
 QUIET = ("--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false")
-# A process of its own, which tells its own peak; KiB on Linux, bytes on macOS.
+# A process of its own, which tells its own peak. On Linux `getrusage` starts with what the parent process held.
 PROGRAM = """
 import resource, sys, time
+from pathlib import Path
 from main import main
 begin = time.process_time()
 code = main(sys.argv[1:])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+status = Path("/proc/self/status")
+if status.exists():
+    [peak] = [1024 * int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+else:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 print("measured", time.process_time() - begin, peak)
 sys.exit(code)
 """

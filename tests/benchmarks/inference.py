@@ -8,11 +8,10 @@ import torchcrf
 from transformers import AutoTokenizer, BertForTokenClassification, pipeline
 
 from ner.batches import encode
-from ner.datamodule import CPU_TOKENS
 from ner.decoding import TaggedChunk, decode
 from ner.documents import Document
 from ner.nn.tagger import CrfTagger, EnsembleTagger, Tagger
-from ner.stream import DocumentStream
+from ner.stream import CPU_TOKENS, DocumentStream
 from tests.benchmarks.measuring import Bar, at_most, faster, interleaved
 from tests.benchmarks.texts import Setting, WidestCollator, random_batches
 
