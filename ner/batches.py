@@ -1,85 +1,23 @@
-"""Encoded chunks, batches of them as tensors, and the sampler that groups them by length."""
+"""Batches of encoded chunks as tensors, and the sampler that groups them by length."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from ner import processes, windows
-from ner.chunking import Chunk, Chunking
-from ner.documents import Document, Span
+from ner import processes
+from ner.encoding import EncodedChunk, Windowing, batch_sizes, encode, length_batches, padded
 from ner.errors import InputError
-from ner.labels import LabelSet
 from ner.randomness import mixed_seed
-from ner.tokens import TextEncoder, Tokens
+
+# What is made of batches is made of encoded chunks too.
+__all__ = ["Batch", "Collator", "EncodedChunk", "LengthBatchSampler", "encode", "length_batches"]
 
 # How far from its place in the order of lengths a chunk may be dealt in an epoch, as a share of its length.
 JITTER = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedChunk:
-    """A chunk with its tokens and tags.
-
-    Args:
-        chunk: The text and where it comes from.
-        tokens: Its T tokens.
-        tags: T tag ids; behind the annotated tokens they are unknown, and ``O`` stands in.
-        annotated: Number of leading tokens whose tags are known.
-        document_number: The place of its document in the input.
-        nested: Spans that BIO cannot hold beside a longer one.
-        inexact: Spans whose borders do not fall between tokens.
-    """
-
-    chunk: Chunk
-    tokens: Tokens
-    tags: tuple[int, ...]
-    annotated: int
-    document_number: int = 0
-    nested: tuple[Span, ...] = ()
-    inexact: tuple[Span, ...] = ()
-
-    def project(self, spans: Sequence[Span]) -> dict[int, tuple[Span, ...]]:
-        """Spans of this chunk's tokens, in order, as spans of characters by passage of its document."""
-        return self.chunk.project(self.tokens.characters(spans))
-
-
-def encode(
-    documents: Iterable[Document],
-    chunking: Chunking,
-    encoder: TextEncoder,
-    labels: LabelSet,
-    numbers: Iterable[int] | None = None,
-) -> list[EncodedChunk]:
-    """Chunks of documents with their tokens and tags, in the order of the documents.
-
-    Args:
-        documents: The documents.
-        chunking: What is read as one text.
-        encoder: Makes the tokens.
-        labels: The entity types.
-        numbers: The places of the documents in the input, where they do not simply follow each other.
-
-    Raises:
-        InputError: if a span's label is not in the label set; it names the document.
-    """
-    pairs = enumerate(documents) if numbers is None else zip(numbers, documents, strict=False)
-    numbered = [(number, chunk) for number, document in pairs for chunk in chunking.chunks(document)]
-    encoded = []
-    all_tokens = encoder.encode([chunk.passage.text for _, chunk in numbered])
-    for (number, chunk), tokens in zip(numbered, all_tokens, strict=True):
-        aligned, inexact = tokens.align(chunk.passage.spans)
-        try:
-            tags, nested = labels.encode(aligned, len(tokens))
-        except InputError as error:
-            raise InputError(f"document {chunk.document.id}: {error}") from None
-        annotated = tokens.before(chunk.passage.annotated_length)
-        encoded.append(EncodedChunk(chunk, tokens, tuple(tags), annotated, number, tuple(nested), tuple(inexact)))
-    return encoded
 
 
 @dataclass(frozen=True)
@@ -125,61 +63,23 @@ class Batch:
         return replace(self, **changes)
 
 
-class Collator:
-    """Makes batches of encoded chunks. A chunk beyond the limit becomes several windows of the same batch.
-
-    Args:
-        encoder: Builds what the model reads.
-        window_tokens: Most tokens in a window, special tokens and marker included.
-        overlap_tokens: Fewest tokens that neighbouring windows share.
-
-    Raises:
-        InputError: if the window leaves no room beside the overlap.
-    """
-
-    def __init__(self, encoder: TextEncoder, window_tokens: int, overlap_tokens: int) -> None:
-        self.encoder = encoder
-        self.capacity = window_tokens - encoder.overhead
-        self.overlap = overlap_tokens
-        if not 0 <= overlap_tokens < self.capacity:
-            raise InputError(
-                f"windows of {window_tokens} tokens hold {max(self.capacity, 0)} of the text: too few for an overlap "
-                f"of {overlap_tokens}; make data.window_tokens larger or data.overlap_tokens smaller"
-            )
-
-    def shape(self, chunk: EncodedChunk) -> tuple[int, int]:
-        """Number and width of the windows of a chunk."""
-        found = windows.split(len(chunk.tokens), self.capacity, self.overlap)
-        return len(found), found[0][1] + self.encoder.overhead
+class Collator(Windowing):
+    """Makes batches of encoded chunks. A chunk beyond the limit becomes several windows of the same batch."""
 
     def __call__(self, chunks: Sequence[EncodedChunk]) -> Batch:
-        inputs: list[list[int]] = []
-        rows: list[list[int]] = []
-        positions: list[list[int]] = []
-        for chunk in chunks:
-            found = windows.split(len(chunk.tokens), self.capacity, self.overlap)
-            places = windows.places(found)
-            rows.append([len(inputs) + window for window, _ in places])
-            positions.append([self.encoder.start + position for _, position in places])
-            section = chunk.chunk.passage.section
-            inputs += [self.encoder.input_ids(chunk.tokens.ids[start:end], section) for start, end in found]
+        inputs = self.inputs(chunks)
         lengths = [len(chunk.tokens) for chunk in chunks]
         return Batch(
-            input_ids=_padded(inputs, self.encoder.padding_id),
-            attention_mask=_padded([[1] * len(row) for row in inputs], 0),
-            rows=_padded(rows, 0),
-            positions=_padded(positions, 0),
+            input_ids=torch.tensor(inputs.input_ids),
+            attention_mask=torch.tensor(inputs.attention_mask),
+            rows=torch.tensor(inputs.rows),
+            positions=torch.tensor(inputs.positions),
             mask=_prefixes(lengths, max(lengths)),
             annotated=_prefixes([chunk.annotated for chunk in chunks], max(lengths)),
-            tags=_padded([chunk.tags for chunk in chunks], 0),
+            tags=torch.tensor(padded([chunk.tags for chunk in chunks], 0)),
             weights=torch.tensor([chunk.chunk.document.weight for chunk in chunks]),
             chunks=tuple(chunks),
         )
-
-
-def _padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
-    width = max(len(row) for row in rows)
-    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])
 
 
 def _prefixes(lengths: Sequence[int], width: int) -> Tensor:
@@ -220,7 +120,7 @@ class LengthBatchSampler(Sampler[list[int]]):
                 raise InputError(f"{ranks} processes cannot share {len(shapes)} texts; use fewer trainer.devices")
             batch_size = min(batch_size, len(shapes) // ranks)
         self.widths = [width for _, width in shapes]
-        self.sizes = list(_sizes(shapes, batch_size, batch_tokens))
+        self.sizes = list(batch_sizes(shapes, batch_size, batch_tokens))
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = 0
@@ -248,28 +148,3 @@ class LengthBatchSampler(Sampler[list[int]]):
             # Where they do not divide, the first ones come twice, so that all processes take equally many steps.
             batches = [batches[position % len(batches)] for position in range(len(self) * ranks)]
         yield from batches[rank::ranks]
-
-
-def length_batches(shapes: Sequence[tuple[int, int]], batch_size: int, batch_tokens: int) -> list[list[int]]:
-    """Places of chunks of about the same length, batch by batch, the shortest first.
-
-    Args:
-        shapes: Number and width of the windows of each chunk.
-        batch_size: Most chunks in a batch.
-        batch_tokens: Most tokens in a batch, padding included, unless one chunk has more.
-    """
-    order = iter(sorted(range(len(shapes)), key=lambda place: shapes[place][1]))
-    return [list(islice(order, size)) for size in _sizes(shapes, batch_size, batch_tokens)]
-
-
-def _sizes(shapes: Iterable[tuple[int, int]], batch_size: int, batch_tokens: int | None) -> Iterator[int]:
-    size = rows = 0
-    for count, width in sorted(shapes, key=lambda shape: shape[1]):
-        is_full = size == batch_size or (batch_tokens is not None and (rows + count) * width > batch_tokens)
-        if size and is_full:
-            yield size
-            size = rows = 0
-        size += 1
-        rows += count
-    if size:
-        yield size

@@ -5,7 +5,9 @@
     tokenizer.json           a fast tokenizer; tokenizer_config.json beside it for transformers
     crf.safetensors          start_transitions (K,), end_transitions (K,), transitions (K, K): the members' mean
     members/<seed>/          config.json and model.safetensors of an encoder, for AutoModel.from_pretrained;
-                             emissions.safetensors: weight (K, H) and bias (K,)
+                             emissions.safetensors: weight (K, H) and bias (K,);
+                             emissions.onnx, if asked for: both of them as one graph, see ``ner.onnx_export``
+    README.md                a model card, if one was given
 
 A folder with one member is an ensemble of one.
 """
@@ -25,24 +27,28 @@ from transformers import logging
 
 from ner.checkpoints import Checkpoint
 from ner.errors import InputError
+from ner.export_settings import FORMAT, READING, is_exported, read_settings
 from ner.files import check_writable, write_text
 from ner.nn.tagger import CrfTagger, EnsembleTagger
-from ner.pretrained import load_encoder, load_encoder_config, tokenizer_json
+from ner.onnx_export import write_emissions
+from ner.pretrained import load_encoder, load_encoder_config
 
-FORMAT = 1
-READING = ("chunking", "markers", "window_tokens", "overlap_tokens")
-
-
-def is_exported(path: Path) -> bool:
-    """Whether a path is an exported folder."""
-    return (path / "settings.json").is_file()
+__all__ = ["is_exported", "read_folder", "write_folder"]
 
 
-def write_folder(members: Sequence[tuple[Checkpoint, CrfTagger]], output: Path) -> None:
+def write_folder(
+    members: Sequence[tuple[Checkpoint, CrfTagger]], output: Path, card: str = "", with_onnx: bool = False
+) -> None:
     """Write taggers that agree on labels and reading as one folder, which appears whole or not at all.
 
+    Args:
+        members: Each with its tagger, in evaluation mode.
+        output: The folder, which is not there yet.
+        card: The text of its README.md; without any there is none.
+        with_onnx: Whether each member is also written as ONNX.
+
     Raises:
-        InputError: if the folder exists already, or cannot be written.
+        InputError: if the folder exists already or cannot be written, or a member cannot be had as ONNX.
     """
     if output.exists():
         raise InputError(f"{output}: exists already; remove it, or choose another folder")
@@ -60,6 +66,8 @@ def write_folder(members: Sequence[tuple[Checkpoint, CrfTagger]], output: Path) 
         }
         write_text(json.dumps(first.labels, ensure_ascii=False, indent=2) + "\n", temporary / "labels.json")
         write_text(json.dumps(settings, indent=2) + "\n", temporary / "settings.json")
+        if card:
+            write_text(card, temporary / "README.md")
         _write_tokenizer(str(first.data["tokenizer"]), temporary)
         crf = EnsembleTagger([tagger for _, tagger in members]).crf
         save_file(crf.state_dict(), temporary / "crf.safetensors")
@@ -67,6 +75,8 @@ def write_folder(members: Sequence[tuple[Checkpoint, CrfTagger]], output: Path) 
             folder = temporary / "members" / name
             tagger.encoder.save_pretrained(folder)  # type: ignore[operator]
             save_file(tagger.classifier.state_dict(), folder / "emissions.safetensors")
+            if with_onnx:
+                write_emissions(tagger, folder / "emissions.onnx")
         temporary.replace(output)
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror}); choose another folder") from error
@@ -80,29 +90,15 @@ def read_folder(path: Path) -> list[Checkpoint]:
     Raises:
         InputError: if a file is missing or damaged.
     """
-    settings, labels = _json(path / "settings.json"), _json(path / "labels.json")
-    if not isinstance(settings, dict) or settings.get("format") != FORMAT:
-        raise InputError(f"{path / 'settings.json'}: of a format that this version does not know; export it anew")
-    try:
-        tokenizer = (path / "tokenizer.json").read_text(encoding="utf-8")
-        data = {"tokenizer": tokenizer_json(tokenizer), **{key: settings["reading"][key] for key in READING}}
-        members = [path / "members" / str(name) for name in settings["members"]]
-    except (OSError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: a damaged export: {type(error).__name__}: {error}") from error
-    if not members:
-        raise InputError(f"{path}: a damaged export: it has no members")
-    config = settings.get("config")
-    if not isinstance(config, dict):
-        raise InputError(f"{path}: a damaged export: settings.json has no config")
-    return [_member(folder, path, labels, data, config) for folder in members]
+    settings = read_settings(path)
+    data = {"tokenizer": settings.tokenizer, **settings.reading}
+    return [_member(folder, path, settings.labels, data, settings.config) for folder in settings.members]
 
 
 def _member(
-    folder: Path, path: Path, labels: object, data: Mapping[str, object], config: Mapping[str, object]
+    folder: Path, path: Path, labels: Sequence[str], data: Mapping[str, object], config: Mapping[str, object]
 ) -> Checkpoint:
-    if not folder.is_dir():
-        raise InputError(f"{folder}: missing from the export")
-    model = {"labels": labels, "encoder": str(folder), "encoder_config": load_encoder_config(str(folder))}
+    model = {"labels": list(labels), "encoder": str(folder), "encoder_config": load_encoder_config(str(folder))}
     return Checkpoint(str(folder), model, data, partial(_weights, folder, path), config)
 
 
@@ -129,11 +125,3 @@ def _write_tokenizer(serialised: str, folder: Path) -> None:
     padding = (json.loads(serialised).get("padding") or {}).get("pad_token", "[PAD]")
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": padding}
     write_text(json.dumps(config, indent=2) + "\n", folder / "tokenizer_config.json")
-
-
-def _json(path: Path) -> object:
-    try:
-        content: object = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
-    return content

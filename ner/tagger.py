@@ -2,11 +2,10 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from glob import escape
-from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -15,11 +14,10 @@ import torch
 from ner import members
 from ner.batches import Batch, Collator, encode
 from ner.checkpoints import Checkpoint
-from ner.chunking import Chunking
 from ner.decoding import Assembler, decode
 from ner.documents import Document, Passage
 from ner.errors import InputError
-from ner.exported import is_exported
+from ner.export_settings import build_chunking, is_exported
 from ner.labels import LabelSet
 from ner.nn.tagger import EnsembleTagger
 from ner.processes import has_fast_bf16
@@ -87,9 +85,9 @@ class Tagger:
         try:
             encoder = TextEncoder(str(first.data["tokenizer"]), bool(first.data["markers"]))
             window, overlap = (int(str(first.data[key])) for key in ("window_tokens", "overlap_tokens"))
-            self._chunking = _chunking(first.data["chunking"])
-        except (KeyError, TypeError, ImportError, AttributeError) as error:
-            raise InputError(f"{first.name}: does not say how texts are read: {error!r}") from error
+            self._chunking = build_chunking(first.data["chunking"])
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{first.name}: does not say how texts are read: {error}") from error
         self._collator = Collator(encoder, window, overlap)
         self._label_set = LabelSet(self.labels)
         taggers = [members.build_tagger(member) for member in found]
@@ -173,19 +171,3 @@ def _document(text: str | Passage | Document) -> Document:
     if isinstance(text, Passage):
         return Document("", (text,))
     return Document("", (Passage(SURROGATE.sub("\ufffd", text)),))
-
-
-def _chunking(settings: object) -> Chunking:
-    """The chunking that a checkpoint names; what is none is not called.
-
-    Raises:
-        InputError: if it is none.
-    """
-    if not isinstance(settings, Mapping):
-        raise TypeError("chunking")
-    module, _, name = str(settings["class_path"]).rpartition(".")
-    kind = getattr(import_module(module), name)
-    if not (isinstance(kind, type) and issubclass(kind, Chunking)):
-        raise InputError(f"{settings['class_path']}: no chunking, though a checkpoint names it as one")
-    chunking: Chunking = kind(**settings.get("init_args", {}))
-    return chunking

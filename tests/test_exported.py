@@ -13,6 +13,7 @@ from ner.checkpoints import Checkpoint
 from ner.corpora import Sample
 from ner.datamodule import NERDataModule
 from ner.errors import InputError
+from ner.export_settings import build_chunking
 from ner.exported import is_exported, read_folder, write_folder
 from ner.module import NERModule
 
@@ -93,6 +94,27 @@ def test_a_folder_that_exists_is_not_written_over(exported: Path, tiny_encoder: 
     member = checkpoint(tiny_encoder, 1)
     with pytest.raises(InputError, match="exists already"):
         write_folder([(member, members.build_tagger(member))], exported)
+
+
+def test_it_has_the_card_it_is_given(exported: Path, tiny_encoder: str, tmp_path: Path) -> None:
+    assert not (exported / "README.md").exists()
+    member = checkpoint(tiny_encoder, 1)
+    write_folder([(member, members.build_tagger(member))], tmp_path / "other", "# A card\n")
+    assert (tmp_path / "other" / "README.md").read_text(encoding="utf-8") == "# A card\n"
+    assert read_folder(tmp_path / "other")[0].data == read_folder(exported)[0].data
+
+
+@pytest.mark.parametrize("labels", ["{}", "[1]", '"gene"'])
+def test_labels_that_are_no_list_of_names_are_refused(exported: Path, labels: str) -> None:
+    (exported / "labels.json").write_text(labels, encoding="utf-8")
+    with pytest.raises(InputError, match=r"labels\.json: a damaged export: it is no list of names"):
+        read_folder(exported)
+
+
+@pytest.mark.parametrize("settings", [None, {}, {"class_path": "os.path.join"}, {"class_path": "ner.labels.LabelSet"}])
+def test_a_chunking_that_is_none_is_refused(settings: object) -> None:
+    with pytest.raises(InputError, match="chunking"):
+        build_chunking(settings)
 
 
 def test_weights_that_do_not_fit_their_configuration_are_refused(tiny_encoder: str) -> None:

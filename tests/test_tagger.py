@@ -18,7 +18,7 @@ from ner.corpora import JsonLines, PubTator
 from ner.corpora.sample import FOLDER, Sample
 from ner.documents import Document, Passage
 from ner.errors import InputError
-from ner.exported import is_exported
+from ner.export_settings import is_exported
 
 REPOSITORY = Path(__file__).parent.parent
 DEV = FOLDER / "dev.json"
@@ -168,7 +168,7 @@ def test_a_checkpoint_cannot_name_code_to_run(trained: Path, tmp_path: Path) -> 
     content = torch.load(trained / "checkpoints" / "quickstart" / "seed=1" / "best.ckpt", weights_only=True)
     content["NERDataModule"]["chunking"] = {"class_path": "pathlib.Path", "init_args": {}}
     torch.save(content, tmp_path / "evil.ckpt")
-    with pytest.raises(InputError, match=r"pathlib\.Path: no chunking"):
+    with pytest.raises(InputError, match=r"chunking 'pathlib\.Path' cannot be had"):
         Tagger.load(tmp_path / "evil.ckpt")
 
 

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+import transformers
 from rich.console import Console
 
-from ner import members
+from ner import __version__, members
 from ner.commands.parser import LightParser
 from ner.exported import write_folder
+from ner.model_card import UNKNOWN_LICENSE, model_card
+from ner.onnx_export import check_installed
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -17,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
         The exit code.
 
     Raises:
-        InputError: if a checkpoint cannot be read, they do not fit together, or the folder cannot be written.
+        InputError: if a checkpoint cannot be read, they do not fit together, or the folder cannot be written as asked.
     """
     parser = LightParser(
         prog="main.py export", description="Write checkpoints as one safe, self-contained folder.", allow_abbrev=False
@@ -30,8 +34,23 @@ def main(arguments: Sequence[str]) -> int:
         help="the members, such as 'checkpoints/minilm_crf/seed=*/best.ckpt'",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="a folder that is not there yet")
+    parser.add_argument(
+        "--onnx",
+        action="store_true",
+        help="also write each member as ONNX, for ner.onnx_tagger; needs the extra `onnx`",
+    )
+    parser.add_argument(
+        "--license",
+        default=UNKNOWN_LICENSE,
+        metavar="IDENTIFIER",
+        help="of the weights, as the hub calls it, such as cc-by-4.0 (default: %(default)s)",
+    )
     chosen = parser.parse_args(list(arguments))
+    if chosen.onnx:
+        check_installed()
     found = members.read(members.find(chosen.checkpoints))
-    write_folder([(member, members.build_tagger(member)) for member in found], chosen.output)
+    versions = {"ner": __version__, "torch": str(torch.__version__), "transformers": transformers.__version__}
+    card = model_card(found, versions, chosen.license, chosen.onnx)
+    write_folder([(member, members.build_tagger(member)) for member in found], chosen.output, card, chosen.onnx)
     Console(soft_wrap=True).print(f"{len(found)} members: {chosen.output}", markup=False, highlight=False)
     return 0
