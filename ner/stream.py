@@ -13,7 +13,7 @@ from ner.documents import Document
 # Tokens of a document, about, and batches that a pool of documents fills: enough for texts of about the same length
 # to meet, few enough for a killed run to lose little.
 DOCUMENT_TOKENS = 320
-POOL_BATCHES = 20
+POOL_BATCHES = 80
 # Tokens in a batch: few keep a CPU's cache, many a GPU busy.
 CPU_TOKENS, GPU_TOKENS = 1024, 16384
 BATCH_SIZE = 64

@@ -86,7 +86,7 @@ def by_tokens(setting: Setting) -> list[Point]:
     texts = {size: Document("1", (Passage(text[: tokens.offsets[size - 1][1]]),)) for size in TOKENS}
     with torch.inference_mode():
         times = interleaved(
-            {str(size): lambda size=size: tag(setting, tagger, [texts[size]]) for size in TOKENS}  # type: ignore[misc]
+            {str(size): lambda size=size: tag(setting, tagger, [[texts[size]]]) for size in TOKENS}  # type: ignore[misc]
         )
     return [Point(size, times[str(size)].cpu) for size in TOKENS]
 

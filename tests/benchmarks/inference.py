@@ -1,7 +1,6 @@
 """Documents in, entities out, beside what others do: bars 7 to 10."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import torch
 import torchcrf
@@ -11,51 +10,48 @@ from ner.batches import encode
 from ner.decoding import TaggedChunk, decode
 from ner.documents import Document
 from ner.nn.tagger import CrfTagger, EnsembleTagger, Tagger
-from ner.stream import CPU_TOKENS, DocumentStream
 from tests.benchmarks.measuring import Bar, at_most, faster, interleaved
 from tests.benchmarks.texts import Setting, WidestCollator, random_batches
-
-DOCUMENTS = 16
 
 
 def bars(setting: Setting) -> Iterator[Bar]:
     """Peers, the share of the machine's peak, and ensembles."""
-    documents = setting.documents(DOCUMENTS)
+    batches = setting.batches()
+    documents = [document for batch in batches for document in batch]
     members = setting.taggers(3)
     single, ensemble = members[0], EnsembleTagger(members).eval()
     with torch.inference_mode():
         times = interleaved(
             {
-                "ensemble": lambda: tag(setting, ensemble, documents),
+                "ensemble": lambda: tag(setting, ensemble, batches),
                 "winner": lambda: tag_as_winner(setting, members, documents),
             }
         )
-        what = f"tagging {DOCUMENTS} documents, ensemble of 3; the winner's procedure"
+        what = f"tagging {len(documents)} texts, ensemble of 3; the winner's procedure"
         yield faster("7", what, times["ensemble"], times["winner"], 3.0)
         classify = classifier(setting, single)
         texts = [passage.text for document in documents for passage in document.passages if passage.text]
         times = interleaved(
             {
-                "ours": lambda: tag(setting, single, documents),
+                "ours": lambda: tag(setting, single, batches),
                 "one": lambda: list(classify(texts, batch_size=1)),
                 "eight": lambda: list(classify(texts, batch_size=8)),
-                "ensemble": lambda: tag(setting, ensemble, documents),
+                "ensemble": lambda: tag(setting, ensemble, batches),
             }
         )
-        what = f"tagging {DOCUMENTS} documents; HF pipeline, batch"
+        what = f"tagging {len(documents)} texts; HF pipeline, batch"
         yield faster("8a", f"{what} 1", times["ours"], times["one"], 1.1)
         yield faster("8b", f"{what} 8", times["ours"], times["eight"], 1.3)
         yield share_of_peak(setting, single)
     yield at_most("10", "ensemble of 3; one model", times["ensemble"], times["ours"], 3.2)
 
 
-def tag(setting: Setting, tagger: Tagger, documents: Sequence[Document]) -> list[TaggedChunk]:
-    """What `predict` does with documents."""
+def tag(setting: Setting, tagger: Tagger, batches: Sequence[Sequence[Document]]) -> list[TaggedChunk]:
+    """What `predict` does with documents that it reads together."""
     data = setting.data
-    encoded = partial(encode, chunking=data.chunking, encoder=data.encoder, labels=data.label_set)
-    stream = DocumentStream(lambda: documents, encoded, data.collator, data.eval_batch_size, CPU_TOKENS)
     found: list[TaggedChunk] = []
-    for batch in stream:
+    for documents in batches:
+        batch = data.collator(encode(documents, data.chunking, data.encoder, data.label_set))
         emissions = tagger(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
         found += decode(tagger, emissions, batch, data.label_set)
     return found

@@ -50,7 +50,7 @@ def test_the_winners_procedure_finds_what_ours_does(tiny_encoder: str) -> None:
     assert isinstance(module.tagger, CrfTagger)
     used = Setting(data, tiny_encoder)
     documents = list(data.documents("dev"))
-    found = tag(used, module.tagger.eval(), documents)
+    found = tag(used, module.tagger.eval(), [documents])
     entities = sum(len(spans) for chunk in found for spans in chunk.entities.values())
     # Weights are random, and a near tie may go either way.
     assert entities == pytest.approx(tag_as_winner(used, [module.tagger, module.tagger], documents), rel=0.01)

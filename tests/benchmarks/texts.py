@@ -4,11 +4,13 @@ import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 
 import torch
 from torch.nn.functional import pad
 
-from ner.batches import Batch, Collator, EncodedChunk
+from ner.batches import Batch, Collator, EncodedChunk, encode
 from ner.corpora import GutBrainIE
 from ner.corpora.gutbrainie import ROOT_VARIABLE
 from ner.datamodule import NERDataModule
@@ -16,8 +18,11 @@ from ner.documents import Document
 from ner.errors import InputError
 from ner.module import NERModule
 from ner.nn.tagger import CrfTagger
+from ner.stream import CPU_TOKENS, DOCUMENT_TOKENS, POOL_BATCHES, DocumentStream
 
 O_BIAS = 0.75
+# Documents that `predict` has in memory at once, with batches for a CPU.
+POOL = POOL_BATCHES * CPU_TOKENS // DOCUMENT_TOKENS
 BATCH_SIZE = 8
 
 
@@ -61,14 +66,23 @@ class Setting:
         taggers = [self.module().tagger.eval() for _ in range(count)]
         return [tagger for tagger in taggers if isinstance(tagger, CrfTagger)]
 
-    def documents(self, most: int) -> list[Document]:
-        """The first dev documents whose texts the encoder can read whole."""
-        chosen: list[Document] = []
-        for document in self.data.documents("dev"):
-            tokens = self.data.encoder.encode([passage.text for passage in document.passages])
-            if len(chosen) < most and max(map(len, tokens)) <= self.data.collator.capacity:
-                chosen.append(document)
-        return chosen
+    def batches(self) -> list[list[Document]]:
+        """About 20 abstracts and as many titles, those together which `predict` reads together, each a document.
+
+        They are of one pool, evenly from all tiers and dev: every tenth batch of abstracts, and titles of about the
+        same length. Texts that the encoder cannot read whole are left out, since others cut them.
+        """
+        documents = list(chain(self.data.documents("train"), self.data.documents("dev")))
+        encoded = partial(encode, chunking=self.data.chunking, encoder=self.data.encoder, labels=self.data.label_set)
+        pool = documents[:: len(documents) // POOL][:POOL]
+        stream = DocumentStream(lambda: pool, encoded, self.data.collator, self.data.eval_batch_size, CPU_TOKENS)
+        titles, abstracts = [], []
+        for batch in stream:
+            texts = [Document("", (chunk.chunk.passage,)) for chunk in batch.chunks]
+            if max(len(chunk.tokens) for chunk in batch.chunks) <= self.data.collator.capacity:
+                (titles if texts[0].passages[0].section == "title" else abstracts).append(texts)
+        chosen = abstracts[5::10]
+        return [titles[len(titles) // 2][: sum(map(len, chosen))], *chosen]
 
 
 def setting(encoder: str) -> Setting:
