@@ -135,6 +135,9 @@ class _BioC(FileCorpus):
         )
 
     def _record(self, document: Document) -> Record:
+        for name in (document.id, *(span.label for passage in document.passages for span in passage.spans)):
+            if not name.strip():
+                raise InputError(f"document {document.id!r}: BioC cannot hold the name {name!r}; rename it")
         names = (f"T{number}" for number in count(1))
         passages: list[Record] = []
         begin = 0
@@ -183,7 +186,7 @@ class BioCXML(_BioC):
         Control characters and others that XML cannot hold become a blank each, which moves no character.
 
         Raises:
-            InputError: if the file cannot be written.
+            InputError: if an identifier or label is blank, or the file cannot be written.
         """
         with writing(path) as file:
             file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
@@ -231,7 +234,7 @@ class BioCJSON(_BioC):
         """Write documents, their passages one character or byte apart.
 
         Raises:
-            InputError: if the file cannot be written.
+            InputError: if an identifier or label is blank, or the file cannot be written.
         """
         with writing(path) as file:
             file.write(f'{{"source": "{SOURCE}", "date": "", "key": "", "infons": {{}}, "documents": [')

@@ -402,3 +402,11 @@ def test_a_folder_is_read_file_by_file(tmp_path: Path) -> None:
         kind().write([Document(name, (Passage("a"),))], tmp_path / name)
     assert [document.id for document in BioCXML().read_path(tmp_path)] == ["a.xml", "b.xml"]
     assert [document.id for document in BioCJSON().read_path(tmp_path)] == ["c.json"]
+
+
+@pytest.mark.parametrize("kind", [BioCXML, BioCJSON])
+def test_blank_names_are_refused(tmp_path: Path, kind: type[BioCXML] | type[BioCJSON]) -> None:
+    for bad in (Document("", (Passage("a"),)), Document("1", (Passage("a", spans=(Span(0, 1, " "),)),))):
+        with pytest.raises(InputError, match="cannot hold the name"):
+            kind().write([bad], tmp_path / "out")
+        assert not (tmp_path / "out").exists()
