@@ -49,9 +49,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.chunks)
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
-        """The batch with its tensors on a device."""
-        return self._with_tensors(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+    def to(self, device: torch.device | str) -> "Batch":
+        """The batch with its tensors on a device; on a GPU from page-locked memory while the host goes on."""
+        on_gpu = torch.device(device).type == "cuda"
+        return self._with_tensors(lambda tensor: tensor.to(device, non_blocking=on_gpu))
 
     def pin_memory(self) -> "Batch":
         """The batch with its tensors in page-locked memory."""

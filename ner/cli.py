@@ -350,7 +350,9 @@ def _check_trainer(config: Namespace, *, is_fit: bool) -> None:
     """Refuse what Lightning takes and this project, or Lightning itself later on, cannot work with."""
     if str(config.precision or 32) not in PRECISIONS:
         listed = ", ".join(PRECISIONS)
-        raise InputError(f"trainer.precision is {config.precision}, but the CRF computes in fp32; use one of {listed}")
+        raise InputError(
+            f"trainer.precision is {config.precision}, but weights are trained in fp32; use one of {listed}"
+        )
     if config.val_check_interval == 0:
         raise InputError("trainer.val_check_interval is 0; give the share of an epoch, or the number of steps")
     if is_fit and (config.max_epochs is None or config.max_epochs < 1) and config.max_steps < 1:
@@ -378,5 +380,6 @@ def _quiet() -> None:
         "custom batch sampler",  # ours returns every text once
         "isinstance.treespec",  # Lightning's own use of torch
         "callbacks used to create the checkpoint",  # an evaluation does not need all of them
+        "recommended to use `sync_dist=True`",  # what is logged at an epoch's end is of all processes already
     ):
         warnings.filterwarnings("ignore", message=f".*{message}.*")

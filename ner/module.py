@@ -103,6 +103,7 @@ class NERModule(LightningModule):
         self.max_tokens = max_positions(network.config)
         self.scores: dict[str, Score] = {}
         self.with_confidence = False
+        self._accumulated: list[Tensor | int] = []
 
     def forward(self, batch: Batch) -> Tensor:
         """Emissions of the batch's texts, (B, T, K)."""
@@ -137,9 +138,22 @@ class NERModule(LightningModule):
         total, count = self._total_loss(self(batch), batch)
         # The processes' gradients are averaged, whatever their batches hold.
         _, ranks = processes.rank()
-        loss = total * ranks / processes.total(count, total.device)
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch), sync_dist=True)
-        return loss
+        counts = processes.total(count, total.device)
+        self.log("train/loss", total * ranks / counts, prog_bar=True, batch_size=len(batch), sync_dist=True)
+        self._accumulated.append(counts)
+        # And so are those of batches that make a step together, if there are several; see `on_before_optimizer_step`.
+        return total * ranks / self._accumulated[0]
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Make the gradient of several batches in a row that of the mean over all they hold, as of one large batch."""
+        counts, self._accumulated = self._accumulated, []
+        planned = self.trainer.accumulate_grad_batches
+        if planned > 1:
+            # Lightning has divided by their planned number; at an epoch's end there may be fewer.
+            factor = planned * counts[0] / sum(counts)
+            for parameter in self.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.mul_(factor)
 
     def validation_step(self, batch: Batch) -> dict[str, list[TaggedChunk]]:
         """Score a batch of the dev split; ``"tagged"`` holds what was found."""
@@ -207,7 +221,9 @@ class NERModule(LightningModule):
 
     def _evaluate(self, batch: Batch, stage: str, score: OfficialScore) -> dict[str, list[TaggedChunk]]:
         emissions = self(batch)
-        self.log(f"{stage}/loss", self.loss(emissions, batch), batch_size=len(batch), sync_dist=True)
+        total, count = self._total_loss(emissions, batch)
+        # Weighted by what it is the mean of: how texts share batches does not matter.
+        self.log(f"{stage}/loss", total / max(count, 1), batch_size=count, sync_dist=True)
         tagged = decode(self.tagger, emissions, batch, self.label_set)
         for chunk in tagged:
             for number, spans in chunk.entities.items():

@@ -29,7 +29,8 @@ def total(own: int, device: torch.device) -> Tensor | int:
     _, ranks = rank()
     if ranks == 1:
         return own
-    number = torch.tensor(own, device=device)
+    # Filled there: a copy would wait for what the device has to do before.
+    number = torch.full((), own, device=device)
     torch.distributed.all_reduce(number)
     return number
 

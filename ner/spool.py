@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from filelock import FileLock, Timeout
+
 from ner.corpora.json_lines import document_of, line_of
 from ner.documents import Document
 from ner.errors import InputError
@@ -18,6 +20,12 @@ class Spool:
 
     Args:
         path: The file. What a killed run left there is taken over, but for a last line that it did not finish.
+
+    Attributes:
+        done: Documents that are in the file.
+
+    Raises:
+        InputError: if another process is writing the file, or what is there is something else.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,8 +33,20 @@ class Spool:
         self.settings: Settings | None = None
         self.done = 0
         self._file: BinaryIO | None = None
-        with suppress(FileNotFoundError):
-            self._take_over()
+        # The system frees it when the process ends, however it ends.
+        self._lock = FileLock(path.with_name(f"{path.name}.lock"))
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            raise InputError(
+                f"{path}: another process is writing it; wait for that, or write to another path"
+            ) from None
+        try:
+            with suppress(FileNotFoundError):
+                self._take_over()
+        except InputError:
+            self.close()
+            raise
 
     def _take_over(self) -> None:
         """Count what is there, and cut off what is not whole."""
@@ -63,18 +83,36 @@ class Spool:
         # Unbuffered: what is written survives this process.
         self._file = self.path.open("ab", buffering=0)
         if self.settings is None:
-            self._file.write(json.dumps({"settings": settings}).encode() + b"\n")
+            self._write(json.dumps({"settings": settings}).encode() + b"\n")
 
     def write(self, documents: Sequence[Document]) -> None:
-        """Add documents; all of them or, if the process is killed in the middle, the first of them."""
-        assert self._file is not None
-        self._file.write("".join(map(line_of, documents)).encode())
+        """Add documents; all of them or, if the process is killed in the middle, the first of them.
+
+        Raises:
+            InputError: if they cannot be written, such as to a full disk.
+        """
+        self._write("".join(map(line_of, documents)).encode())
+        self.done += len(documents)
 
     def close(self) -> None:
         """End writing."""
         if self._file is not None:
             self._file.close()
             self._file = None
+        if self._lock.is_locked:
+            # Still locked, lest somebody locks it and loses it. Windows removes no file that is open.
+            with suppress(OSError):
+                Path(self._lock.lock_file).unlink()
+            self._lock.release()
+
+    def _write(self, content: bytes) -> None:
+        assert self._file is not None
+        rest = memoryview(content)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written: {error.strerror}") from error
 
 
 def documents_in(paths: Sequence[Path]) -> Iterator[Document]:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from lightning.fabric.utilities import move_data_to_device
+from torch import Tensor, nn
 
 from ner.batches import Collator, LengthBatchSampler, encode
 from ner.chunking import SeparatePassages
@@ -171,3 +172,22 @@ def test_more_processes_than_texts_to_evaluate_are_refused(monkeypatch: pytest.M
     monkeypatch.setattr("ner.processes.rank", lambda: (0, 4))
     with pytest.raises(InputError, match="4 processes cannot share 3 texts"):
         LengthBatchSampler([(1, 10)] * 3, 8)
+
+
+@pytest.mark.parametrize(("device", "is_waiting"), [("cpu", True), (torch.device("cuda", 0), False)])
+def test_only_a_copy_to_a_gpu_is_not_waited_for(
+    text_encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch, device: str | torch.device, is_waiting: bool
+) -> None:
+    batch = Collator(text_encoder, 128, 32)(
+        encode([Document("1", (Passage("mice"),))], SeparatePassages(), text_encoder, LABELS)
+    )
+    waited = []
+
+    def moved(tensor: Tensor, _: object, non_blocking: bool = False) -> Tensor:
+        waited.append(not non_blocking)
+        return tensor
+
+    monkeypatch.setattr(Tensor, "to", moved)
+    # As Lightning calls it, which asks for no waiting only where it moves tensors themselves.
+    move_data_to_device(batch, torch.device(device))
+    assert set(waited) == {is_waiting}

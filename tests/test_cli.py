@@ -385,7 +385,7 @@ def test_check_reports_on_the_splits_that_can_be_read(
         (["fit", "--config", QUICKSTART, "--trainer.max_epochs", "-1"], "trainer.max_epochs should be at least 1"),
         (["fit", "--config", QUICKSTART, "--trainer.strategy", "nope"], "nope"),
         (["fit", "--config", QUICKSTART, "--trainer.val_check_interval", "0"], "val_check_interval"),
-        (["fit", "--config", QUICKSTART, "--trainer.precision", "16-true"], "the CRF computes in fp32"),
+        (["fit", "--config", QUICKSTART, "--trainer.precision", "16-true"], "weights are trained in fp32"),
         (["fit", "--config", QUICKSTART, "--run", "../x"], "plain name of a folder"),
         (["fit", "--config", QUICKSTART, "--run", ""], "plain name of a folder"),
         (["fit"], "give --config"),

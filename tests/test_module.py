@@ -1,4 +1,5 @@
 import traceback
+from itertools import islice
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 
@@ -20,6 +21,7 @@ from ner.errors import InputError
 from ner.labels import LabelSet
 from ner.module import NERModule, check_labels
 from ner.tokens import TextEncoder
+from tests.first_step import build
 
 LABELS = ["animal", "food"]
 
@@ -326,3 +328,58 @@ def test_a_step_waits_for_the_device_only_where_transformers_does(tiny_encoder: 
     # To leave out an attention mask that masks nothing it looks at the mask.
     assert len(watched.watch.callers) <= 1
     assert all("masking_utils.py" in caller for caller in watched.watch.callers)
+
+
+class LastGradients(Callback):
+    """What the last step was made with."""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: NERModule) -> None:  # type: ignore[override]
+        self.steps = trainer.global_step
+        self.found = {name: part.grad.clone() for name, part in pl_module.named_parameters() if part.grad is not None}
+
+
+@pytest.mark.parametrize(("planned", "batches"), [(4, 4), (4, 3), (1, 1)])
+@pytest.mark.parametrize("reduction", ["tokens", "passages"])
+def test_batches_that_make_a_step_together_have_the_gradient_of_one_large_batch(
+    planned: int, batches: int, reduction: str
+) -> None:
+    module, data = build()
+    module.hparams["loss_reduction"] = reduction
+    data.setup("fit")
+    parts = list(islice(data.train_dataloader(), batches))
+    whole = data.collator([chunk for part in parts for chunk in part.chunks])
+    assert len({int(part.annotated.sum()) for part in parts}) == batches
+    module.loss(module(whole), whole).backward()
+    expected = {name: part.grad.clone() for name, part in module.named_parameters() if part.grad is not None}
+    module.zero_grad()
+    last = LastGradients()
+    options = {"logger": False, "enable_checkpointing": False, "limit_val_batches": 0, "enable_progress_bar": False}
+    trainer = Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        accumulate_grad_batches=planned,
+        limit_train_batches=batches,
+        callbacks=[last],
+        **options,
+    )
+    trainer.fit(module, data)
+    assert last.steps == 1
+    for name, gradient in expected.items():
+        torch.testing.assert_close(last.found[name], gradient, rtol=1e-3, atol=1e-7)
+
+
+def test_the_dev_loss_is_that_of_all_tokens_whatever_the_batches() -> None:
+    module, data = build()
+    trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    losses = []
+    for size in (1, 4, 64):
+        data.eval_batch_size = size
+        [found] = trainer.validate(module, data, verbose=False)
+        losses.append(found["val/loss"])
+    assert losses == pytest.approx([losses[0]] * 3, rel=1e-5)
+
+
+def test_a_bar_may_never_look_at_the_loss() -> None:
+    module, data = build()
+    options = {"logger": False, "enable_checkpointing": False, "limit_val_batches": 0, "log_every_n_steps": 0}
+    Trainer(max_steps=2, accelerator="cpu", callbacks=[ProgressBar()], **options).fit(module, data)

@@ -1,6 +1,5 @@
 """Two real processes over gloo, started as a user starts them, beside one."""
 
-import json
 import os
 import re
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ner.corpora import JsonLines, Sample
 from tests.first_step import build
 
 REPOSITORY = Path(__file__).parent.parent
@@ -44,18 +44,22 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_two_processes_write_the_predictions_of_one(trained: Path) -> None:
+@pytest.mark.parametrize("count", [7, 1])
+def test_two_processes_write_the_predictions_of_one(trained: Path, count: int) -> None:
+    JsonLines().write(islice(Sample().read("test"), count), trained / "in.jsonl")
+    files = ["--data.predict_path", "in.jsonl", "--data.predict_corpus", "JsonLines", "--predictions.path", "out.jsonl"]
     found = []
     for options in ([], TWO):
-        printed = run(trained, "predict", "--predictions.path", "out.json", *options)
-        assert len(re.findall(r"8 documents, \d+ entities: out\.json", printed)) == 1
-        found.append(json.loads((trained / "out.json").read_text(encoding="utf-8")))
-    assert list(found[0]) == list(found[1])
+        printed = run(trained, "predict", *files, *options)
+        assert len(re.findall(rf"{count} documents, \d+ entities: out\.jsonl", printed)) == 1
+        found.append((trained / "out.jsonl").read_bytes())
+    assert found[0].count(b"\n") == count
     assert found[0] == found[1]
 
 
 def test_two_processes_score_as_one(trained: Path) -> None:
-    alone, both = (run(trained, "validate", *options) for options in ([], TWO))
+    # Five batches, which two processes cannot share evenly.
+    alone, both = (run(trained, "validate", "--data.eval_batch_size", "5", *options) for options in ([], TWO))
     assert "micro" in alone
     assert both == alone
 

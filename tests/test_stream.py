@@ -9,8 +9,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from io import FileIO
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +20,11 @@ from main import main
 from ner.batches import Collator, encode
 from ner.chunking import SeparatePassages
 from ner.corpora import Brat, Corpus, JsonLines, PubTator, Sample
+from ner.corpora.json_lines import line_of
 from ner.datamodule import NERDataModule
 from ner.documents import Document, Passage, Span
 from ner.labels import LabelSet
+from ner.spool import Spool, documents_in
 from ner.stream import DocumentStream
 from ner.tokens import TextEncoder
 
@@ -146,6 +150,7 @@ def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
+    monkeypatch.setattr("ner.cli.has_fast_bf16", lambda: True)
     (trained / "out.json").unlink(missing_ok=True)
     part = killed_in_the_middle(trained)
     before = part.read_bytes()
@@ -155,6 +160,7 @@ def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
         (["--ckpt_path", "b.ckpt"], "out.json.part: was begun with another checkpoint; remove it"),
         (["--predictions.scores", "true"], "was begun with another predictions.scores"),
         (["--data.predict_path", "changed.json"], "was begun with another input"),
+        (["--trainer.precision", "bf16-mixed"], "was begun with another trainer.precision"),
     ):
         assert predict(*arguments) == 2
         assert message in capsys.readouterr().err
@@ -163,6 +169,38 @@ def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
     assert predict() == 2
     assert "remove it" in capsys.readouterr().err
     part.unlink()
+    assert not list(trained.glob("out.json.*"))
+
+
+def test_two_runs_never_write_one_file(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    other = Spool(trained / "shared.json.part")
+    assert predict("--predictions.path", "shared.json") == 2
+    assert "another process is writing it" in capsys.readouterr().err
+    other.close()
+    notes = trained / "shared.json.part-of-my-notes"
+    notes.touch()
+    assert predict("--predictions.path", "shared.json") == 0
+    assert [path.name for path in trained.glob("shared.json.*")] == [notes.name]
+    notes.unlink()
+
+
+def test_what_a_disk_takes_in_parts_is_whole(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Reluctant(FileIO):
+        def write(self, content: Any) -> int:  # noqa: ANN401 - any buffer
+            return super().write(content[:7])
+
+    found = list(Sample().read("dev"))
+    spool = Spool(trained / "reluctant.part")
+    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Reluctant(path, "ab"))
+    spool.open({})
+    spool.write(found)
+    spool.close()
+    monkeypatch.undo()
+    assert "".join(map(line_of, documents_in([spool.path]))) == "".join(map(line_of, found))
+    spool.path.unlink()
 
 
 def test_json_lines_hold_texts_entities_and_scores(

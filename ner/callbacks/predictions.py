@@ -1,10 +1,12 @@
 """Writes what `predict` finds."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from glob import escape
 from hashlib import blake2b
+from math import isfinite
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -21,8 +23,11 @@ from ner.documents import Document, Span
 from ner.errors import InputError
 from ner.files import STANDARD, check_writable
 from ner.module import NERModule
-from ner.processes import rank
+from ner.processes import gathered, rank
 from ner.spool import Spool, documents_in
+
+# What the names of the files that wait beside the path add to its own.
+PART = re.compile(r"\.part(\d+of\d+)?(\.lock)?")
 
 
 class PredictionWriter(Callback):
@@ -60,7 +65,7 @@ class PredictionWriter(Callback):
         self.min_score = min_score
         self.path = path
         self.folder = Path()
-        self._target = Path()
+        self._target = self._place = Path()
         self._spool: Spool | None = None
         self._progress: Progress | None = None
 
@@ -99,6 +104,7 @@ class PredictionWriter(Callback):
                 "labels": list(pl_module.label_set.labels),
                 "predictions.scores": pl_module.with_confidence,
                 "predictions.min_score": self.min_score,
+                "trainer.precision": trainer.precision,
             }
         )
         if trainer.is_global_zero and self._spool.done and self.is_reporting:
@@ -124,8 +130,14 @@ class PredictionWriter(Callback):
             self._progress.advance(self._progress.task_ids[0], finished)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert self._spool is not None
         self._close()
-        trainer.strategy.barrier()
+        data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        # Which also waits until all have written.
+        found = sum(gathered(self._spool.done))
+        is_limited = any(map(isfinite, trainer.num_predict_batches))
+        if found > data.predict_count or (found < data.predict_count and not is_limited):
+            raise InputError(f"{self._spool.path}: {found} documents of {data.predict_count}; remove it to start anew")
         if not trainer.is_global_zero:
             return
         counts = {"documents": 0, "entities": 0}
@@ -144,7 +156,8 @@ class PredictionWriter(Callback):
     def _remove_parts(self) -> None:
         """Remove what was kept until the end, by a run with another number of processes too."""
         for part in self._place.parent.glob(f"{escape(self._place.name)}.part*"):
-            part.unlink()
+            if PART.fullmatch(part.name.removeprefix(self._place.name)):
+                part.unlink(missing_ok=True)
 
     def _close(self) -> None:
         if self._progress is not None:

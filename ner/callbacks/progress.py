@@ -17,7 +17,8 @@ class ProgressBar(RichProgressBar):
     _shown: Metrics | None = None
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> Metrics:
-        is_logged = (trainer.global_step + 1) % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        is_logged = every and (trainer.global_step + 1) % every == 0  # 0 is never
         if self._shown is None or is_logged or not trainer.training:
             self._shown = super().get_metrics(trainer, pl_module)
         return self._shown

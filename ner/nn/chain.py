@@ -13,10 +13,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+# Tokens after which the scores of partial paths are taken down to their largest. Over thousands of tokens they would
+# otherwise grow until fp32 no longer tells neighbouring ones apart.
+REBASE = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Log-potentials of a chain over K tags, in fp64.
+    """Log-potentials of a chain over K tags, in fp64; for best paths fp32 is enough.
 
     Args:
         emissions: Scores of tags, (B, T, K).
@@ -217,20 +221,21 @@ def best_paths(scores: Scores) -> list[list[int]]:
     states[0] = scores.start + emissions[0]
     sources = states.new_empty((count - 1, height, tags), dtype=torch.long)
     paths = states.new_empty((height, tags, tags))
-    for before, token, state, source in zip(
-        states.unbind(0), emissions.unbind(0)[1:], states.unbind(0)[1:], sources.unbind(0), strict=False
-    ):
+    steps = zip(states.unbind(0), emissions.unbind(0)[1:], states.unbind(0)[1:], sources.unbind(0), strict=False)
+    for number, (before, token, state, source) in enumerate(steps, start=1):
         torch.add(before[:, None, :], into, out=paths)
         torch.max(paths, 2, out=(state, source))
         state.add_(token)
+        if number % REBASE == 0:
+            state.sub_(state.amax(1, keepdim=True))
     last = scores.lengths - 1
     final = (states[last, torch.arange(height, device=last.device)] + scores.end).argmax(1)
     packed = torch.cat([part.flatten().int() for part in (sources, final, last)]).numpy(force=True)
-    steps, tag, ends = np.split(packed, [sources.numel(), sources.numel() + height])
+    chosen, tag, ends = np.split(packed, [sources.numel(), sources.numel() + height])
     rows = np.arange(height)
     found = np.empty((height, count), dtype=np.int64)
     found[:, -1] = tag
-    for position, step in reversed(list(enumerate(steps.reshape(sources.shape)))):
+    for position, step in reversed(list(enumerate(chosen.reshape(sources.shape)))):
         # Behind a row's last token its last tag stays, so that it stands there when the row begins.
         tag = np.where(position < ends, step[rows, tag], tag)
         found[:, position] = tag

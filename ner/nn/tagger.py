@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -113,7 +114,9 @@ class EnsembleTagger(Tagger):
         for member in self.members:
             state = {}
             if self.one_at_a_time:
-                state = {name: tensor.to(input_ids.device) for name, tensor in member.state_dict().items()}
+                # Not its `state_dict`, which leaves out an encoder's numbers of positions and types.
+                tensors = chain(member.named_parameters(), member.named_buffers())
+                state = {name: tensor.to(input_ids.device) for name, tensor in tensors}
             scores = functional_call(member, state, (input_ids, attention_mask, rows, positions))
             # The members' precision may be lower than that of their sum.
             total = total + scores.float()

@@ -4,7 +4,7 @@ import json
 import platform
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from importlib.util import find_spec
 from itertools import chain
@@ -22,6 +22,13 @@ from tests.benchmarks.measuring import Bar
 from tests.benchmarks.texts import Setting, setting
 
 BROKEN, MISTAKE = 1, 2
+# Inference comes first: `predict` runs in a process whose memory no training has grown, and time depends on that.
+PARTS: dict[tuple[str, ...], Callable[[Setting], Iterator[Bar]]] = {
+    ("7", "8", "9", "10"): inference.bars,
+    ("1", "2", "3", "4"): lambda _: crf.bars(),
+    ("5", "6"): training.bars,
+    ("11",): growth.bars,
+}
 
 
 def main() -> int:
@@ -34,13 +41,16 @@ def main() -> int:
     parser.add_argument("--encoder", default=minilm(), help="folder of the encoder (default: MiniLM of the extra test)")
     parser.add_argument("--output", type=Path, default=Path("build/benchmarks"), help="folder for the figures as JSON")
     parser.add_argument("--threads", type=int, default=1, help="of torch, in all variants (default: 1)")
-    parser.add_argument("--bars", nargs="+", metavar="N", help="only the bars of these numbers' parts")
+    numbers = [number for held in PARTS for number in held]
+    parser.add_argument("--bars", nargs="+", choices=numbers, help="only the bars of these numbers' parts")
     parser.add_argument("--growth", action="store_true", help="growth with documents and tokens instead, with a plot")
     parser.add_argument("--gpu", action="store_true", help="figures of a CUDA GPU instead")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     chosen.output.mkdir(parents=True, exist_ok=True)
     console = Console()
+    if chosen.encoder is None:
+        raise InputError("name the folder of an encoder with --encoder, or install the extra test, which brings MiniLM")
     console.print(", ".join(f"{name} {value}" for name, value in machine().items()), highlight=False)
     if chosen.gpu:
         rows = gpu.measure()
@@ -74,14 +84,8 @@ def machine() -> dict[str, str]:
 
 
 def _bars(used: Setting, numbers: list[str] | None) -> Iterator[Bar]:
-    # Inference comes first: `predict` runs in a process whose memory no training has grown, and time depends on that.
-    parts = {
-        ("7", "8", "9", "10"): lambda: inference.bars(used),
-        ("1", "2", "3", "4"): crf.bars,
-        ("5", "6"): lambda: training.bars(used),
-        ("11",): lambda: growth.bars(used),
-    }
-    return chain.from_iterable(part() for held, part in parts.items() if numbers is None or set(numbers) & set(held))
+    parts = (part for held, part in PARTS.items() if numbers is None or set(numbers) & set(held))
+    return chain.from_iterable(part(used) for part in parts)
 
 
 def _table(console: Console, bars: Iterable[Bar]) -> None:

@@ -127,6 +127,14 @@ def test_decoded_paths_score_as_those_of_pytorch_crf(spread: float, is_constrain
     assert found == expected
 
 
+@pytest.mark.parametrize("spread", [1.0, 50.0])
+@pytest.mark.parametrize("is_constrained", [False, True])
+def test_paths_of_three_thousand_tokens_are_the_same_in_fp32_as_in_fp64(spread: float, is_constrained: bool) -> None:
+    torch.manual_seed(1)
+    crf, emissions, mask = crf_of(0.1, is_constrained), spread * torch.randn(8, 3000, K), mask_of([3000] * 7 + [2999])
+    assert crf.viterbi(emissions, mask) == crf.viterbi(emissions.double(), mask)
+
+
 def test_constrained_paths_never_use_what_is_forbidden() -> None:
     torch.manual_seed(7)
     crf = crf_of(1.0, is_constrained=True)

@@ -85,7 +85,7 @@ def test_padding_behind_the_mask_changes_nothing(crf: CRF, emissions: Tensor, ma
     assert crf.viterbi(other, mask) == crf.viterbi(emissions, mask)
 
 
-def test_it_computes_in_fp32_under_autocast(crf: CRF, emissions: Tensor, mask: Tensor) -> None:
+def test_it_computes_exactly_under_autocast(crf: CRF, emissions: Tensor, mask: Tensor) -> None:
     tags = torch.zeros(B, T, dtype=torch.long)
     rounded = emissions.bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16):

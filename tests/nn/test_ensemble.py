@@ -127,3 +127,19 @@ def test_an_ensemble_in_evaluation_drops_nothing_out(one_at_a_time: bool) -> Non
 
 def test_members_one_at_a_time_are_no_part_of_the_module() -> None:
     assert {name.split(".")[0] for name, _ in EnsembleTagger([tagger(0)], True).named_parameters()} == {"crf"}
+
+
+def test_members_one_at_a_time_bring_all_that_they_need_to_the_device() -> None:
+    class Counting(Lookup):
+        def __init__(self) -> None:
+            super().__init__(H)
+            # As BERT keeps its positions and types: in no `state_dict`.
+            self.register_buffer("offset", torch.zeros((), dtype=torch.long), persistent=False)
+
+        def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
+            assert self.offset.device == self.embedding.weight.device == input_ids.device
+            return super().forward(input_ids + self.offset, attention_mask)
+
+    ensemble = EnsembleTagger([CrfTagger(Counting(), H, K, dropout=0.0)], one_at_a_time=True)
+    # A device without values, which like a GPU does not share main memory.
+    assert ensemble.to("meta")(*(part.to("meta") for part in inputs())).device.type == "meta"
