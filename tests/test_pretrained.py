@@ -4,13 +4,24 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import AutoModel
 
 from ner.errors import InputError
-from ner.pretrained import build_encoder, load_encoder, load_encoder_config, plain_config, tokenizer_json
+from ner.pretrained import (
+    FULL_ATTENTION,
+    build_encoder,
+    load_encoder,
+    load_encoder_config,
+    plain_config,
+    tokenizer_json,
+)
 
 
 @pytest.fixture
@@ -122,3 +133,31 @@ def test_a_damaged_serialised_tokenizer_is_refused(text: str) -> None:
 def test_a_configuration_that_builds_nothing_is_refused(config: dict[str, object]) -> None:
     with pytest.raises(InputError, match="cannot build the encoder"):
         build_encoder(config)
+
+
+@pytest.mark.parametrize("kind", FULL_ATTENTION)
+@pytest.mark.parametrize("is_training", [False, True])
+def test_the_mask_is_not_copied_and_means_the_same(kind: str, is_training: bool) -> None:
+    settings = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 2, "intermediate_size": 32}
+    settings |= {"vocab_size": 99, "hidden_dropout_prob": 0, "attention_probs_dropout_prob": 0}
+    encoder = build_encoder({"model_type": kind, **settings}).train(is_training)
+    plain = AutoModel.from_config(encoder.config)
+    plain.load_state_dict(encoder.state_dict(), strict=False)
+    ids, mask = torch.randint(5, 99, (3, 9)), torch.arange(9) < torch.tensor([[9], [1], [6]])
+    for given in (mask, mask.long(), torch.ones_like(ids)):
+        found, expected = (
+            network(input_ids=ids, attention_mask=given).last_hidden_state
+            for network in (encoder, plain.train(is_training))
+        )
+        torch.testing.assert_close(found[mask], expected[mask])
+    shapes = []
+    attention = torch.nn.functional.scaled_dot_product_attention
+
+    def watched(*tensors: Tensor, attn_mask: Tensor, **options: Any) -> Tensor:  # noqa: ANN401 - passed on
+        shapes.append((attn_mask.shape, attn_mask.stride(2)))
+        return attention(*tensors, attn_mask=attn_mask, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.nn.functional, "scaled_dot_product_attention", watched)
+        encoder(input_ids=ids, attention_mask=mask)
+    assert shapes == [((3, 1, 9, 9), 0)] * 2

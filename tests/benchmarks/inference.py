@@ -84,7 +84,9 @@ def classifier(setting: Setting, tagger: CrfTagger) -> pipeline:
     config.id2label = dict(enumerate(tags))
     config.label2id = {tag: number for number, tag in enumerate(tags)}
     model = BertForTokenClassification(config).eval()
-    model.bert, model.classifier = tagger.encoder, tagger.classifier
+    # Of its own, without what this project adds to an encoder.
+    model.bert.load_state_dict(tagger.encoder.state_dict())
+    model.classifier.load_state_dict(tagger.classifier.state_dict())
     tokenizer = AutoTokenizer.from_pretrained(setting.encoder)
     return pipeline(
         "token-classification", model=model, tokenizer=tokenizer, aggregation_strategy="simple", device="cpu"
