@@ -25,6 +25,7 @@ from ner.encoding import EncodedChunk, Windowing, encode, length_batches
 from ner.errors import InputError
 from ner.export_settings import ExportSettings, build_chunking, is_exported, read_settings
 from ner.labels import LabelSet
+from ner.nn.way_back import REBASE, walk_back
 from ner.tokens import TextEncoder
 
 CPU = ("CPUExecutionProvider",)
@@ -180,23 +181,16 @@ def viterbi(emissions: Floats, lengths: Integers, crf: Potentials) -> list[list[
 
     Source: Viterbi (1967).
     """
-    height, count, _ = emissions.shape
-    into = crf.transitions.T
-    states = [crf.start + emissions[:, 0]]
-    sources = []
-    for position in range(1, count):
-        paths = states[-1][:, None] + into
-        sources.append(paths.argmax(2))
-        states.append(paths.max(2) + emissions[:, position])
-    rows, last = np.arange(height), lengths - 1
-    tag = (np.stack(states)[last, rows] + crf.end).argmax(1)
-    found = np.empty((height, count), np.int64)
-    found[:, -1] = tag
-    for position in reversed(range(count - 1)):
-        # Behind a row's last token its last tag stays, so that it stands there when the row begins.
-        tag = np.where(position < last, sources[position][rows, tag], tag)
-        found[:, position] = tag
-    return [row[:length].tolist() for row, length in zip(found, lengths, strict=True)]
+    # Rows come last, as there.
+    emissions = np.ascontiguousarray(emissions.transpose(1, 2, 0))
+    states = np.empty_like(emissions)
+    states[0] = crf.start[:, None] + emissions[0]
+    for position in range(1, len(states)):
+        np.max(states[position - 1][:, None] + crf.transitions[:, :, None], axis=0, out=states[position])
+        states[position] += emissions[position]
+        if position % REBASE == 0:
+            states[position] -= states[position].max(0)
+    return walk_back(states, crf.transitions, crf.end, lengths)
 
 
 def _with_entities(document: Document, entities: Mapping[int, tuple[Span, ...]]) -> Document:

@@ -200,9 +200,19 @@ def test_paths_are_those_of_the_crf(seed: int, lengths: list[int], tags: int, is
             crf.transitions[0, -1] = ILLEGAL
     emissions = 3 * torch.randn(len(lengths), max(lengths), tags, generator=generator)
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    assert viterbi(emissions.numpy(), np.array(lengths), potentials_of(crf)) == crf.viterbi(emissions, mask)
+
+
+def test_paths_of_three_thousand_tokens_are_those_of_fp64() -> None:
+    torch.manual_seed(0)
+    crf, emissions, mask = CRF(27), 50 * torch.randn(2, 3000, 27), torch.ones(2, 3000, dtype=torch.bool)
+    found = viterbi(emissions.numpy(), np.array([3000, 3000]), potentials_of(crf))
+    assert found == crf.viterbi(emissions.double(), mask)
+
+
+def potentials_of(crf: CRF) -> Potentials:
     scores = (crf.transitions, crf.start_transitions, crf.end_transitions)
-    potentials = Potentials(*(score.detach().numpy() for score in scores))
-    assert viterbi(emissions.numpy(), np.array(lengths), potentials) == crf.viterbi(emissions, mask)
+    return Potentials(*(score.detach().numpy() for score in scores))
 
 
 def test_an_encoder_with_pretrained_weights_takes_any_number_of_windows_of_any_length(

@@ -13,9 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# Tokens after which the scores of partial paths are taken down to their largest. Over thousands of tokens they would
-# otherwise grow until fp32 no longer tells neighbouring ones apart.
-REBASE = 16
+from ner.nn.way_back import REBASE, walk_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,28 +213,21 @@ def best_paths(scores: Scores) -> list[list[int]]:
 
     Source: Viterbi (1967).
     """
-    emissions, into = scores.emissions.transpose(0, 1), scores.transitions.T.contiguous()
-    count, height, tags = emissions.shape
-    states = torch.empty_like(emissions, memory_format=torch.contiguous_format)
-    states[0] = scores.start + emissions[0]
-    sources = states.new_empty((count - 1, height, tags), dtype=torch.long)
-    paths = states.new_empty((height, tags, tags))
-    steps = zip(states.unbind(0), emissions.unbind(0)[1:], states.unbind(0)[1:], sources.unbind(0), strict=False)
-    for number, (before, token, state, source) in enumerate(steps, start=1):
-        torch.add(before[:, None, :], into, out=paths)
-        torch.max(paths, 2, out=(state, source))
+    # Rows come last: a maximum over the first axis is taken for many of them at once.
+    emissions, steps = scores.emissions.permute(1, 2, 0).contiguous(), scores.transitions[:, :, None]
+    _, tags, height = emissions.shape
+    states = torch.empty_like(emissions)
+    states[0] = scores.start[:, None] + emissions[0]
+    paths = states.new_empty((tags, tags, height))
+    tokens = zip(states.unbind(0), emissions.unbind(0)[1:], states.unbind(0)[1:], strict=False)
+    for number, (before, token, state) in enumerate(tokens, start=1):
+        torch.add(before[:, None], steps, out=paths)
+        torch.amax(paths, 0, out=state)
         state.add_(token)
         if number % REBASE == 0:
-            state.sub_(state.amax(1, keepdim=True))
-    last = scores.lengths - 1
-    final = (states[last, torch.arange(height, device=last.device)] + scores.end).argmax(1)
-    packed = torch.cat([part.flatten().int() for part in (sources, final, last)]).numpy(force=True)
-    chosen, tag, ends = np.split(packed, [sources.numel(), sources.numel() + height])
-    rows = np.arange(height)
-    found = np.empty((height, count), dtype=np.int64)
-    found[:, -1] = tag
-    for position, step in reversed(list(enumerate(chosen.reshape(sources.shape)))):
-        # Behind a row's last token its last tag stays, so that it stands there when the row begins.
-        tag = np.where(position < ends, step[rows, tag], tag)
-        found[:, position] = tag
-    return [row[: end + 1].tolist() for row, end in zip(found, ends, strict=True)]
+            state.sub_(state.amax(0))
+    # In one transfer, so that the device is waited for once.
+    parts = (states, scores.transitions, scores.end, scores.lengths.to(states.dtype))
+    packed = torch.cat([part.flatten() for part in parts]).numpy(force=True)
+    reached, transitions, end, lengths = np.split(packed, np.cumsum([part.numel() for part in parts[:-1]]))
+    return walk_back(reached.reshape(states.shape), transitions.reshape(tags, tags), end, lengths.astype(np.int64))
