@@ -20,6 +20,7 @@ from ner.documents import Document
 from ner.errors import InputError
 from ner.labels import LabelSet
 from ner.pretrained import tokenizer_json
+from ner.spool import Done
 from ner.stream import BATCH_SIZE, CPU_TOKENS, GPU_TOKENS, DocumentStream
 from ner.tokens import TextEncoder
 
@@ -55,7 +56,7 @@ class NERDataModule(LightningDataModule):
     Attributes:
         predict_count: Documents to tag, once ``predict`` is set up.
         predict_digest: A checksum of their identifiers and texts.
-        done: How many of this process's documents ``predict`` leaves out because they are tagged already.
+        done: Which of this process's documents ``predict`` leaves out because they are tagged already.
 
     Raises:
         InputError: if a number is out of its range.
@@ -106,7 +107,7 @@ class NERDataModule(LightningDataModule):
         self.label_set = LabelSet(corpus.labels)
         self.predict_count = 0
         self.predict_digest = ""
-        self.done = 0
+        self.done: Done | None = None
         self._encoded: dict[Split, list[EncodedChunk]] = {}
 
     @property

@@ -1,6 +1,6 @@
 """Emissions to entities, what the tagger finds in each chunk of a batch, and chunks back to documents."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -59,44 +59,28 @@ def _scored(
 
 
 class Assembler:
-    """Tagged chunks, in whatever order they come, back to documents in the order of the input.
+    """Tagged chunks, in whatever order they come, back to documents."""
 
-    Args:
-        first: The place in the input of the first document that is due.
-        step: How far its successor is behind it: the number of processes that share the input.
-    """
+    def __init__(self) -> None:
+        self._found: dict[int, dict[int, tuple[Span, ...]]] = {}
 
-    def __init__(self, first: int = 0, step: int = 1) -> None:
-        self._next = first
-        self._step = step
-        self._found: dict[int, tuple[Document, dict[int, tuple[Span, ...]]]] = {}
-
-    def add(self, tagged: Iterable[TaggedChunk]) -> int:
+    def add(self, tagged: Iterable[TaggedChunk]) -> dict[int, Document]:
         """Take in what was found in some chunks.
 
         Returns:
-            The number of documents that are whole now.
+            The documents all of whose passages are tagged now, with their entities, by their places in the input.
         """
-        finished = 0
+        whole = {}
         for part in tagged:
-            document = part.chunk.chunk.document
-            _, entities = self._found.setdefault(part.chunk.document_number, (document, {}))
+            document, place = part.chunk.chunk.document, part.chunk.document_number
+            entities = self._found.setdefault(place, {})
             entities.update(part.entities)
-            finished += _is_whole(document, entities)
-        return finished
-
-    def ready(self) -> Iterator[Document]:
-        """The documents that are whole, as far as none before them is missing, with their entities; each once."""
-        while self._next in self._found and _is_whole(*self._found[self._next]):
-            document, entities = self._found.pop(self._next)
-            self._next += self._step
+            if len(entities) < len(document.passages):
+                continue
             passages = (
                 replace(passage, spans=entities[number], annotated_until=None)
                 for number, passage in enumerate(document.passages)
             )
-            yield replace(document, passages=tuple(passages))
-
-
-def _is_whole(document: Document, entities: Mapping[int, tuple[Span, ...]]) -> bool:
-    """Whether all passages are tagged."""
-    return len(entities) == len(document.passages)
+            whole[place] = replace(document, passages=tuple(passages))
+            del self._found[place]
+        return whole

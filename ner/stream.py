@@ -9,9 +9,10 @@ from torch.utils.data import IterableDataset, get_worker_info
 from ner import processes
 from ner.batches import Batch, Collator, EncodedChunk, length_batches
 from ner.documents import Document
+from ner.spool import Done
 
 # Tokens of a document, about, and batches that a pool of documents fills: enough for texts of about the same length
-# to meet, few enough for a killed run to lose little.
+# to meet.
 DOCUMENT_TOKENS = 320
 POOL_BATCHES = 80
 # Tokens in a batch: few keep a CPU's cache, many a GPU busy.
@@ -32,7 +33,7 @@ class DocumentStream(IterableDataset[Batch]):
         collator: Makes the batches.
         batch_size: Most chunks in a batch.
         batch_tokens: Most tokens in a batch, padding included, unless one chunk has more.
-        done: How many of this process's documents are tagged already.
+        done: Which of this process's documents are tagged already.
     """
 
     def __init__(
@@ -42,22 +43,22 @@ class DocumentStream(IterableDataset[Batch]):
         collator: Collator,
         batch_size: int,
         batch_tokens: int,
-        done: int = 0,
+        done: Done | None = None,
     ) -> None:
         self.read = read
         self.encode = encode
         self.collator = collator
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
-        self.done = done
         # A worker does not know of its process's group.
-        self.rank, self.ranks = processes.rank()
+        self.done = Done(*processes.rank()) if done is None else done
         self.pool = max(POOL_BATCHES * batch_tokens // DOCUMENT_TOKENS, 1)
 
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
         turn, turns = (worker.id, worker.num_workers) if worker else (0, 1)
-        own = islice(enumerate(self.read()), self.rank + self.done * self.ranks, None, self.ranks)
+        due = islice(enumerate(self.read()), self.done.due, None, self.done.step)
+        own = (numbered for numbered in due if numbered[0] not in self.done)
         number = 0
         while pool := list(islice(own, self.pool)):
             if number % turns == turn:

@@ -14,13 +14,14 @@ import torch
 from ner import members
 from ner.batches import Batch, Collator, encode
 from ner.checkpoints import Checkpoint
-from ner.decoding import Assembler, decode
+from ner.decoding import Assembler, TaggedChunk, decode
 from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.export_settings import build_chunking, is_exported
 from ner.labels import LabelSet
 from ner.nn.tagger import EnsembleTagger
 from ner.processes import has_fast_bf16
+from ner.spool import in_order
 from ner.stream import BATCH_SIZE, CPU_TOKENS, GPU_TOKENS, DocumentStream
 from ner.tokens import TextEncoder
 
@@ -152,17 +153,18 @@ class Tagger:
             raise InputError(f"batch_tokens is {tokens}; it should be at least 1")
         encoded = partial(encode, chunking=self._chunking, encoder=self._collator.encoder, labels=self._label_set)
         assembler = Assembler()
-        for batch in DocumentStream(lambda: documents, encoded, self._collator, BATCH_SIZE, tokens):
-            self._tag(batch, assembler)
-            yield from assembler.ready()
+        batches = DocumentStream(lambda: documents, encoded, self._collator, BATCH_SIZE, tokens)
+        whole = (numbered for batch in batches for numbered in assembler.add(self._tagged(batch)).items())
+        for _, document in in_order(whole):
+            yield document
 
     @torch.no_grad()
-    def _tag(self, batch: Batch, assembler: Assembler) -> None:
+    def _tagged(self, batch: Batch) -> list[TaggedChunk]:
         here = batch.to(self.device)
         dtype = DTYPES.get(self.precision)
         with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
             emissions = self._tagger(here.input_ids, here.attention_mask, here.rows, here.positions)
-        assembler.add(decode(self._tagger, emissions.float(), here, self._label_set, with_scores=True))
+        return decode(self._tagger, emissions.float(), here, self._label_set, with_scores=True)
 
 
 def _document(text: str | Passage | Document) -> Document:

@@ -24,7 +24,7 @@ from ner.corpora.json_lines import line_of
 from ner.datamodule import NERDataModule
 from ner.documents import Document, Passage, Span
 from ner.labels import LabelSet
-from ner.spool import Spool, documents_in
+from ner.spool import Done, Spool, documents_in, in_order
 from ner.stream import DocumentStream
 from ner.tokens import TextEncoder
 
@@ -41,7 +41,7 @@ def documents(count: int) -> Iterator[Document]:
         yield Document(f"id{number}", (title, Passage("the gut of mice " * (number % 7), "abstract")))
 
 
-def stream(text_encoder: TextEncoder, count: int, done: int = 0) -> DocumentStream:
+def stream(text_encoder: TextEncoder, count: int, done: Done | None = None) -> DocumentStream:
     def encoded(pool: list[Document], numbers: list[int]) -> list:  # type: ignore[type-arg]
         return encode(pool, SeparatePassages(), text_encoder, LABELS, numbers)
 
@@ -67,8 +67,11 @@ def test_only_a_pool_is_read_before_the_first_batch(text_encoder: TextEncoder) -
 
 
 def test_what_is_done_is_left_out(text_encoder: TextEncoder) -> None:
-    batches = list(stream(text_encoder, 20, 15))
-    assert {chunk.document_number for batch in batches for chunk in batch.chunks} == set(range(15, 20))
+    done = Done()
+    for place in (*range(14, -1, -1), 17):
+        done.add(place)
+    batches = list(stream(text_encoder, 20, done))
+    assert {chunk.document_number for batch in batches for chunk in batch.chunks} == {15, 16, 18, 19}
 
 
 def test_workers_share_the_pools(tiny_encoder: str, tmp_path: Path) -> None:
@@ -138,10 +141,12 @@ def test_a_killed_run_goes_on_and_writes_what_an_undisturbed_one_does(
     monkeypatch.chdir(trained)
     assert predict("--predictions.path", "whole.json") == 0
     part = killed_in_the_middle(trained)
+    places = [int(line.partition("\t")[0]) for line in part.read_text(encoding="utf-8").splitlines()[1:]]
+    assert places != sorted(places), "a document should not wait for those before it"
     with part.open("ab") as file:
-        file.write(b'{"id": "4')  # a line that was being written
+        file.write(b'7\t{"id": "4')  # a line that was being written
     assert predict() == 0
-    assert "going on behind" in capsys.readouterr().out
+    assert "going on: " in capsys.readouterr().out
     assert (trained / "out.json").read_bytes() == (trained / "whole.json").read_bytes()
     assert not list(trained.glob("*.part*"))
 
@@ -176,7 +181,7 @@ def test_two_runs_never_write_one_file(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    other = Spool(trained / "shared.json.part")
+    other = Spool(trained / "shared.json.part", Done())
     assert predict("--predictions.path", "shared.json") == 2
     assert "another process is writing it" in capsys.readouterr().err
     other.close()
@@ -193,14 +198,45 @@ def test_what_a_disk_takes_in_parts_is_whole(trained: Path, monkeypatch: pytest.
             return super().write(content[:7])
 
     found = list(Sample().read("dev"))
-    spool = Spool(trained / "reluctant.part")
+    spool = Spool(trained / "reluctant.part", Done())
     monkeypatch.setattr(Path, "open", lambda path, *_, **__: Reluctant(path, "ab"))
     spool.open({})
-    spool.write(found)
+    spool.write(dict(enumerate(found)))
     spool.close()
     monkeypatch.undo()
     assert "".join(map(line_of, documents_in([spool.path]))) == "".join(map(line_of, found))
     spool.path.unlink()
+
+
+def test_documents_that_are_tagged_are_known_in_any_order() -> None:
+    done = Done(1, 3)
+    for place in (7, 1, 13):
+        done.add(place)
+    assert (len(done), done.due) == (3, 4)
+    assert [place in done for place in (1, 4, 7, 10, 13, 16)] == [True, False, True, False, True, False]
+    done.add(4)
+    assert done.due == 10
+
+
+def test_documents_behind_a_gap_come_at_the_end_and_in_order() -> None:
+    assert list(in_order([(3, "d"), (1, "b"), (0, "a"), (5, "f"), (4, "e")])) == [
+        (0, "a"),
+        (1, "b"),
+        (3, "d"),
+        (4, "e"),
+        (5, "f"),
+    ]
+
+
+def test_a_limited_run_writes_what_it_tagged(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    assert predict("--predictions.path", "limited.json", "--trainer.limit_predict_batches", "10") == 0
+    found = json.loads((trained / "limited.json").read_text(encoding="utf-8"))
+    assert 0 < len(found) < 400
+    assert list(found) == sorted(found, key=int)
+    assert f"{len(found)} documents" in capsys.readouterr().out
 
 
 def test_json_lines_hold_texts_entities_and_scores(

@@ -24,7 +24,7 @@ from ner.errors import InputError
 from ner.files import STANDARD, check_writable
 from ner.module import NERModule
 from ner.processes import gathered, rank
-from ner.spool import Spool, documents_in
+from ner.spool import Done, Spool, documents_in
 
 # What the names of the files that wait beside the path add to its own.
 PART = re.compile(r"\.part(\d+of\d+)?(\.lock)?")
@@ -34,7 +34,7 @@ class PredictionWriter(Callback):
     """Writes the entities of all documents, in the order of the input.
 
     Each document goes, as soon as it is tagged, to a file beside ``path`` that ends in ``.part``; a run that is started
-    again after it was cut off goes on behind the last of them. At the end it is rewritten as ``path`` and removed.
+    again after it was cut off tags the others. At the end it is rewritten as ``path`` and removed.
 
     Args:
         path: The file, or the folder in formats of many files; ``-`` is standard output. By default ``predictions``,
@@ -82,9 +82,9 @@ class PredictionWriter(Callback):
         # What standard output gets waits elsewhere, and a run that was cut off begins anew.
         own = Path(gettempdir()) / f"predictions-{os.getpid()}"
         self._place = own if self._target == STANDARD else self._target
-        self._spool = Spool(_parts(self._place, count)[number])
+        self._spool = Spool(_parts(self._place, count)[number], Done(number, count))
         data.done = self._spool.done
-        self._assembler = Assembler(number + count * self._spool.done, count)
+        self._assembler = Assembler()
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
@@ -109,10 +109,12 @@ class PredictionWriter(Callback):
         )
         if trainer.is_global_zero and self._spool.done and self.is_reporting:
             Console(soft_wrap=True).print(
-                f"going on behind {self._spool.done} documents of {self._spool.path}", markup=False, highlight=False
+                f"going on: {len(self._spool.done)} documents are tagged in {self._spool.path}",
+                markup=False,
+                highlight=False,
             )
         if trainer.is_global_zero and trainer.progress_bar_callback is not None:
-            self._progress = _progress(-(-data.predict_count // rank()[1]), self._spool.done)
+            self._progress = _progress(-(-data.predict_count // rank()[1]), len(self._spool.done))
 
     def on_predict_batch_end(
         self,
@@ -125,16 +127,16 @@ class PredictionWriter(Callback):
     ) -> None:
         finished = self._assembler.add(outputs)
         assert self._spool is not None
-        self._spool.write([self._filtered(document) for document in self._assembler.ready()])
+        self._spool.write({place: self._filtered(document) for place, document in finished.items()})
         if self._progress is not None:
-            self._progress.advance(self._progress.task_ids[0], finished)
+            self._progress.advance(self._progress.task_ids[0], len(finished))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert self._spool is not None
         self._close()
         data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
         # Which also waits until all have written.
-        found = sum(gathered(self._spool.done))
+        found = sum(gathered(len(self._spool.done)))
         is_limited = any(map(isfinite, trainer.num_predict_batches))
         if found > data.predict_count or (found < data.predict_count and not is_limited):
             raise InputError(f"{self._spool.path}: {found} documents of {data.predict_count}; remove it to start anew")
