@@ -35,7 +35,8 @@ from ner.selection import common_folder, with_checkpoints
 DEFAULT_SEED = 42
 EVALUATION = ("validate", "test", "predict")
 PRECISIONS = ("32", "32-true", "16-mixed", "bf16-mixed")
-Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
+SEEDS = range(2**32)
+Seed = restricted_number_type("Seed", int, [(">=", SEEDS.start), ("<", SEEDS.stop)])
 
 log = logging.getLogger(__name__)
 

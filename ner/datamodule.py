@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from ner.batches import Batch, Collator, EncodedChunk, LengthBatchSampler, encode
 from ner.chunking import Chunking, SeparatePassages
-from ner.corpora.base import Corpus, Split
+from ner.corpora.base import Corpus, Split, documents_of
 from ner.documents import Document
 from ner.errors import InputError
 from ner.labels import LabelSet
@@ -104,6 +104,9 @@ class NERDataModule(LightningDataModule):
         self.predict_corpus = predict_corpus
         self.num_workers = num_workers
         self.seed = seed
+        if not corpus.labels:
+            tagging = "to tag files of this format, give it as --data.predict_corpus"
+            raise InputError(f"data.corpus.labels is empty; name the entity types, as in [gene, disease], or {tagging}")
         self.label_set = LabelSet(corpus.labels)
         self.predict_count = 0
         self.predict_digest = ""
@@ -139,7 +142,7 @@ class NERDataModule(LightningDataModule):
         """Read, tokenize and align what a stage needs, once; for ``predict`` only look through what it will stream.
 
         Raises:
-            InputError: if the corpus cannot be read, or ``test`` is asked for a split without annotation.
+            InputError: if the corpus cannot be read, or a split to score carries no annotation.
         """
         if stage == "predict":
             self._look_through()
@@ -147,8 +150,11 @@ class NERDataModule(LightningDataModule):
         for split in SPLITS[stage]:
             if split not in self._encoded:
                 self._encoded[split] = self._encode(split)
-        if stage == "test" and not any(chunk.annotated for chunk in self._encoded["test"]):
-            raise InputError("the test split carries no annotation to score; use `predict` to tag it")
+        scored = SPLITS[stage][-1]
+        if not any(chunk.annotated for chunk in self._encoded[scored]):
+            raise InputError(
+                f"the {scored} split carries no annotation to score; annotate it, or tag it with `predict`"
+            )
 
     def documents(self, split: Split | None) -> Iterator[Document]:
         """The documents of a split of the corpus, or, for ``None``, of the files of ``predict_path``.
@@ -156,18 +162,9 @@ class NERDataModule(LightningDataModule):
         Raises:
             InputError: if the corpus cannot read them, whatever the corpus itself raises.
         """
-        corpus = self.predict_corpus or self.corpus if split is None else self.corpus
-        try:
-            if split is None:
-                yield from corpus.read_path(Path(str(self.predict_path)))
-            else:
-                yield from corpus.read(split)
-        except InputError:
-            raise
-        except (OSError, ValueError, KeyError, IndexError) as error:
-            what = f"{self.predict_path}" if split is None else f"the {split} split"
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise InputError(f"{type(corpus).__name__} cannot read {what}: {reason}") from error
+        if split is None:
+            return documents_of(self.predict_corpus or self.corpus, Path(str(self.predict_path)))
+        return documents_of(self.corpus, split)
 
     def train_dataloader(self) -> DataLoader[EncodedChunk]:
         """Chunks with known tags, in a new order each epoch."""
@@ -237,8 +234,12 @@ class NERDataModule(LightningDataModule):
             raise InputError(f"{self.predict_path if split is None else f'the {split} split'} holds no documents")
 
     def _encode(self, split: Split) -> list[EncodedChunk]:
-        chunks = encode(self.documents(split), self.chunking, self.encoder, self.label_set)
-        self._check_some(len(chunks), split)
+        documents = list(self.documents(split))
+        self._check_some(len(documents), split)
+        try:
+            chunks = encode(documents, self.chunking, self.encoder, self.label_set)
+        except InputError as error:
+            raise InputError(f"the {split} split, {error}") from None
         lost = {
             "share tokens with a longer one": sum(len(chunk.nested) for chunk in chunks),
             "have a border inside a token": sum(len(chunk.inexact) for chunk in chunks),

@@ -1,6 +1,11 @@
 """What a text and its annotation are: spans of characters in the passages of a document."""
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
+from math import inf
+
+# Half of a surrogate pair is no character, and tokenizers refuse it. What stands for it is as long.
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,7 +87,7 @@ class Document:
         weight: Factor of the document in the training loss.
 
     Raises:
-        ValueError: if there is no passage.
+        ValueError: if there is no passage, or the weight is negative or not finite.
     """
 
     id: str
@@ -94,8 +99,18 @@ class Document:
     def __post_init__(self) -> None:
         if not self.passages:
             raise ValueError(f"document {self.id} has no passage")
+        if not 0 <= self.weight < inf:
+            raise ValueError(f"the weight of a document is a number from 0, not {self.weight}")
 
     @property
     def is_annotated(self) -> bool:
         """Whether any part of the document carries annotation (which may find no entity)."""
         return any(passage.annotated_until != 0 for passage in self.passages)
+
+
+def of_characters(document: Document) -> Document:
+    """The document with the sign for what is no character in place of halves of surrogate pairs."""
+    if not any(SURROGATE.search(passage.text) for passage in document.passages):
+        return document
+    passages = (replace(passage, text=SURROGATE.sub("\ufffd", passage.text)) for passage in document.passages)
+    return replace(document, passages=tuple(passages))

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -66,7 +66,7 @@ def reading(path: Path) -> Iterator[TextIO]:
         with open(source, encoding="utf-8-sig", newline="\n", closefd=path != STANDARD) as file:
             yield file
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 ({error.reason} at byte {error.start} of a block); convert it") from None
+        raise InputError(f"{path}: not UTF-8 ({_bad_byte(path) or error.reason}); convert it") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
 
@@ -107,6 +107,26 @@ def check_writable(path: Path, is_folder: bool = False) -> None:
         raise _unwritable(path, error) from None
 
 
+def check_apart(source: Path, output: Path, suffixes: Sequence[str], is_folder: bool = False) -> None:
+    """Refuse an output that would replace what is read, or be read as a part of it the next time.
+
+    Args:
+        source: The file or folder that is read.
+        output: The file or folder to write.
+        suffixes: What files end with that are read in a folder; none stand for all.
+        is_folder: Whether the output is a folder.
+
+    Raises:
+        InputError: if it would.
+    """
+    if STANDARD in (source, output):
+        return
+    source, new = source.expanduser().resolve(), output.expanduser().resolve()
+    is_read = is_folder or not suffixes or new.name.endswith(tuple(suffixes))
+    if new == source or (source in new.parents and is_read):
+        raise InputError(f"{output}: belongs to the input; write it elsewhere")
+
+
 def check_new(path: Path) -> None:
     """Refuse a folder in which there is something that would be lost.
 
@@ -130,6 +150,18 @@ def _standard_output() -> Iterator[TextIO]:
     finally:
         with suppress(OSError):
             file.detach()
+
+
+def _bad_byte(path: Path) -> str:
+    """Where a file stops being UTF-8; standard input cannot be read again."""
+    if path != STANDARD:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    line.decode()
+                except UnicodeDecodeError as error:
+                    return f"{error.reason} at byte {error.start + 1} of line {number}"
+    return ""
 
 
 def _beside(path: Path) -> Path:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from ner.chunking import Chunking
-from ner.documents import Document, Span
+from ner.documents import Document, Span, of_characters
 from ner.encoding import EncodedChunk, Windowing, encode, length_batches
 from ner.errors import InputError
 from ner.export_settings import ExportSettings, build_chunking, is_exported, read_settings
@@ -138,7 +138,7 @@ class OnnxTagger:
 
         They are read as they are needed, some at a time, so that memory does not grow with their number.
         """
-        source = iter(documents)
+        source = map(of_characters, documents)
         while pool := list(islice(source, POOL)):
             yield from self._tagged(pool)
 

@@ -1,7 +1,6 @@
 """The Python API: a trained tagger of texts, passages and documents, without Lightning."""
 
 import logging
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +14,7 @@ from ner import members
 from ner.batches import Batch, Collator, encode
 from ner.checkpoints import Checkpoint
 from ner.decoding import Assembler, TaggedChunk, decode
-from ner.documents import Document, Passage
+from ner.documents import Document, Passage, of_characters
 from ner.errors import InputError
 from ner.export_settings import build_chunking, is_exported
 from ner.labels import LabelSet
@@ -27,8 +26,6 @@ from ner.tokens import TextEncoder
 
 Precision = Literal["32", "bf16", "16"]
 DTYPES = {"bf16": torch.bfloat16, "16": torch.float16}
-# Half of a surrogate pair is no character, and tokenizers refuse it. What stands for it is as long.
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +63,7 @@ class Tagger:
         labels: The entity types.
 
     Raises:
-        InputError: if there are no members, or their weights or settings cannot be used.
+        InputError: if there are no members, or their weights or settings, or the device, cannot be used.
     """
 
     def __init__(
@@ -78,7 +75,7 @@ class Tagger:
             raise InputError(f"precision is {precision!r}; use 32, bf16 or 16")
         first = found[0]
         self.labels = list(first.labels)
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = _device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.precision: Precision = precision
         if self.device.type == "cpu" and precision != "32" and not (precision == "bf16" and has_fast_bf16()):
             log.warning("This processor has no instructions for %s, and would be slow with it: using 32", precision)
@@ -153,7 +150,7 @@ class Tagger:
             raise InputError(f"batch_tokens is {tokens}; it should be at least 1")
         encoded = partial(encode, chunking=self._chunking, encoder=self._collator.encoder, labels=self._label_set)
         assembler = Assembler()
-        batches = DocumentStream(lambda: documents, encoded, self._collator, BATCH_SIZE, tokens)
+        batches = DocumentStream(lambda: map(of_characters, documents), encoded, self._collator, BATCH_SIZE, tokens)
         whole = (numbered for batch in batches for numbered in assembler.add(self._tagged(batch)).items())
         for _, document in in_order(whole):
             yield document
@@ -167,9 +164,16 @@ class Tagger:
         return decode(self._tagger, emissions.float(), here, self._label_set, with_scores=True)
 
 
+def _device(name: torch.device | str) -> torch.device:
+    try:
+        return torch.empty(0, device=name).device
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"device {str(name)!r} cannot be used: {' '.join(str(error).split())}") from None
+
+
 def _document(text: str | Passage | Document) -> Document:
     if isinstance(text, Document):
         return text
     if isinstance(text, Passage):
         return Document("", (text,))
-    return Document("", (Passage(SURROGATE.sub("\ufffd", text)),))
+    return Document("", (Passage(text),))

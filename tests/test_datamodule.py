@@ -6,7 +6,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from ner.batches import Batch
 from ner.chunking import JointPassages, SeparatePassages
-from ner.corpora import Corpus, Sample, Split
+from ner.corpora import Corpus, JsonLines, Sample, Split
 from ner.datamodule import NERDataModule
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
@@ -59,8 +59,30 @@ def test_predict_reads_files_of_the_corpus_format(tiny_encoder: str, tmp_path: P
 
 
 def test_testing_without_annotation_points_to_predict(tiny_encoder: str) -> None:
-    with pytest.raises(InputError, match="use `predict`"):
+    with pytest.raises(InputError, match=r"the test split carries no annotation to score; .* with `predict`"):
         NERDataModule(Lines(), tiny_encoder).setup("test")
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate"])
+def test_the_best_epoch_is_not_chosen_without_annotation(tiny_encoder: str, tmp_path: Path, stage: str) -> None:
+    annotated, bare = tmp_path / "train.jsonl", tmp_path / "dev.jsonl"
+    JsonLines().write([Document("1", (Passage("Mice ate.", spans=(Span(0, 4, "animal"),)),))], annotated)
+    JsonLines().write([Document("2", (Passage("Mice ate.", annotated_until=0),))], bare)
+    corpus = JsonLines(["animal"], str(annotated), str(bare))
+    with pytest.raises(InputError, match="the dev split carries no annotation to score"):
+        NERDataModule(corpus, tiny_encoder).setup(stage)
+
+
+def test_a_label_that_is_not_known_is_found_by_its_split(tiny_encoder: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    JsonLines().write([Document("7", (Passage("Mice ate.", spans=(Span(0, 4, "beast"),)),))], path)
+    with pytest.raises(InputError, match="the train split, document 7: unknown label 'beast'"):
+        NERDataModule(JsonLines(["animal"], str(path)), tiny_encoder).setup("fit")
+
+
+def test_a_corpus_to_train_on_needs_labels(tiny_encoder: str) -> None:
+    with pytest.raises(InputError, match=r"data\.corpus\.labels is empty; .* --data\.predict_corpus"):
+        NERDataModule(JsonLines(), tiny_encoder)
 
 
 def test_a_file_without_documents_is_an_error(tiny_encoder: str, tmp_path: Path) -> None:

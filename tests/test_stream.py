@@ -256,6 +256,34 @@ def test_json_lines_hold_texts_entities_and_scores(
     assert "score" not in Path("out.jsonl").read_text(encoding="utf-8")
 
 
+def test_the_input_is_never_written_over(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    (trained / "own").mkdir()
+    source = trained / "own" / "articles.json"
+    shutil.copy("articles.json", source)
+    for given, path in ((source, source), (source.parent, source.parent / "more.json")):
+        assert predict("--data.predict_path", str(given), "--predictions.path", str(path)) == 2
+        assert "belongs to the input; write it elsewhere" in capsys.readouterr().err
+    assert source.read_bytes() == (trained / "articles.json").read_bytes()
+    assert list(source.parent.iterdir()) == [source]
+
+
+def test_what_a_format_cannot_hold_is_kept_for_another(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    JsonLines().write([Document("1", (Passage("Mice ate."),))] * 2, Path("twice.jsonl"))
+    options = ["--data.predict_corpus", "JsonLines", "--data.predict_path", "twice.jsonl"]
+    options += ["--predictions.path", "again"]
+    assert predict(*options, "--predictions.writer", "PubTator") == 2
+    assert "kept in again.part: the same command with another predictions.writer" in capsys.readouterr().err
+    assert predict(*options) == 0
+    assert "going on: 2 documents are tagged" in capsys.readouterr().out
+    assert len(list(JsonLines().read_path(Path("again")))) == 2
+
+
 class ReadOnly(Sample):
     write = Corpus.write
     write_predictions = Corpus.write_predictions

@@ -109,6 +109,13 @@ def test_any_text_has_right_offsets(tagger: Tagger, name: str) -> None:
         assert not entities
 
 
+def test_half_a_surrogate_pair_is_no_character_in_a_document_either(tagger: Tagger) -> None:
+    text = TEXTS["half a pair"]
+    found = tagger.tag(text)
+    assert found
+    assert tagger.tag(Passage(text)) == tagger.tag(Document("1", (Passage(text),))) == found
+
+
 def test_many_texts_are_read_as_they_are_needed(tagger: Tagger) -> None:
     read = 0
 
@@ -162,6 +169,9 @@ def test_wrong_arguments_are_errors(trained: Path, tagger: Tagger) -> None:
         Tagger.load(trained / "checkpoints" / "quickstart", precision="64")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="a tagger needs a checkpoint"):
         Tagger([])
+    for device in ("nonsense", "cuda:99"):
+        with pytest.raises(InputError, match=f"device '{device}' cannot be used"):
+            Tagger.load(trained / "checkpoints" / "quickstart", device=device)
 
 
 def test_a_checkpoint_cannot_name_code_to_run(trained: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from ner.datamodule import NERDataModule
 from ner.decoding import Assembler, TaggedChunk
 from ner.documents import Document, Span
 from ner.errors import InputError
-from ner.files import STANDARD, check_writable
+from ner.files import STANDARD, check_apart, check_writable
 from ner.module import NERModule
 from ner.processes import gathered, rank
 from ner.spool import Done, Spool, documents_in
@@ -76,6 +76,8 @@ class PredictionWriter(Callback):
         format_of_input = data.predict_corpus if data.predict_path and data.predict_corpus else data.corpus
         self._writer = self.writer or (format_of_input if format_of_input.has_writer else JsonLines())
         self._target = self._find_target()
+        if data.predict_path is not None:
+            check_apart(Path(data.predict_path), self._target, format_of_input.suffixes, self._writer.writes_folder)
         number, count = rank()
         if self._target == STANDARD and count > 1:
             raise InputError("predictions.path: several processes cannot share standard output; name a file")
@@ -145,7 +147,11 @@ class PredictionWriter(Callback):
         counts = {"documents": 0, "entities": 0}
         path = self._target
         parts = _parts(self._place, rank()[1])
-        self._writer.write_predictions(_counted(documents_in(parts), counts), path)
+        try:
+            self._writer.write_predictions(_counted(documents_in(parts), counts), path)
+        except InputError as error:
+            kept = f"what was tagged is kept in {parts[0]}: the same command with another predictions.writer writes it"
+            raise InputError(f"{error}; {kept}") from None
         self._remove_parts()
         console = Console(soft_wrap=True, quiet=not self.is_reporting, stderr=path == STANDARD)
         console.print(f"{counts['documents']} documents, {counts['entities']} entities: {path}", markup=False)

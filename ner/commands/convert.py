@@ -1,5 +1,6 @@
 """The verb ``convert``: documents from one format to another, and what the other does not hold."""
 
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,9 +14,10 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from ner.corpora import Corpus
+from ner.corpora.base import documents_of
 from ner.documents import Document
 from ner.errors import InputError
-from ner.files import STANDARD, check_writable, kept
+from ner.files import STANDARD, check_apart, check_writable, kept
 
 DESCRIPTION = """Convert documents from one format to another, and say what of them the other does not hold: what was
 written is read again, and compared. A format is a class of ner.corpora, or one of your own as my_module.MyCorpus; its
@@ -52,11 +54,17 @@ def convert(source: Corpus, target: Corpus, path: Path, output: Path) -> None:
     Raises:
         InputError: if the input cannot be read, or the output not written.
     """
+    check_apart(path, output, source.suffixes, target.writes_folder)
     check_writable(output, is_folder=target.writes_folder)
     with kept(path) as read, TemporaryDirectory() as folder:
         written = Path(folder) / "output" if output == STANDARD else output
-        target.write(source.read_path(read), written)
-        lost = losses(source.read_path(read), target.read_path(written))
+        target.write(documents_of(source, read), written)
+        # What is to be said of the input was said when it was written.
+        logging.disable(logging.WARNING)
+        try:
+            lost = losses(documents_of(source, read), documents_of(target, written))
+        finally:
+            logging.disable(logging.NOTSET)
         if output == STANDARD:
             with written.open("rb") as file:
                 copyfileobj(file, sys.stdout.buffer)

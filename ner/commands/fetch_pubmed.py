@@ -18,7 +18,7 @@ from ner.augment.pubmed_xml import InlineTags, Sections, Style
 from ner.commands.parser import LightParser
 from ner.corpora.gutbrainie import GutBrainIE
 from ner.errors import InputError
-from ner.files import check_writable, write_text
+from ner.files import STANDARD, check_writable, write_text
 from ner.metrics.entities import read_content
 
 DEFAULT_MAX = 500
@@ -44,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     if not query:
         raise InputError("--query: is empty; give it words, as in --query 'gut-brain axis'")
     output: Path = chosen.output
+    if output == STANDARD:
+        raise InputError("--output -: what is fetched is kept beside the output; name a file")
     check_writable(output)
     style = Style(chosen.sections, chosen.inline_tags)
     files = _excluded_files(chosen.exclude)

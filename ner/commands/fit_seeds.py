@@ -10,9 +10,10 @@ from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
 
+from ner import members
 from ner.arguments import is_given, run_name
 from ner.checkpoints import read_checkpoint, seed_folder
-from ner.cli import CommandLine, guarded
+from ner.cli import SEEDS, CommandLine, guarded
 from ner.commands.parser import LightParser
 from ner.errors import InputError
 from ner.metrics.official import Score
@@ -31,10 +32,25 @@ class _FinishedError(Exception):
 
 
 class _SeedFit(CommandLine):
-    """A `fit` that goes on where there is something to go on with."""
+    """A `fit` that goes on where there is something to go on with.
+
+    Args:
+        arguments: Those of `fit`.
+        run: The run's name.
+        seeds: All that are trained.
+    """
+
+    def __init__(self, arguments: Sequence[str], run: str, seeds: Sequence[int]) -> None:
+        self._seeds = seeds
+        super().__init__(arguments, run)
 
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
+        if config.init_from is not None:
+            # Of all seeds before the first is trained, rather than one by one.
+            for seed in self._seeds:
+                if not (seed_folder(config.run, seed) / "last.ckpt").exists():
+                    members.find(config.init_from.replace("{seed}", str(seed)))
         last = Path(config.checkpoint.dirpath) / "last.ckpt"
         if last.exists():
             config.ckpt_path = str(last)
@@ -69,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
     for seed in seeds:
         console.rule(f"{run}, seed {seed}")
         try:
-            guarded(lambda seed=seed: _SeedFit(["fit", *rest, "--seed_everything", str(seed)], run))  # type: ignore[misc]
+            guarded(lambda seed=seed: _SeedFit(["fit", *rest, "--seed_everything", str(seed)], run, seeds))  # type: ignore[misc]
         except _FinishedError:
             console.print(f"{seed_folder(run, seed)}: finished, skipped", highlight=False)
     console.print(_table(*_scores(rest, run, seeds)))
@@ -81,6 +97,8 @@ def _numbers(text: str) -> list[int]:
         seeds = [int(number) for number in text.split(",")]
     except ValueError:
         raise InputError(f"--seeds {text!r}: should be numbers separated by commas, such as 42,11,17") from None
+    if not all(seed in SEEDS for seed in seeds):
+        raise InputError(f"--seeds {text!r}: a seed lies between {SEEDS.start} and {SEEDS.stop - 1}")
     if len(set(seeds)) < len(seeds):
         raise InputError(f"--seeds {text!r}: a seed is named twice; equal seeds give equal taggers")
     return seeds

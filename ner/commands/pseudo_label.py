@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
@@ -15,7 +16,7 @@ from ner.commands.parser import LightParser
 from ner.corpora import Corpus, JsonLines
 from ner.documents import Document
 from ner.errors import InputError
-from ner.files import check_writable
+from ner.files import STANDARD, check_apart, check_writable
 from ner.selection import with_checkpoints
 
 ANNOTATOR = "pseudo-label"
@@ -61,17 +62,25 @@ def main(arguments: Sequence[str]) -> int:
         "--min_document_score", type=_probability, default=0.0, metavar="P", help="mean of a document (default: 0)"
     )
     chosen, rest = parser.parse_known_args(list(arguments))
+    if chosen.output == STANDARD:
+        raise InputError("--output -: what is tagged is kept beside the output; name a file")
     check_writable(chosen.output)
-    _check_apart(chosen.input, chosen.output)
     # What is tagged lies there until it is written as wanted; an interrupted run goes on behind it.
     tagged = chosen.output.with_name(f"{chosen.output.name}.tagged.jsonl")
     options = [f"--data.predict_path={chosen.input}", f"--ensemble.checkpoints={list(chosen.checkpoints)}"]
     options += [f"--predictions.path={tagged}", "--predictions.writer=JsonLines", "--predictions.scores=true"]
-    line = guarded(lambda: _Tagging(["predict", *with_checkpoints([*rest, *options])], "run", is_reporting=False))
+    line = guarded(lambda: _Tagging(["predict", *with_checkpoints([*rest, *options])], chosen.output))
+    cut = Cut(chosen.min_score, chosen.min_document_score)
     counts = Counter[str]()
-    documents = label(JsonLines().read_path(tagged), Cut(chosen.min_score, chosen.min_document_score), counts)
-    line.datamodule.corpus.write(documents, chosen.output)
-    tagged.unlink(missing_ok=True)
+    if not any(label(JsonLines().read_path(tagged), cut, counts)):
+        tagged.unlink()
+        raise InputError(
+            f"{chosen.output}: not written, since of {counts['entities']} entities nothing is kept; lower --min_score "
+            "or --min_document_score"
+        )
+    counts.clear()
+    line.datamodule.corpus.write(label(JsonLines().read_path(tagged), cut, counts), chosen.output)
+    tagged.unlink()
     Console(soft_wrap=True).print(
         f"{counts['kept documents']} of {line.datamodule.predict_count} documents, "
         f"{counts['kept entities']} of {counts['entities']} entities: {chosen.output}",
@@ -82,13 +91,32 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class _Tagging(CommandLine):
-    """`predict`, unless what it finds could not be written."""
+    """`predict`, unless what it finds could not be written.
+
+    Args:
+        arguments: Those of `predict`.
+        output: Where it will be written.
+    """
+
+    def __init__(self, arguments: Sequence[str], output: Path) -> None:
+        self._output = output
+        super().__init__(arguments, "run", is_reporting=False)
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
-        corpus = type(self.datamodule.corpus)
-        if corpus.write is Corpus.write:
-            raise InputError(f"data.corpus: {corpus.__name__} has no writer, which the annotated documents need")
+        data = self.datamodule
+        if type(data.corpus).write is Corpus.write:
+            kind = type(data.corpus).__name__
+            raise InputError(f"data.corpus: {kind} has no writer, which the annotated documents need")
+        check_apart(Path(str(data.predict_path)), self._output, (data.predict_corpus or data.corpus).suffixes)
+        # Before the work, rather than behind it: can the corpus hold such documents?
+        with TemporaryDirectory() as folder:
+            data.corpus.write(map(_without_entities, data.documents(None)), Path(folder) / self._output.name)
+
+
+def _without_entities(document: Document) -> Document:
+    passages = (replace(passage, spans=(), annotated_until=None) for passage in document.passages)
+    return replace(document, passages=tuple(passages), annotator=ANNOTATOR)
 
 
 def label(documents: Iterable[Document], cut: Cut, counts: Counter[str]) -> Iterator[Document]:
@@ -110,12 +138,6 @@ def label(documents: Iterable[Document], cut: Cut, counts: Counter[str]) -> Iter
             counts["kept documents"] += 1
             counts["kept entities"] += len(scores)
             yield replace(document, passages=passages, annotator=ANNOTATOR)
-
-
-def _check_apart(source: Path, output: Path) -> None:
-    """Refuse an output that would replace the input, or be read as a part of it the next time."""
-    if output.resolve() == source.resolve() or output.resolve().parent == source.resolve():
-        raise InputError(f"--output {output}: belongs to --input; write it elsewhere")
 
 
 def _probability(text: str) -> float:

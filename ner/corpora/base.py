@@ -67,3 +67,33 @@ class Corpus(ABC):
         """Whether predictions can be written in its format."""
         kind = type(self)
         return kind.write is not Corpus.write or kind.write_predictions is not Corpus.write_predictions
+
+
+def documents_of(corpus: Corpus, source: Split | Path) -> Iterator[Document]:
+    """The documents of a split of a corpus, or of a file or folder in its format.
+
+    Raises:
+        InputError: if the corpus cannot read them, whatever the corpus itself raises.
+    """
+    try:
+        yield from corpus.read_path(source) if isinstance(source, Path) else corpus.read(source)
+    except InputError:
+        raise
+    except (OSError, ArithmeticError, LookupError, ValueError) as error:
+        what = f"{source}" if isinstance(source, Path) else f"the {source} split"
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{type(corpus).__name__} cannot read {what}: {reason}") from error
+
+
+def unique(documents: Iterable[Document]) -> Iterator[Document]:
+    """Documents to write in a format in which each has an identifier of its own.
+
+    Raises:
+        InputError: if two have the same.
+    """
+    seen: set[str] = set()
+    for document in documents:
+        if document.id in seen:
+            raise InputError(f"document {document.id!r:.100}: another document has this id; give each its own")
+        seen.add(document.id)
+        yield document

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 from xml.etree import ElementTree as ET
 
+from ner.corpora.base import unique
 from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
@@ -186,12 +187,13 @@ class BioCXML(_BioC):
         Control characters and others that XML cannot hold become a blank each, which moves no character.
 
         Raises:
-            InputError: if an identifier or label is blank, or the file cannot be written.
+            InputError: if an identifier or label is blank, two documents share an identifier, or the file cannot be
+                written.
         """
         with writing(path) as file:
             file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
             file.write(f"<collection><source>{SOURCE}</source><date></date><key></key>\n")
-            for document in documents:
+            for document in unique(documents):
                 # Before lengths are taken: some of these characters have three bytes.
                 passages = (replace(passage, text=_for_xml(passage.text)) for passage in document.passages)
                 element = _element("document", self._record(replace(document, passages=tuple(passages))))
@@ -234,11 +236,12 @@ class BioCJSON(_BioC):
         """Write documents, their passages one character or byte apart.
 
         Raises:
-            InputError: if an identifier or label is blank, or the file cannot be written.
+            InputError: if an identifier or label is blank, two documents share an identifier, or the file cannot be
+                written.
         """
         with writing(path) as file:
             file.write(f'{{"source": "{SOURCE}", "date": "", "key": "", "infons": {{}}, "documents": [')
-            for number, document in enumerate(documents):
+            for number, document in enumerate(unique(documents)):
                 file.write((",\n" if number else "\n") + json.dumps(self._record(document), ensure_ascii=False))
             file.write("\n]}\n")
 
@@ -324,7 +327,8 @@ def _passage(infons: Fields, place: _Place) -> Passage:
 def _score(infons: Fields) -> float | None:
     """How sure a tagger was; other tools may call something else a score."""
     with suppress(ValueError):
-        return _number(infons, "score", float)
+        score = _number(infons, "score", float)
+        return score if 0 <= score <= 1 else None
     return None
 
 

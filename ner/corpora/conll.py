@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from ner.corpora.base import unique
 from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
@@ -94,10 +95,9 @@ class CoNLL(FileCorpus):
 
     def _write(self, documents: Iterable[Document], path: Path, has_tags: bool) -> None:
         left_out = 0
-        seen: set[str] = set()
         with writing(path) as file:
-            for document in documents:
-                _check(document, seen, has_tags)
+            for document in unique(documents):
+                _check(document, has_tags)
                 file.write(f"-DOCSTART- ({document.id})\n\n")
                 for passage in document.passages:
                     spans = _apart(passage) if has_tags else []
@@ -164,15 +164,12 @@ class CoNLL(FileCorpus):
         return Passage(text, spans=tuple(_spans(rows)), annotated_until=0 if self.tag_column is None else None)
 
 
-def _check(document: Document, seen: set[str], has_tags: bool) -> None:
+def _check(document: Document, has_tags: bool) -> None:
     """Refuse what would not be read again."""
     where = f"document {document.id!r}"
     if has_tags and not document.is_annotated:
         mend = "tag it first, or set tag_column to null to write tokens alone"
         raise InputError(f"{where}: not annotated, and tags would say that it has no entities; {mend}")
-    if document.id in seen:
-        raise InputError(f"{where}: another document has this id; give each its own")
-    seen.add(document.id)
     labels = {span.label for passage in document.passages for span in passage.spans} if has_tags else ()
     for name in (document.id, *labels):
         if not name or re.search(r"[\t\r\n]", name):

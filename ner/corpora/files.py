@@ -12,6 +12,8 @@ from ner.errors import InputError
 
 log = logging.getLogger(__name__)
 
+SKIP_OPTION = "--data.corpus.on_bad_span skip"
+
 
 class FileCorpus(Corpus):
     """A file or folder for each split, in the format of the subclass.
@@ -71,5 +73,5 @@ class FileCorpus(Corpus):
             InputError: unless such annotation is to be skipped.
         """
         if self.on_bad_span == "error":
-            raise InputError(f"{where}: {what}; correct it, or set data.corpus.on_bad_span: skip")
+            raise InputError(f"{where}: {what}; correct it, or set on_bad_span: skip, as in {SKIP_OPTION}")
         log.warning("%s: left out: %s", where, what)

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from ner.corpora.base import unique
+from ner.corpora.files import SKIP_OPTION
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.files import write_text
@@ -96,7 +98,7 @@ def write_documents(documents: Iterable[Document], path: Path) -> None:
     Raises:
         InputError: if two documents share an identifier, a passage is neither title nor abstract, or writing fails.
     """
-    _write({document.id: _document_record(document) for document in _unique(documents, path)}, path)
+    _write({document.id: _document_record(document) for document in unique(documents)}, path)
 
 
 def write_submission(documents: Iterable[Document], path: Path, with_scores: bool = False) -> None:
@@ -112,8 +114,8 @@ def write_submission(documents: Iterable[Document], path: Path, with_scores: boo
     Raises:
         InputError: if two documents share an identifier, or writing fails.
     """
-    unique = _unique(documents, path)
-    _write({document.id: {"entities": _entity_records(document, with_scores)} for document in unique}, path)
+    records = {document.id: {"entities": _entity_records(document, with_scores)} for document in unique(documents)}
+    _write(records, path)
 
 
 def more_problems(count: int) -> str:
@@ -179,7 +181,7 @@ def _read_entity(entity: object, number: int, texts: Mapping[str, str], labels: 
     fields = _object(entity, where)
     start, last = (_integer(fields, key, where) for key in ("start_idx", "end_idx"))
     location, mention, label = (_string(fields, key, where) for key in ("location", "text_span", "label"))
-    skip = "or set data.corpus.on_bad_span: skip"
+    skip = f"or set on_bad_span: skip, as in {SKIP_OPTION}"
     if location not in texts:
         raise _FaultError(
             f"{where}: unknown location {_shown(location)}", f"it must be {' or '.join(SECTIONS)}, {skip}"
@@ -265,17 +267,6 @@ def _shown(text: str, position: int = 0) -> str:
     begin = 0 if position < SHOWN_CHARACTERS - 10 else position - 10
     end = begin + SHOWN_CHARACTERS
     return repr("…" * (begin > 0) + text[begin:end] + "…" * (end < len(text)))
-
-
-def _unique(documents: Iterable[Document], path: Path) -> Iterable[Document]:
-    """The documents, as long as no identifier comes twice."""
-    seen: set[str] = set()
-    for document in documents:
-        if document.id in seen:
-            what = f"two documents have the id {shown_name(document.id)}"
-            raise InputError(f"{path}: cannot be written, {what}; give each document its own")
-        seen.add(document.id)
-        yield document
 
 
 def _document_record(document: Document) -> dict[str, object]:

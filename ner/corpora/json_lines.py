@@ -22,7 +22,7 @@ class JsonLines(FileCorpus):
     ``[start, end)`` of its passage, counted in code points. A passage without ``spans`` is not annotated; one with an
     empty list has no entity. ``{"id": ..., "text": ..., "spans": [...]}`` is short for a document of one passage.
     ``section`` and ``annotated_until`` of a passage, ``tier``, ``annotator`` and ``weight`` of a document may be left
-    out. Other keys are ignored.
+    out. Other keys are ignored, and identifiers may come again.
     """
 
     suffixes = (".jsonl",)
@@ -32,8 +32,8 @@ class JsonLines(FileCorpus):
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     try:
-                        yield document_of(json.loads(line))
-                    except (ValueError, RecursionError) as error:
+                        yield document_of(json.loads(line, object_pairs_hook=_each_key_once))
+                    except (ArithmeticError, ValueError, RecursionError) as error:
                         reason = " ".join(str(error).split())
                         raise InputError(f"{path}, line {number}: {reason}; one JSON object a line is needed") from None
 
@@ -61,6 +61,8 @@ def document_of(record: object) -> Document:
     """
     fields = _object(record, "a document")
     short = {key: fields[key] for key in PASSAGE_KEYS if key in fields}
+    if short and "passages" in fields:
+        raise ValueError(f"`{next(iter(short))}` beside `passages`, where it belongs into one of them")
     passages = fields.get("passages", [short])
     if not isinstance(passages, list):
         raise ValueError("`passages` is no list")
@@ -101,10 +103,20 @@ def _passage(record: object) -> Passage:
 def _span(record: object) -> Span:
     fields = _object(record, "a span")
     score = fields.get("score")
-    if score is not None and not isinstance(score, float | int):
-        raise ValueError(f"`score` is {score!r}")
+    if score is not None and not (isinstance(score, float | int) and 0 <= score <= 1):
+        raise ValueError(f"`score` is {score!r:.60}, not a number from 0 to 1")
     start, end, label = _value(fields, "start", int), _value(fields, "end", int), _value(fields, "label", str)
+    if not label:
+        raise ValueError("`label` is empty")
     return Span(start, end, label, None if score is None else float(score))
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
+        raise ValueError(f"`{twice[:60]}` stands twice in an object")
+    return fields
 
 
 def _object(record: object, what: str) -> Mapping[str, object]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ner.corpora.base import unique
 from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
@@ -11,6 +12,9 @@ from ner.files import reading, writing
 
 TEXT_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
 SECTIONS = {"t": "title", "a": "abstract"}
+OFFSET = re.compile("[0-9]{1,12}")
+# What stands where a relation has its kind: a number, however broken.
+OFFSET_LIKE = re.compile(r"[-+.\s\d]*")
 # What stands in the column of identifiers where there is none.
 NO_IDENTIFIER = "-"
 
@@ -40,10 +44,11 @@ class PubTator(FileCorpus):
         Line breaks and tabs in a text become blanks, which moves no offset.
 
         Raises:
-            InputError: if an identifier or label would break a line, or the file cannot be written.
+            InputError: if an identifier or label would break a line, two documents share an identifier, or the file
+                cannot be written.
         """
         with writing(path) as file:
-            for document in documents:
+            for document in unique(documents):
                 file.write(_block(document) + "\n")
 
     def _document(self, path: Path, first: int, lines: list[str]) -> Document:
@@ -62,7 +67,7 @@ class PubTator(FileCorpus):
             fields = line.split("\t")
             if not name or fields[0] != name or len(fields) < 4:
                 raise InputError(f"{where}: neither PMID|t|, PMID|a| nor a mention of {name or 'any document'}")
-            if not (fields[1].isdecimal() and fields[2].isdecimal()):
+            if not OFFSET_LIKE.fullmatch(fields[1]):
                 continue
             found = _mention(fields, texts)
             if isinstance(found, str):
@@ -97,6 +102,8 @@ def _mention(fields: list[str], texts: dict[str, str]) -> tuple[str, Span] | str
     """The section and the span of a mention, or what is wrong with it."""
     if len(fields) < 5:
         return "a mention without its type"
+    if not (OFFSET.fullmatch(fields[1]) and OFFSET.fullmatch(fields[2])):
+        return f"a mention from {fields[1][:20]!r} to {fields[2][:20]!r}, which are no offsets"
     start, end, text, label = int(fields[1]), int(fields[2]), fields[3], fields[4].strip()
     title = texts.get("title", "")
     section = "title" if start < len(title) else "abstract"

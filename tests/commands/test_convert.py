@@ -166,4 +166,30 @@ class ReadOnly(Corpus):
 def test_a_format_without_writer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
     with pytest.raises(InputError, match="ReadOnly has no writer"):
-        convert(ReadOnly(), ReadOnly(), tmp_path, tmp_path / "out")
+        convert(ReadOnly(), ReadOnly(), tmp_path / "in", tmp_path / "out")
+
+
+def test_the_input_is_never_written_over(tmp_path: Path) -> None:
+    source = tmp_path / "dev.json"
+    source.write_bytes(DEV.read_bytes())
+    for output in (source, tmp_path / "more.json"):
+        with pytest.raises(InputError, match="belongs to the input"):
+            convert(GutBrainIE(), GutBrainIE(), tmp_path if output != source else source, output)
+    assert source.read_bytes() == DEV.read_bytes()
+    assert list(tmp_path.iterdir()) == [source]
+    convert(GutBrainIE(), PubTator(), tmp_path, tmp_path / "dev.txt")
+
+
+def test_what_a_corpus_of_ones_own_raises_is_one_line(tmp_path: Path) -> None:
+    class Broken(ReadOnly):
+        def read_path(self, path: Path) -> list[Document]:  # type: ignore[override]
+            return [Document(str({}["key"]), ())]
+
+    with pytest.raises(InputError, match="Broken cannot read in: KeyError: 'key'"):
+        convert(Broken(), JsonLines(), Path("in"), tmp_path / "out.jsonl")
+
+
+def test_what_is_left_out_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "in.txt").write_text("1|t|Mice\n1|a|ate.\n1\t0\t3\tMice\tx\n", encoding="utf-8")
+    convert(PubTator(on_bad_span="skip"), JsonLines(), tmp_path / "in.txt", tmp_path / "out.jsonl")
+    assert caplog.text.count("left out") == 1

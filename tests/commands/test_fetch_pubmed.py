@@ -240,6 +240,7 @@ def test_the_key_comes_from_the_environment_too(
         (["--exclude", str(REPOSITORY / "README.md")], "README.md: is not valid JSON"),
         (["--exclude", str(REPOSITORY / "configs")], "--exclude: no *.json file in "),
         (["--output", str(REPOSITORY)], "it is a folder"),
+        (["--output", "-"], "name a file"),
         (["--quary", "x"], "unrecognized arguments: --quary x"),
     ],
 )

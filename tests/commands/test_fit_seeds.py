@@ -101,6 +101,9 @@ def test_a_seed_that_was_trained_otherwise_is_an_error_that_names_the_key(
     [
         (["--seeds", "1,two"], "should be numbers separated by commas"),
         (["--seeds", "1,1"], "named twice"),
+        (["--seeds", "1,-1"], "a seed lies between 0 and 4294967295"),
+        (["--seeds", "1,4294967296"], "a seed lies between 0 and 4294967295"),
+        (["--init_from", "nowhere/seed={seed}/best.ckpt"], "nowhere/seed=42/best.ckpt: no checkpoint matches"),
         (["--seed_everything", "3"], "takes no --seed_everything"),
         (["--ckpt_path", "last"], "takes no --ckpt_path"),
     ],

@@ -283,6 +283,7 @@ def test_json_is_a_collection_a_document_or_what_servers_give(tmp_path: Path) ->
         (one() | {"passages": [{"offset": True}]}, "document '1': `offset` is True, not a number"),
         (one() | {"passages": [{"offset": 1e999}]}, "document '1': `offset` is inf, not a number"),
         (one() | {"infons": {"weight": "much"}}, "document '1': `weight` is 'much', not a number"),
+        (one() | {"infons": {"weight": "nan"}}, "document '1': the weight of a document is a number from 0, not nan"),
         (one() | {"passages": [{"offset": 0, "infons": {"annotated_until": 1}}]}, "1 lies outside a text of 0 cha"),
         ([one(), one()], "document '1': it stands in this file already"),
     ],

@@ -113,7 +113,7 @@ BAD_SPANS = {
     ),
     "unknown location": (
         with_entity(location="Title"),
-        "entity 1: unknown location 'Title'; it must be title or abstract, or set data.corpus.on_bad_span: skip",
+        "entity 1: unknown location 'Title'; it must be title or abstract, or set on_bad_span: skip, as in ",
     ),
     "text as offset": (
         with_entity(start_idx="4"),
@@ -253,7 +253,7 @@ def test_an_id_that_comes_twice_is_not_written(
     tmp_path: Path, write: Callable[[Iterable[Document], Path], None]
 ) -> None:
     document = Document("1", (Passage("é", "title"),))
-    with pytest.raises(InputError, match="two documents have the id 1; give each"):
+    with pytest.raises(InputError, match="another document has this id; give each"):
         write([document, replace(document, tier="gold")], tmp_path / "own.json")
     assert list(tmp_path.iterdir()) == []
 

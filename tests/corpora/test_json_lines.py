@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ner.corpora import GutBrainIE, JsonLines
+from ner.corpora import GutBrainIE, JsonLines, PubTator
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 
@@ -16,7 +16,8 @@ def passages(draw: st.DrawFn) -> Passage:
     text = draw(texts)
     cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
     scores = st.none() | st.floats(0, 1)
-    spans = [Span(start, end, draw(texts), draw(scores)) for start, end in zip(cuts[::2], cuts[1::2], strict=False)]
+    labels = texts.filter(len)
+    spans = [Span(start, end, draw(labels), draw(scores)) for start, end in zip(cuts[::2], cuts[1::2], strict=False)]
     until = draw(st.none() | st.integers(1, len(text)) if text else st.none())
     return Passage(text, draw(texts), tuple(spans), until) if draw(st.booleans()) else Passage(text, annotated_until=0)
 
@@ -76,6 +77,17 @@ def test_the_short_form_is_a_document_of_one_passage(tmp_path: Path) -> None:
         ('{"id": "1", "text": "a", "spans": [[0, 1]]}', "a span is [0, 1]"),
         ('{"id": "1", "text": "\\ud800"}', "surrogates not allowed"),
         ("[" * 100_000, "recursion"),
+        (
+            '{"id": "1", "text": "a", "spans": [{"start": 0, "end": 1, "label": "x"}], "spans": []}',
+            "`spans` stands twice",
+        ),
+        ('{"id": "1", "passages": [{"text": "a"}], "spans": []}', "`spans` beside `passages`"),
+        ('{"id": "1", "text": "a", "spans": [{"start": 0, "end": 1, "label": ""}]}', "`label` is empty"),
+        ('{"id": "1", "text": "a", "spans": [{"start": 0, "end": 1, "label": "x", "score": NaN}]}', "`score` is nan"),
+        ('{"id": "1", "text": "a", "spans": [{"start": 0, "end": 1, "label": "x", "score": 7.0}]}', "`score` is 7.0"),
+        ('{"id": "1", "text": "a", "weight": NaN}', "from 0, not nan"),
+        ('{"id": "1", "text": "a", "weight": -1}', "from 0, not -1"),
+        ('{"id": "1", "text": "a", "weight": 1' + "0" * 400 + "}", "too large"),
     ],
 )
 def test_a_broken_line_is_named(tmp_path: Path, line: str, message: str) -> None:
@@ -88,13 +100,15 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str, message: str) -> None
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(("content", "message"), [(None, "No such file"), (b"\xff", "not UTF-8")])
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "No such file"), (b"{}\nab\xff", "not UTF-8 .* at byte 3 of line 2")]
+)
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "in.jsonl"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match=message):
-        list(JsonLines().read_path(path))
+        list(PubTator().read_path(path))
 
 
 def test_a_split_without_a_file_and_an_empty_folder_are_named(tmp_path: Path) -> None:

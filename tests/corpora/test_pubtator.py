@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ner.corpora import GutBrainIE, PubTator
+from ner.corpora import BioCJSON, BioCXML, GutBrainIE, PubTator
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 
@@ -88,6 +88,12 @@ def test_what_is_not_pubtator_is_one_line(tmp_path: Path, text: str, message: st
         "0\t4\tMice\t",
         "0\t4\tMice",
         "90\t94\tMice\tx",
+        "-1\t2\tMi\tx",
+        "0.0\t4.0\tMice\tx",
+        " 0\t4\tMice\tx",
+        "\t4\tMice\tx",
+        "0\tfour\tMice\tx",
+        "0\t" + "9" * 5000 + "\tMice\tx",
     ],
 )
 def test_a_mention_that_does_not_fit_is_refused_or_left_out(
@@ -99,6 +105,14 @@ def test_a_mention_that_does_not_fit_is_refused_or_left_out(
     [document] = PubTator(on_bad_span="skip").read_path(path)
     assert [passage.spans for passage in document.passages] == [(), (Span(0, 3, "x"),)]
     assert "line 3: left out" in caplog.text
+
+
+def test_an_identifier_that_comes_again_is_not_written(tmp_path: Path) -> None:
+    document = Document("1", (Passage("a", "title"), Passage("b", "abstract")))
+    for corpus in (PubTator(), BioCXML(), BioCJSON()):
+        with pytest.raises(InputError, match="document '1': another document has this id"):
+            corpus.write([document, document], tmp_path / "out")
+    assert not list(tmp_path.iterdir())
 
 
 def test_line_breaks_become_blanks_and_names_that_break_a_line_are_refused(tmp_path: Path) -> None:
