@@ -91,7 +91,8 @@ def _bars(used: Setting, numbers: list[str] | None) -> Iterator[Bar]:
 def _table(console: Console, bars: Iterable[Bar]) -> None:
     table = Table(title="this project; theirs")
     for column in ("", "what", "ours", "theirs", "ratio", "in wall time", "bar", "holds"):
-        table.add_column(column, justify="left" if column in ("", "what") else "right")
+        # Folded, so that no word is cut off where the table goes to a file.
+        table.add_column(column, justify="left" if column in ("", "what") else "right", overflow="fold")
     for bar in bars:
         sign = ">=" if bar.is_least else "<="
         wall = "" if bar.wall is None else f"{bar.wall:.2f}"
