@@ -1,9 +1,11 @@
 """The verbs of training: fit, validate, test and predict, on LightningCLI."""
 
 import logging
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -35,6 +37,8 @@ from ner.selection import common_folder, with_checkpoints
 DEFAULT_SEED = 42
 EVALUATION = ("validate", "test", "predict")
 PRECISIONS = ("32", "32-true", "16-mixed", "bf16-mixed")
+# What the parser says of an option on the command line, and of a key in a configuration, that does not exist.
+UNKNOWN = re.compile(r"(?:unrecognized arguments: --|does not accept option ')([\w.]+)")
 SEEDS = range(2**32)
 Seed = restricted_number_type("Seed", int, [(">=", SEEDS.start), ("<", SEEDS.stop)])
 
@@ -228,7 +232,19 @@ class CommandLine(LightningCLI):
         parser.link_arguments("data.vocabulary_size", "model.vocabulary_size", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        self.config = parser.parse_args(self._arguments)
+        try:
+            self.config = parser.parse_args(self._arguments)
+        except InputError as error:
+            raise InputError(f"{error}{self._suggestion(str(error))}") from None
+
+    def _suggestion(self, message: str) -> str:
+        """What may be meant by an option that does not exist, if the message is of one."""
+        unknown = UNKNOWN.search(message)
+        if unknown is None:
+            return ""
+        verb = self._arguments[0]
+        near = get_close_matches(unknown[1], self._parser(verb).get_defaults().keys(), n=1)
+        return f"; do you mean {near[0]}?" if near else f"; {verb} --help lists what there is"
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: what a checkpoint says of itself is put in by :meth:`before_instantiate_classes`."""

@@ -108,7 +108,14 @@ def test_a_seed_that_was_trained_otherwise_is_an_error_that_names_the_key(
         (["--ckpt_path", "last"], "takes no --ckpt_path"),
     ],
 )
-def test_a_mistake_is_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_is_one_line(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    enter(tmp_path, monkeypatch)
     assert main(["fit-seeds", "--config", QUICKSTART, *arguments]) == 2
     assert message in capsys.readouterr().err
 
