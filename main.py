@@ -5,20 +5,20 @@ from collections.abc import Sequence
 from importlib import import_module
 
 VERBS = {
-    "fit": ("ner.cli", "train a tagger, or resume with --ckpt_path last"),
-    "validate": ("ner.cli", "score a checkpoint on the dev split"),
-    "test": ("ner.cli", "score a checkpoint on an annotated test split"),
-    "predict": ("ner.cli", "tag the test split, or the files of --data.predict_path"),
-    "fit-seeds": ("ner.commands.fit_seeds", "train several seeds, and score them and their ensemble"),
-    "export": ("ner.commands.export", "write checkpoints as a folder that other programs read"),
-    "score": ("ner.commands.score", "score predictions against gold annotation, file against file"),
-    "fetch-pubmed": ("ner.commands.fetch_pubmed", "write titles and abstracts from PubMed for a query"),
-    "pseudo-label": ("ner.commands.pseudo_label", "tag articles to train on, with trained checkpoints"),
-    "convert": ("ner.commands.convert", "write documents in another format, and say what it does not hold"),
-    "submission": ("ner.commands.submission", "check predictions, and pack them for GutBrainIE's subtask 6.1"),
-    "check": ("ner.commands.check", "report on a corpus before training on it"),
+    "fit": ("ner.cli.lightning", "train a tagger, or resume with --ckpt_path last"),
+    "validate": ("ner.cli.lightning", "score a checkpoint on the dev split"),
+    "test": ("ner.cli.lightning", "score a checkpoint on an annotated test split"),
+    "predict": ("ner.cli.lightning", "tag the test split, or the files of --data.predict_path"),
+    "fit-seeds": ("ner.cli.verbs.fit_seeds", "train several seeds, and score them and their ensemble"),
+    "export": ("ner.cli.verbs.export", "write checkpoints as a folder that other programs read"),
+    "score": ("ner.cli.verbs.score", "score predictions against gold annotation, file against file"),
+    "fetch-pubmed": ("ner.cli.verbs.fetch_pubmed", "write titles and abstracts from PubMed for a query"),
+    "pseudo-label": ("ner.cli.verbs.pseudo_label", "tag articles to train on, with trained checkpoints"),
+    "convert": ("ner.cli.verbs.convert", "write documents in another format, and say what it does not hold"),
+    "submission": ("ner.cli.verbs.submission", "check predictions, and pack them for GutBrainIE's subtask 6.1"),
+    "check": ("ner.cli.verbs.check", "report on a corpus before training on it"),
 }
-LIGHTNING_MODULE = "ner.cli"
+LIGHTNING_MODULE = "ner.cli.lightning"
 RESUME = {
     "fit": "; once an epoch is finished, the same command with --ckpt_path last goes on behind it",
     "fit-seeds": "; the same command goes on behind the last finished epoch",

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ner.tagger import Entity as Entity
-    from ner.tagger import Tagger as Tagger
+    from ner.inference.tagger import Entity as Entity
+    from ner.inference.tagger import Tagger as Tagger
 
 __version__ = "0.1.0"
 

@@ -9,11 +9,11 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
 
+from ner.checkpoints.pretrained import tokenizer_json
 from ner.corpora import GutBrainIE
-from ner.pretrained import tokenizer_json
-from ner.tokens import TextEncoder
+from ner.preprocessing.tokenizer import TextEncoder
 
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,12 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from torch.optim import Optimizer
 
-from ner import processes
+from ner import runtime as processes
+from ner.checkpoints.pretrained import load_encoder_config
 from ner.corpora import Sample
 from ner.corpora.sample import FOLDER
-from ner.datamodule import NERDataModule
-from ner.module import NERModule
-from ner.pretrained import load_encoder_config
+from ner.training.datamodule import NERDataModule
+from ner.training.module import NERModule
 
 ENCODER = str(FOLDER / "encoder")
 

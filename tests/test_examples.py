@@ -7,7 +7,7 @@ import pytest
 
 from main import main
 
-EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 REPOSITORY = EXAMPLES.parent.parent
 
 

@@ -1,6 +1,6 @@
 from itertools import product
 
-from ner.randomness import mixed_seed
+from ner.runtime import mixed_seed
 
 
 def test_runs_whose_seeds_and_epochs_have_equal_sums_draw_differently() -> None:

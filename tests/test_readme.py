@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from ner.corpora import Corpus
-from ner.datamodule import NERDataModule
+from ner.training.datamodule import NERDataModule
 
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 

@@ -12,11 +12,11 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.nn.functional import cross_entropy
 
-from ner.batches import Batch
+from ner.checkpoints.pretrained import build_encoder, load_encoder, load_encoder_config
 from ner.corpora import Sample
 from ner.corpora.sample import FOLDER
-from ner.datamodule import NERDataModule
-from ner.pretrained import build_encoder, load_encoder, load_encoder_config
+from ner.preprocessing.collate import Batch
+from ner.training.datamodule import NERDataModule
 
 
 class SoftmaxTagger(LightningModule):

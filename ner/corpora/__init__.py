@@ -1,14 +1,14 @@
 """Corpora and their file formats, one a file."""
 
 from ner.corpora.base import Corpus, Split
-from ner.corpora.bioc import BioCJSON, BioCXML
-from ner.corpora.brat import Brat
-from ner.corpora.conll import CoNLL
-from ner.corpora.gutbrainie import GutBrainIE
-from ner.corpora.json_lines import JsonLines
-from ner.corpora.plain_text import PlainText
-from ner.corpora.pubtator import PubTator
+from ner.corpora.gutbrainie.corpus import GutBrainIE
 from ner.corpora.sample import Sample
+from ner.formats.bioc import BioCJSON, BioCXML
+from ner.formats.brat import Brat
+from ner.formats.conll import CoNLL
+from ner.formats.jsonl import JsonLines
+from ner.formats.plain_text import PlainText
+from ner.formats.pubtator import PubTator
 
 __all__ = [
     "BioCJSON",

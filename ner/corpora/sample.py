@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ner.corpora.base import Corpus, Split
-from ner.corpora.gutbrainie import GutBrainIE
+from ner.corpora.gutbrainie.corpus import GutBrainIE
 from ner.documents import Document
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import torch
 import torchcrf
 from torch import Tensor
 
-from ner.nn import chain
+from ner.nn import linear_chain as chain
 
 # Far below any score that training reaches, and far from overflow when added up over thousands of tokens in fp32.
 ILLEGAL = -1e4

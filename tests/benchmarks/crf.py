@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from ner.corpora import GutBrainIE
 from ner.labels import LabelSet
-from ner.nn import chain
+from ner.nn import linear_chain as chain
 from ner.nn.crf import CRF
 from tests.benchmarks.measuring import Bar, at_most, faster, interleaved
 

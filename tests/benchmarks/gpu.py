@@ -9,7 +9,7 @@ from torch.profiler import ProfilerActivity, profile
 from transformers import BertConfig, BertModel
 
 from ner.errors import InputError
-from ner.nn.tagger import CrfTagger, EnsembleTagger
+from ner.nn.models import CrfTagger, EnsembleTagger
 from tests.benchmarks.crf import TAGS, crfs, gradients, sample
 
 ROWS, TOKENS = 32, 300

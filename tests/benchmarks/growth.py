@@ -19,7 +19,7 @@ from tests.benchmarks.inference import tag
 from tests.benchmarks.measuring import Bar, interleaved
 from tests.benchmarks.texts import Setting
 
-REPOSITORY = Path(__file__).parent.parent.parent
+REPOSITORY = Path(__file__).parents[2]
 FEW, MANY = 1_000, 10_000
 DOCUMENTS = (100, 300, 1_000, 3_000, 10_000)
 TOKENS = (64, 128, 256, 512, 1_024, 2_048, 4_096)

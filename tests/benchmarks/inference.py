@@ -7,10 +7,10 @@ import torch
 import torchcrf
 from transformers import AutoTokenizer, BertForTokenClassification, pipeline
 
-from ner.batches import encode
-from ner.decoding import TaggedChunk, decode
 from ner.documents import Document
-from ner.nn.tagger import CrfTagger, EnsembleTagger, Tagger
+from ner.inference.decoding import TaggedChunk, decode
+from ner.nn.models import CrfTagger, EnsembleTagger, Tagger
+from ner.preprocessing.collate import encode
 from tests.benchmarks.measuring import Bar, at_most, faster, interleaved
 from tests.benchmarks.texts import Setting, WidestCollator, random_batches
 

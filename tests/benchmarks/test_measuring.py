@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from ner.corpora import Sample
-from ner.datamodule import NERDataModule
-from ner.module import NERModule
-from ner.nn.tagger import CrfTagger
+from ner.nn.models import CrfTagger
+from ner.training.datamodule import NERDataModule
+from ner.training.module import NERModule
 from tests.benchmarks import __main__ as benchmark
 from tests.benchmarks import crf
 from tests.benchmarks.growth import Point, plot

@@ -1,11 +1,11 @@
 import torch
 
-from ner.batches import Collator, encode
-from ner.chunking import SeparatePassages
 from ner.documents import Document, Passage, Span
 from ner.labels import LabelSet
-from ner.nn.tagger import CrfTagger
-from ner.tokens import TextEncoder
+from ner.nn.models import CrfTagger
+from ner.preprocessing.chunking import SeparatePassages
+from ner.preprocessing.collate import Collator, encode
+from ner.preprocessing.tokenizer import TextEncoder
 from tests.benchmarks.winner import GreedyLabels, TrainingText, WinnersEnsemble, cut
 
 LABELS = ["animal", "food"]

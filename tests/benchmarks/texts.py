@@ -10,15 +10,15 @@ from itertools import chain
 import torch
 from torch.nn.functional import pad
 
-from ner.batches import Batch, Collator, EncodedChunk, encode
 from ner.corpora import GutBrainIE
-from ner.corpora.gutbrainie import ROOT_VARIABLE
-from ner.datamodule import NERDataModule
+from ner.corpora.gutbrainie.corpus import ROOT_VARIABLE
 from ner.documents import Document
 from ner.errors import InputError
-from ner.module import NERModule
-from ner.nn.tagger import CrfTagger
-from ner.stream import CPU_TOKENS, DOCUMENT_TOKENS, POOL_BATCHES, DocumentStream
+from ner.inference.stream import CPU_TOKENS, DOCUMENT_TOKENS, POOL_BATCHES, DocumentStream
+from ner.nn.models import CrfTagger
+from ner.preprocessing.collate import Batch, Collator, EncodedChunk, encode
+from ner.training.datamodule import NERDataModule
+from ner.training.module import NERModule
 
 O_BIAS = 0.75
 # Documents that `predict` has in memory at once, with batches for a CPU.

@@ -6,8 +6,8 @@ import torch
 import torchcrf
 from torch.nn.utils import clip_grad_norm_
 
-from ner.batches import Batch, LengthBatchSampler
-from ner.module import NERModule
+from ner.preprocessing.collate import Batch, LengthBatchSampler
+from ner.training.module import NERModule
 from tests.benchmarks.measuring import Bar, faster, interleaved
 from tests.benchmarks.texts import BATCH_SIZE, Setting, WidestCollator, random_batches
 

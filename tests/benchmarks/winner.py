@@ -24,15 +24,15 @@ from lightning.pytorch import Trainer, seed_everything
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ner.batches import Collator, EncodedChunk
-from ner.callbacks.predictions import PredictionWriter
-from ner.corpora.gutbrainie import DEV_FILE, GutBrainIE
-from ner.datamodule import NERDataModule
+from ner.corpora.gutbrainie.corpus import DEV_FILE, GutBrainIE
 from ner.documents import Span
 from ner.labels import LabelSet
-from ner.module import NERModule
-from ner.nn.tagger import CrfTagger, EnsembleTagger
-from ner.tokens import TextEncoder, Tokens
+from ner.nn.models import CrfTagger, EnsembleTagger
+from ner.preprocessing.collate import Collator, EncodedChunk
+from ner.preprocessing.tokenizer import TextEncoder, Tokens
+from ner.training.callbacks.predictions import PredictionWriter
+from ner.training.datamodule import NERDataModule
+from ner.training.module import NERModule
 
 BATCH_SIZE = 8
 # Those of minilm_crf.yaml: what is compared is the procedure, not its rates for another encoder.

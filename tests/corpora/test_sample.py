@@ -12,7 +12,7 @@ import pytest
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
 
 from ner.corpora.base import Split
-from ner.corpora.gutbrainie import GutBrainIE
+from ner.corpora.gutbrainie.corpus import GutBrainIE
 from ner.corpora.sample import FOLDER, Sample
 from ner.documents import Document, Passage, Span
 

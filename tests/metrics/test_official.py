@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from ner.documents import Passage, Span
 from ner.errors import InputError
-from ner.metrics.entities import read_mentions
 from ner.metrics.official import (
     Counts,
     Mention,
@@ -26,6 +25,7 @@ from ner.metrics.official import (
     score,
     summarise,
 )
+from ner.metrics.submissions import read_mentions
 
 LABELS = (
     "anatomical location",

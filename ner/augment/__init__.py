@@ -1,1 +1,0 @@
-"""More texts to train on than a corpus has."""

@@ -1,1 +1,0 @@
-"""What happens around the steps: seeding, saving, reporting, writing predictions."""

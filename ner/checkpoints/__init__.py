@@ -1,0 +1,1 @@
+"""Checkpoints, ensembles of them, pretrained encoders, and exported folders."""

@@ -1,0 +1,95 @@
+"""The members of an ensemble: which files they are, whether they fit together, and the taggers in them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from glob import glob
+from pathlib import Path
+
+from ner.checkpoints.checkpoint import Checkpoint, read_checkpoint
+from ner.checkpoints.export import is_exported, read_folder
+from ner.checkpoints.pretrained import build_encoder
+from ner.errors import InputError
+from ner.labels import LabelSet
+from ner.nn.models import CrfTagger
+
+# What members, or a checkpoint and the data it is used on, have to share so that their tokens are the same.
+SHARED = ("tokenizer", "markers", "chunking")
+PREFIX = "tagger."
+
+
+def find(patterns: str | Sequence[str]) -> list[Path]:
+    """The checkpoints and exported folders that some patterns name, those of each pattern by seed, each once.
+
+    Raises:
+        InputError: if a pattern matches nothing.
+    """
+    found: dict[Path, None] = {}
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        matches = [Path(match) for match in glob(str(Path(pattern).expanduser()))]  # noqa: PTH207 - absolute ones too
+        if not matches and not Path(pattern).exists():
+            raise InputError(f"{pattern}: no checkpoint matches; train some with `fit-seeds`, or correct the pattern")
+        found |= dict.fromkeys(sorted(matches or [Path(pattern)], key=_by_number))
+    if not found:
+        raise InputError("an ensemble needs checkpoints: none is named")
+    return list(found)
+
+
+def read(paths: Sequence[Path]) -> list[Checkpoint]:
+    """The members in checkpoints and exported folders, as far as they are needed to compare them.
+
+    Raises:
+        InputError: if one cannot be read, or they disagree on labels, tokens or markers.
+    """
+    members: list[Checkpoint] = []
+    for path in paths:
+        members += read_folder(path) if is_exported(path) else [read_checkpoint(path)]
+    for member in members[1:]:
+        check_agreement(member, members[0].name, members[0].labels, members[0].data)
+    return members
+
+
+def check_agreement(member: Checkpoint, name: str, labels: Sequence[str], data: Mapping[str, object]) -> None:
+    """Refuse a checkpoint whose tags or tokens are not those of another one, or of the data it is used on.
+
+    Args:
+        member: The checkpoint.
+        name: What messages call the other.
+        labels: Entity types of the other, in order.
+        data: How the other reads texts.
+
+    Raises:
+        InputError: if they differ; it names both, and what differs.
+    """
+    differing = ["labels"] if member.labels != list(labels) else []
+    differing += [key for key in SHARED if member.data.get(key) != data.get(key)]
+    if differing:
+        raise InputError(f"{member.name} and {name} do not fit together: they differ in {', '.join(differing)}")
+
+
+def build_tagger(member: Checkpoint, is_mapped: bool = False) -> CrfTagger:
+    """The tagger of a checkpoint, in fp32, in evaluation mode, on the CPU.
+
+    Args:
+        member: The checkpoint.
+        is_mapped: Whether its weights stay in the file, which the system reads as they are used.
+
+    Raises:
+        InputError: if its weights are not those of its configuration.
+    """
+    config = member.model.get("encoder_config")
+    if not isinstance(config, Mapping):
+        raise InputError(f"{member.name}: a damaged checkpoint: it lacks its encoder's configuration")
+    encoder = build_encoder(config)
+    tagger = CrfTagger(encoder, encoder.config.hidden_size, len(LabelSet(member.labels).tags), dropout=0.0)
+    weights = {name.removeprefix(PREFIX): tensor for name, tensor in member.read_weights().items()}
+    try:
+        tagger.load_state_dict(weights, assign=is_mapped)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{member.name}: its weights are not those of its configuration: {reason}") from error
+    return tagger.eval()
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """A key that sorts seed=7 before seed=11."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]

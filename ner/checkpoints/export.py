@@ -1,0 +1,127 @@
+"""An exported folder: taggers in files that other programs read, without Lightning.
+
+    labels.json              the entity types, in the order of the tag ids O, B-first, I-first, B-second, ...
+    settings.json            how texts are read, the members in order, the configuration of the first one's training
+    tokenizer.json           a fast tokenizer; tokenizer_config.json beside it for transformers
+    crf.safetensors          start_transitions (K,), end_transitions (K,), transitions (K, K): the members' mean
+    members/<seed>/          config.json and model.safetensors of an encoder, for AutoModel.from_pretrained;
+                             emissions.safetensors: weight (K, H) and bias (K,);
+                             emissions.onnx, if asked for: both of them as one graph, see ``ner.checkpoints.onnx``
+    README.md                a model card, if one was given
+
+A folder with one member is an ensemble of one.
+"""
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import logging
+
+from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.manifest import FORMAT, READING, is_exported, read_settings
+from ner.checkpoints.onnx import write_emissions
+from ner.checkpoints.pretrained import load_encoder, load_encoder_config
+from ner.errors import InputError
+from ner.io.files import check_writable, write_text
+from ner.nn.models import CrfTagger, EnsembleTagger
+
+__all__ = ["is_exported", "read_folder", "write_folder"]
+
+
+def write_folder(
+    members: Sequence[tuple[Checkpoint, CrfTagger]], output: Path, card: str = "", with_onnx: bool = False
+) -> None:
+    """Write taggers that agree on labels and reading as one folder, which appears whole or not at all.
+
+    Args:
+        members: Each with its tagger, in evaluation mode.
+        output: The folder, which is not there yet.
+        card: The text of its README.md; without any there is none.
+        with_onnx: Whether each member is also written as ONNX.
+
+    Raises:
+        InputError: if the folder exists already or cannot be written, or a member cannot be had as ONNX.
+    """
+    if output.exists():
+        raise InputError(f"{output}: exists already; remove it, or choose another folder")
+    check_writable(output)
+    first, _ = members[0]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a few files says nothing
+    names = _names([member for member, _ in members])
+    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    try:
+        settings = {
+            "format": FORMAT,
+            "members": names,
+            "reading": {key: first.data[key] for key in READING},
+            "config": {key: first.config[key] for key in ("data", "model") if key in first.config},
+        }
+        write_text(json.dumps(first.labels, ensure_ascii=False, indent=2) + "\n", temporary / "labels.json")
+        write_text(json.dumps(settings, indent=2) + "\n", temporary / "settings.json")
+        if card:
+            write_text(card, temporary / "README.md")
+        _write_tokenizer(str(first.data["tokenizer"]), temporary)
+        crf = EnsembleTagger([tagger for _, tagger in members]).crf
+        save_file(crf.state_dict(), temporary / "crf.safetensors")
+        for name, (_, tagger) in zip(names, members, strict=True):
+            folder = temporary / "members" / name
+            tagger.encoder.save_pretrained(folder)  # type: ignore[operator]
+            save_file(tagger.classifier.state_dict(), folder / "emissions.safetensors")
+            if with_onnx:
+                write_emissions(tagger, folder / "emissions.onnx")
+        temporary.replace(output)
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written ({error.strerror}); choose another folder") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_folder(path: Path) -> list[Checkpoint]:
+    """The members of an exported folder, each with the merged CRF.
+
+    Raises:
+        InputError: if a file is missing or damaged.
+    """
+    settings = read_settings(path)
+    data = {"tokenizer": settings.tokenizer, **settings.reading}
+    return [_member(folder, path, settings.labels, data, settings.config) for folder in settings.members]
+
+
+def _member(
+    folder: Path, path: Path, labels: Sequence[str], data: Mapping[str, object], config: Mapping[str, object]
+) -> Checkpoint:
+    model = {"labels": list(labels), "encoder": str(folder), "encoder_config": load_encoder_config(str(folder))}
+    return Checkpoint(str(folder), model, data, partial(_weights, folder, path), config)
+
+
+def _weights(folder: Path, path: Path) -> dict[str, Tensor]:
+    parts = {"encoder": load_encoder(str(folder)).state_dict()}
+    try:
+        parts["classifier"] = load_file(folder / "emissions.safetensors")
+        parts["crf"] = load_file(path / "crf.safetensors")
+    except (OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{folder}: a damaged export: emissions or crf.safetensors: {reason}") from error
+    return {f"tagger.{part}.{name}": tensor for part, weights in parts.items() for name, tensor in weights.items()}
+
+
+def _names(members: Sequence[Checkpoint]) -> list[str]:
+    """The members' seeds; their numbers where seeds are unknown or come twice."""
+    seeds = [str(member.config.get("seed_everything", "")) for member in members]
+    counts = Counter(seeds)
+    return [seed if seed.isdigit() and counts[seed] == 1 else f"member{n}" for n, seed in enumerate(seeds, start=1)]
+
+
+def _write_tokenizer(serialised: str, folder: Path) -> None:
+    write_text(serialised, folder / "tokenizer.json")
+    padding = (json.loads(serialised).get("padding") or {}).get("pad_token", "[PAD]")
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": padding}
+    write_text(json.dumps(config, indent=2) + "\n", folder / "tokenizer_config.json")

@@ -1,0 +1,121 @@
+"""Encoder and linear emissions as ONNX, with both dimensions of the input free."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ner.errors import InputError
+from ner.nn.models import CrfTagger
+
+# The exporter needs the first and the last (with onnx_ir, which comes along); the other runs what it wrote.
+PACKAGES = ("onnx", "onnxruntime", "onnxscript")
+INPUTS = ("input_ids", "attention_mask")
+OUTPUT = "emissions"
+# Windows and tokens: of what is traced, neither of them 1, which would be taken for fixed; of what it is tried on.
+TRACED = (2, 8)
+TRIED = ((1, 2), (3, 17))
+# Kernels differ by about 1e-6; a graph that computes something else differs by far more.
+TOLERANCE = 1e-3
+
+
+def check_installed() -> None:
+    """Find out before the work whether ONNX can be written.
+
+    Raises:
+        InputError: if a package is missing.
+    """
+    if missing := [name for name in PACKAGES if find_spec(name) is None]:
+        raise InputError(f"ONNX needs {', '.join(missing)}: pip install -c constraints.txt -e '.[onnx]'")
+
+
+def write_emissions(tagger: CrfTagger, path: Path) -> None:
+    """Write one member's encoder and linear layer, and compare the outcome with the original.
+
+    The graph maps ``input_ids`` and ``attention_mask``, both int64 (W, L) for any W and any L that the encoder can
+    read, to ``emissions``, float32 (W, L, K). Weights of more than 1.5 GB lie in a file beside it.
+
+    Args:
+        tagger: The member, in evaluation mode, on the CPU.
+        path: The file; its folder exists.
+
+    Raises:
+        InputError: if the encoder cannot be translated, or the graph's emissions are not the encoder's.
+    """
+    from onnx_ir.passes.common import ClearMetadataAndDocStringPass  # noqa: PLC0415 - an extra, as the next
+
+    network = _Emissions(tagger).eval()
+    axes = {0: "windows", 1: "tokens"}
+    example = tuple(torch.ones(TRACED, dtype=torch.long) for _ in INPUTS)
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                network,
+                example,
+                dynamo=True,
+                input_names=INPUTS,
+                output_names=[OUTPUT],
+                dynamic_shapes=dict.fromkeys(INPUTS, axes),
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path.parent.name}: its encoder cannot be written as ONNX: {reason}") from error
+    assert program is not None  # with dynamo it is always returned
+    # Where each node was traced: it names folders of this machine.
+    ClearMetadataAndDocStringPass()(program.model)
+    program.save(path)
+    difference = _difference(network, path)
+    if not difference <= TOLERANCE:
+        raise InputError(
+            f"{path.parent.name}: its encoder cannot be written as ONNX: emissions differ by {difference:.2g}"
+        )
+
+
+class _Emissions(nn.Module):
+    """The tensors in and out of the graph."""
+
+    def __init__(self, tagger: CrfTagger) -> None:
+        super().__init__()
+        self.encoder = tagger.encoder
+        self.classifier = tagger.classifier
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        scores: Tensor = self.classifier(self.encoder(input_ids=input_ids, attention_mask=attention_mask)[0])
+        return scores
+
+
+@torch.no_grad()
+def _difference(network: nn.Module, path: Path) -> float:
+    """By how much the graph's emissions differ from the original's, at most, behind windows of several lengths."""
+    from onnxruntime import InferenceSession  # noqa: PLC0415
+
+    session = InferenceSession(path)
+    worst = 0.0
+    for count, width in TRIED:
+        # Ids that every vocabulary has.
+        input_ids = torch.arange(count * width).reshape(count, width)
+        lengths = torch.arange(width, 0, -width // count)
+        mask = torch.arange(width) < lengths[:, None]
+        [found] = session.run([OUTPUT], {"input_ids": input_ids.numpy(), "attention_mask": mask.long().numpy()})
+        difference = torch.from_numpy(found) - network(input_ids, mask.long())
+        worst = max(worst, float(difference.abs()[mask].max()))
+    return worst
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter tells the developers of exporters."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,57 @@
+"""The verb ``export``: trained taggers as one folder that other programs read; see ``ner.checkpoints.export``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import transformers
+from rich.console import Console
+
+from ner import __version__
+from ner.checkpoints import ensemble as members
+from ner.checkpoints.export import write_folder
+from ner.checkpoints.onnx import check_installed
+from ner.cli.parser import LightParser
+from ner.reports.model_card import UNKNOWN_LICENSE, model_card
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the folder, and print its path.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: if a checkpoint cannot be read, they do not fit together, or the folder cannot be written as asked.
+    """
+    parser = LightParser(
+        prog="main.py export", description="Write checkpoints as one safe, self-contained folder.", allow_abbrev=False
+    )
+    parser.add_argument(
+        "--checkpoints",
+        nargs="+",
+        required=True,
+        metavar="PATTERN",
+        help="the members, such as 'checkpoints/minilm_crf/seed=*/best.ckpt'",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="a folder that is not there yet")
+    parser.add_argument(
+        "--onnx",
+        action="store_true",
+        help="also write each member as ONNX, for ner.inference.onnx_backend; needs the extra `onnx`",
+    )
+    parser.add_argument(
+        "--license",
+        default=UNKNOWN_LICENSE,
+        metavar="IDENTIFIER",
+        help="of the weights, as the hub calls it, such as cc-by-4.0 (default: %(default)s)",
+    )
+    chosen = parser.parse_args(list(arguments))
+    if chosen.onnx:
+        check_installed()
+    found = members.read(members.find(chosen.checkpoints))
+    versions = {"ner": __version__, "torch": str(torch.__version__), "transformers": transformers.__version__}
+    card = model_card(found, versions, chosen.license, chosen.onnx)
+    write_folder([(member, members.build_tagger(member)) for member in found], chosen.output, card, chosen.onnx)
+    Console(soft_wrap=True).print(f"{len(found)} members: {chosen.output}", markup=False, highlight=False)
+    return 0

@@ -1,0 +1,147 @@
+"""The verb ``pseudo-label``: documents with the entities that an ensemble finds, as a collection to train on."""
+
+from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from ner.cli.lightning import CommandLine, guarded
+from ner.cli.parser import LightParser
+from ner.cli.selection import with_checkpoints
+from ner.corpora import Corpus, JsonLines
+from ner.documents import Document
+from ner.errors import InputError
+from ner.io.files import STANDARD, check_apart, check_writable
+
+ANNOTATOR = "pseudo-label"
+HELP = """Tag articles with trained checkpoints, and write them as an annotated collection.
+
+Train on it with --data.corpus.augmented FILE and `augmented` among --data.corpus.tiers. Text in which no entity is
+written counts as text without one, so what --min_score leaves out is learned as no entity; --min_document_score leaves
+out whole documents instead. Every other flag of `predict` passes through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Which entities and documents are kept.
+
+    Args:
+        min_score: The least score of an entity.
+        min_document_score: The least mean score of a document's kept entities; without any it is 0.
+    """
+
+    min_score: float = 0.0
+    min_document_score: float = 0.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Tag the input, and write what is kept.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: if the user has to mend something.
+    """
+    parser = LightParser(
+        prog="main.py pseudo-label", description=HELP, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--checkpoints", nargs="+", required=True, metavar="PATTERN", help="members of the ensemble")
+    parser.add_argument("--input", type=Path, required=True, metavar="PATH", help="articles that the corpus can read")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="annotated file to write, in the corpus's format"
+    )
+    parser.add_argument("--min_score", type=_probability, default=0.0, metavar="P", help="of an entity (default: 0)")
+    parser.add_argument(
+        "--min_document_score", type=_probability, default=0.0, metavar="P", help="mean of a document (default: 0)"
+    )
+    chosen, rest = parser.parse_known_args(list(arguments))
+    if chosen.output == STANDARD:
+        raise InputError("--output -: what is tagged is kept beside the output; name a file")
+    check_writable(chosen.output)
+    # What is tagged lies there until it is written as wanted; an interrupted run goes on behind it.
+    tagged = chosen.output.with_name(f"{chosen.output.name}.tagged.jsonl")
+    options = [f"--data.predict_path={chosen.input}", f"--ensemble.checkpoints={list(chosen.checkpoints)}"]
+    options += [f"--predictions.path={tagged}", "--predictions.writer=JsonLines", "--predictions.scores=true"]
+    line = guarded(lambda: _Tagging(["predict", *with_checkpoints([*rest, *options])], chosen.output))
+    cut = Cut(chosen.min_score, chosen.min_document_score)
+    counts = Counter[str]()
+    if not any(label(JsonLines().read_path(tagged), cut, counts)):
+        tagged.unlink()
+        raise InputError(
+            f"{chosen.output}: not written, since of {counts['entities']} entities nothing is kept; lower --min_score "
+            "or --min_document_score"
+        )
+    counts.clear()
+    line.datamodule.corpus.write(label(JsonLines().read_path(tagged), cut, counts), chosen.output)
+    tagged.unlink()
+    Console(soft_wrap=True).print(
+        f"{counts['kept documents']} of {line.datamodule.predict_count} documents, "
+        f"{counts['kept entities']} of {counts['entities']} entities: {chosen.output}",
+        markup=False,
+        highlight=False,
+    )
+    return 0
+
+
+class _Tagging(CommandLine):
+    """`predict`, unless what it finds could not be written.
+
+    Args:
+        arguments: Those of `predict`.
+        output: Where it will be written.
+    """
+
+    def __init__(self, arguments: Sequence[str], output: Path) -> None:
+        self._output = output
+        super().__init__(arguments, "run", is_reporting=False)
+
+    def instantiate_classes(self) -> None:
+        super().instantiate_classes()
+        data = self.datamodule
+        if type(data.corpus).write is Corpus.write:
+            kind = type(data.corpus).__name__
+            raise InputError(f"data.corpus: {kind} has no writer, which the annotated documents need")
+        check_apart(Path(str(data.predict_path)), self._output, (data.predict_corpus or data.corpus).suffixes)
+        # Before the work, rather than behind it: can the corpus hold such documents?
+        with TemporaryDirectory() as folder:
+            data.corpus.write(map(_without_entities, data.documents(None)), Path(folder) / self._output.name)
+
+
+def _without_entities(document: Document) -> Document:
+    passages = (replace(passage, spans=(), annotated_until=None) for passage in document.passages)
+    return replace(document, passages=tuple(passages), annotator=ANNOTATOR)
+
+
+def label(documents: Iterable[Document], cut: Cut, counts: Counter[str]) -> Iterator[Document]:
+    """Tagged documents as annotated ones, without what a cut leaves out.
+
+    Args:
+        documents: The documents with scored entities.
+        cut: What to keep.
+        counts: Gets the number of entities, and of documents and entities that are kept.
+    """
+    for document in documents:
+        passages = tuple(
+            replace(passage, spans=tuple(span for span in passage.spans if (span.score or 0.0) >= cut.min_score))
+            for passage in document.passages
+        )
+        scores = [span.score or 0.0 for passage in passages for span in passage.spans]
+        counts["entities"] += sum(len(passage.spans) for passage in document.passages)
+        if (fmean(scores) if scores else 0.0) >= cut.min_document_score:
+            counts["kept documents"] += 1
+            counts["kept entities"] += len(scores)
+            yield replace(document, passages=passages, annotator=ANNOTATOR)
+
+
+def _probability(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= float(text) <= 1:
+            return float(text)
+    raise ArgumentTypeError(f"should be a number from 0 to 1, not {text!r}")

@@ -1,0 +1,1 @@
+"""GutBrainIE: the corpus and its submissions."""

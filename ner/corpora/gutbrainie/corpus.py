@@ -1,0 +1,313 @@
+"""GutBrainIE: PubMed titles and abstracts on the gut-brain interplay, annotated with 13 entity types."""
+
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from ner.corpora.base import Corpus, Split
+from ner.documents import Document, Passage
+from ner.errors import InputError
+from ner.formats.gutbrainie import more_problems, read_file, shown_name, write_documents, write_submission
+from ner.io.download import fetch
+
+__all__ = ["GutBrainIE", "write_documents", "write_submission"]
+
+COMMIT = "61b284b8c7444e26a4f65a2716cc7d69945e04c2"
+ROOT_VARIABLE = "GUTBRAINIE_ROOT"
+DEV_FILE = "Annotations/Dev/json_format/dev.json"
+TEST_FILE = "TestData/articles_test.json"
+# silver_2025 is what the 2026 edition calls the silver tier of the year before; it lies in the folder of silver.
+TIER_FILES = {
+    "platinum": "Annotations/Train/platinum_quality/json_format/train_platinum.json",
+    "gold": "Annotations/Train/gold_quality/json_format/train_gold.json",
+    "silver": "Annotations/Train/silver_quality/json_format/train_silver.json",
+    "silver_2025": "Annotations/Train/silver_quality/json_format/train_silver_2025.json",
+    "bronze": "Annotations/Train/bronze_quality/json_format/train_bronze.json",
+}
+# Documents from elsewhere that a tagger annotated; their file is an argument.
+AUGMENTED = "augmented"
+# Git's own checksums of the files at COMMIT, which has no silver_2025.
+BLOB_IDS = {
+    DEV_FILE: "5c28a9943da420d97e385c43ae0d6ea53756c7e9",
+    TIER_FILES["bronze"]: "1826ef0123b15f26be2b78ed7d54edaf3737c149",
+    TIER_FILES["gold"]: "63fb2ba88d4b843351f6d4d04b1a9f65e6a3c0bf",
+    TIER_FILES["platinum"]: "dcd69dd34b70211ada191b80ea5fc971c2e0c99c",
+    TIER_FILES["silver"]: "e90592944c1056c06e6db780ed0a9a6ce3dae565",
+    TEST_FILE: "7c76c8690572adadb4142acdd015f45eb0647435",
+}
+
+# GLiNER's words. The bronze tier was annotated by a GLiNER model, which cuts its input after 384 of them: in 67
+# abstracts the rest is unknown, not free of entities.
+GLINER_WORD = re.compile(r"\w+(?:[-_]\w+)*|\S")
+BRONZE_WORDS = 384
+# The longest silver abstract, whose human annotation breaks off after 490 of its 2480 words.
+ABANDONED_WORDS = {"39299582": 490}
+
+
+class GutBrainIE(Corpus):
+    """The corpus of CLEF 2025 BioASQ task 6 (GutBrainIE), and of its 2026 edition.
+
+    The folder of the corpus is ``root``, else the environment variable ``GUTBRAINIE_ROOT``, else, with ``download``,
+    the cache. Training documents come tier by tier, in the order of ``tiers``; the test split has no annotation.
+
+    Args:
+        root: Folder of the release, with ``Annotations`` and ``TestData`` in it or in its only such subfolder.
+        tiers: Quality levels of the training split: platinum, gold, silver, silver_2025 (2026 edition), bronze, and
+            augmented, whose file is ``augmented``.
+        tier_weights: Weight of a tier's documents in the training loss, 1 for tiers not named.
+        augmented: Annotated file in the collection's layout, as ``pseudo-label`` writes it, for the tier of that name.
+        annotator_weights: Weight of an annotator's training documents, 1 for those not named; times the tier's.
+        on_bad_span: Whether an annotation that does not fit its text is an error or left out with a warning.
+        mask_unannotated: Whether texts known to be annotated only up to some word are read as unknown behind it.
+        download: Whether ``prepare`` may fetch the 2025 release, if neither ``root`` nor the variable is set.
+        cache: Folder for that, by default ``gutbrainie/<commit>`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.
+        base_url: Address below which the release's files lie.
+
+    Raises:
+        InputError: if a tier is unknown or named twice, or a weight is negative; on reading the training split, if a
+            weight is for a tier that is not in ``tiers`` or for an annotator who annotated nothing in it, only one of
+            the tier augmented and its file is named, or an augmented document has no annotation or stands in another
+            split.
+    """
+
+    labels = (
+        "DDF",
+        "anatomical location",
+        "animal",
+        "bacteria",
+        "biomedical technique",
+        "chemical",
+        "dietary supplement",
+        "drug",
+        "food",
+        "gene",
+        "human",
+        "microbiome",
+        "statistical technique",
+    )
+    suffixes = (".json",)
+    score_name = "official GutBrainIE score (character spans of whole documents)"
+
+    def __init__(
+        self,
+        root: str | None = None,
+        tiers: Sequence[str] = ("platinum", "gold", "silver", "bronze"),
+        tier_weights: Mapping[str, float] | None = None,
+        on_bad_span: Literal["error", "skip"] = "error",
+        mask_unannotated: bool = True,
+        annotator_weights: Mapping[str, float] | None = None,
+        augmented: str | None = None,
+        *,
+        download: bool = False,
+        cache: str | None = None,
+        base_url: str = f"https://raw.githubusercontent.com/MMartinelli-hub/GutBrainIE/{COMMIT}",
+    ) -> None:
+        self.root = root
+        self.tiers = tuple(tiers)
+        self.tier_weights = dict(tier_weights or {})
+        self.annotator_weights = dict(annotator_weights or {})
+        self.augmented = augmented
+        self.on_bad_span = on_bad_span
+        self.mask_unannotated = mask_unannotated
+        self.download = download
+        self.cache = cache
+        self.base_url = base_url
+        for tier in self.tiers:
+            if tier not in (*TIER_FILES, AUGMENTED):
+                listed = ", ".join((*TIER_FILES, AUGMENTED))
+                raise InputError(f"data.corpus.tiers: unknown tier {tier!r}; the tiers are: {listed}")
+            if self.tiers.count(tier) > 1:
+                raise InputError(f"data.corpus.tiers: {tier!r} is named twice; name it once")
+        for key, weights in (("tier_weights", self.tier_weights), ("annotator_weights", self.annotator_weights)):
+            for name, weight in weights.items():
+                if not 0 <= weight < math.inf:
+                    raise InputError(f"data.corpus.{key}: {name!r} has {weight}; a weight is finite, 0 or more")
+
+    def prepare(self) -> None:
+        """Download the tiers asked for, dev and test into the cache, if that is where they will be read from."""
+        if not self.download or self.root or os.environ.get(ROOT_VARIABLE):
+            return
+        tiers = [tier for tier in self.tiers if tier != AUGMENTED]
+        if missing := [tier for tier in tiers if TIER_FILES[tier] not in BLOB_IDS]:
+            mend = "remove it from data.corpus.tiers, or set data.corpus.root to a folder that has it"
+            raise InputError(f"data.corpus.download: the release of 2025 has no tier {missing[0]!r}; {mend}")
+        files = [*(TIER_FILES[tier] for tier in tiers), DEV_FILE, TEST_FILE]
+        fetch(self.base_url, {file: BLOB_IDS[file] for file in files}, self._cache_folder())
+
+    def read(self, split: Split) -> Iterator[Document]:
+        """The documents of a split, in the order of its files; each file is checked before its first document."""
+        root = self._resolve_root()
+        if split == "train":
+            yield from self._read_train(root)
+            return
+        name = {"dev": DEV_FILE, "test": TEST_FILE}[split]
+        if not (root / name).is_file():
+            raise InputError(self._missing_message(root, name))
+        yield from self._read_files([root / name])
+
+    def read_path(self, path: Path) -> Iterator[Document]:
+        """The documents of a JSON file, or of every ``*.json`` in a folder by name; annotated, articles, or both.
+
+        A file named as in the release (``train_bronze.json``) is read as that tier.
+        """
+        if path.is_dir():
+            files = sorted(file for file in path.glob("*.json") if file.is_file() and not file.name.startswith("."))
+            if not files:
+                raise InputError(f"{path}: no *.json file in this folder; name a file or a folder that has some")
+        elif path.is_file():
+            files = [path]
+        else:
+            raise InputError(f"{path}: no such file or folder; check the path")
+        yield from self._read_files(files)
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Write annotated documents in the collection's layout."""
+        write_documents(documents, path)
+
+    def write_predictions(self, documents: Iterable[Document], path: Path) -> None:
+        """Write entities in the format of a submission, with their scores where they have some."""
+        write_submission(documents, path, with_scores=True)
+
+    def files(self) -> list[Path]:
+        """The files of the release that are there, of every tier, dev and test; none if no folder of it is known.
+
+        Raises:
+            InputError: if a folder is named that does not exist or has none of the files.
+        """
+        is_named = self.root or os.environ.get(ROOT_VARIABLE)
+        if not is_named and not (self.download and self._cache_folder().is_dir()):
+            return []
+        root = self._resolve_root()
+        files = [root / name for name in (*TIER_FILES.values(), DEV_FILE, TEST_FILE) if (root / name).is_file()]
+        if is_named and not files:
+            raise InputError(
+                f"{root}: no file of a GutBrainIE release in it; correct data.corpus.root or {ROOT_VARIABLE}"
+            )
+        return files
+
+    def _read_train(self, root: Path) -> Iterator[Document]:
+        self._check_tiers()
+        files: dict[Path, str] = {}
+        for tier in self.tiers:
+            file = Path(str(self.augmented)).expanduser() if tier == AUGMENTED else root / TIER_FILES[tier]
+            if tier != AUGMENTED and not file.is_file():
+                raise InputError(self._missing_message(root, TIER_FILES[tier]))
+            files[file] = tier
+        if AUGMENTED in self.tiers:
+            self._check_augmented(root)
+        annotators = set()
+        for document in self._read_files(list(files), files):
+            annotators.add(document.annotator)
+            yield document
+        if unknown := sorted(self.annotator_weights.keys() - annotators):
+            listed = ", ".join(sorted(filter(None, annotators))) or "unnamed"
+            raise InputError(f"data.corpus.annotator_weights: nobody is called {unknown[0]!r}; there are: {listed}")
+
+    def _check_tiers(self) -> None:
+        """Refuse what does not belong together; not before training, because a tagger is also loaded with the
+        settings of its training under a configuration with other tiers."""
+        if (AUGMENTED in self.tiers) != (self.augmented is not None):
+            named, other = ("tiers", "augmented") if self.augmented is None else ("augmented", "tiers")
+            raise InputError(f"data.corpus.{named} names augmented documents, data.corpus.{other} does not; name both")
+        for tier in self.tier_weights:
+            if tier not in self.tiers:
+                listed = ", ".join(self.tiers)
+                raise InputError(f"data.corpus.tier_weights: {tier!r} is not in data.corpus.tiers; these are: {listed}")
+
+    def _check_augmented(self, root: Path) -> None:
+        """Refuse augmented documents that nobody annotated, or that belong to the release."""
+        file = Path(str(self.augmented)).expanduser()
+        for name in (*TIER_FILES.values(), DEV_FILE, TEST_FILE):
+            if (root / name).exists() and file.exists() and file.samefile(root / name):
+                raise InputError(f"data.corpus.augmented: {file} is {name} of the release; name another file")
+        documents = read_file(file, self.labels, self.on_bad_span)
+        bare = sum(not document.is_annotated for document in documents)
+        if bare or not documents:
+            what = f"{bare} of {len(documents)} documents have no annotation" if bare else "holds no documents"
+            raise InputError(f"{file}: {what}; let `pseudo-label` write it")
+        for name in (DEV_FILE, TEST_FILE):
+            if (root / name).is_file():
+                held_out = {document.id for document in read_file(root / name, self.labels, "skip")}
+                if shared := [document.id for document in documents if document.id in held_out]:
+                    where = f"PMID {shown_name(shared[0])} stands in {name} too"
+                    raise InputError(f"{file}: {where}; a tagger is not to learn what it is scored on, remove it")
+
+    def _read_files(self, files: Sequence[Path], tiers: Mapping[Path, str] | None = None) -> Iterator[Document]:
+        """The documents of files, whose tiers are told by their names where they are not given."""
+        seen: dict[str, Path] = {}
+        for file in files:
+            tier = _tier(file) if tiers is None else tiers[file]
+            documents = read_file(file, self.labels, self.on_bad_span)
+            repeated = [document.id for document in documents if document.id in seen]
+            if repeated:
+                more = more_problems(len(repeated) - 1)
+                what = f"PMID {shown_name(repeated[0])} stands in {shown_name(seen[repeated[0]].name)} already"
+                raise InputError(f"{shown_name(file.name)}: {what}{more}; keep it in one of them")
+            seen |= {document.id: file for document in documents}
+            yield from (self._with_tier(document, tier) for document in documents)
+
+    def _with_tier(self, document: Document, tier: str) -> Document:
+        """The document with the tier's name, weight, and the point where its annotation is known to stop."""
+        passages = document.passages
+        if self.mask_unannotated and document.is_annotated:
+            passages = tuple(_with_end_of_annotation(passage, document.id, tier) for passage in passages)
+        weight = self.tier_weights.get(tier, 1.0) * self.annotator_weights.get(document.annotator, 1.0)
+        return replace(document, passages=passages, tier=tier, weight=weight)
+
+    def _cache_folder(self) -> Path:
+        if self.cache:
+            return Path(self.cache).expanduser()
+        caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        return Path(caches).expanduser() / "gutbrainie" / COMMIT
+
+    def _resolve_root(self) -> Path:
+        """The folder to read from.
+
+        Raises:
+            InputError: if none is set, or it does not exist.
+        """
+        variable = os.environ.get(ROOT_VARIABLE)
+        if self.root or variable:
+            source = "data.corpus.root" if self.root else ROOT_VARIABLE
+            root = Path(self.root or variable or "").expanduser()
+        elif self.download:
+            source, root = "data.corpus.download", self._cache_folder()
+        else:
+            ways = f"set data.corpus.root or {ROOT_VARIABLE} to its folder, or data.corpus.download: true to fetch it"
+            raise InputError(f"GutBrainIE: no folder to read from; {ways}")
+        if not root.is_dir():
+            mend = "call prepare() to fetch it" if source == "data.corpus.download" else "correct the path"
+            raise InputError(f"{source}: no folder {root}; {mend}")
+        # Editions are also handed out inside one folder named after them.
+        inner = [] if (root / "Annotations").is_dir() else sorted(root.glob("*/Annotations"))
+        return inner[0].parent if len(inner) == 1 else root
+
+    def _missing_message(self, root: Path, name: str) -> str:
+        tier = next((tier for tier, file in TIER_FILES.items() if file == name), "")
+        if not tier:
+            return f"{root / name}: no such file; check that data.corpus.root is the folder of a GutBrainIE release"
+        present = ", ".join(tier for tier, file in TIER_FILES.items() if (root / file).is_file()) or "none"
+        return f"{root / name}: no file of tier {tier!r}; the tiers there are: {present}; set data.corpus.tiers"
+
+
+def _tier(file: Path) -> str:
+    """The tier that a file of the release belongs to, by its name; empty for other files."""
+    return next((tier for tier, name in TIER_FILES.items() if Path(name).name == file.name), "")
+
+
+def _with_end_of_annotation(passage: Passage, pmid: str, tier: str) -> Passage:
+    """The passage with ``annotated_until`` after the last word, or entity, that was still annotated."""
+    words = 0
+    if passage.section == "abstract" and tier == "bronze":
+        words = BRONZE_WORDS
+    elif passage.section == "abstract" and tier in ("silver", "silver_2025"):
+        words = ABANDONED_WORDS.get(pmid, 0)
+    ends = [word.end() for word in islice(GLINER_WORD.finditer(passage.text), words + 1)]
+    if not words or len(ends) <= words:
+        return passage
+    return replace(passage, annotated_until=max([ends[words - 1], *(span.end for span in passage.spans)]))

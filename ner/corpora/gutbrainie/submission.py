@@ -1,0 +1,207 @@
+"""A submission to GutBrainIE subtask 6.1: what is wrong with it, and the files that are sent.
+
+Source: the task's page (https://hereditary.dei.unipd.it/challenges/gutbrainie/2025/): one folder a run, named
+``<team>_T61_<run>_<description>``, with a ``.json`` and a ``.meta`` of that name, all of them in one zip.
+"""
+
+import json
+import os
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ner.errors import InputError
+from ner.formats.gutbrainie import shown_name
+from ner.io.files import check_writable, write_text
+from ner.metrics.official import Mention, document_name
+
+TASK = "T61"
+PLAIN_NAME = re.compile(r"[A-Za-z0-9-]+")
+SHOWN_CHARACTERS = 40
+# What reading a zip ends in that is cut off, damaged, encrypted, or none.
+DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run is called, and what its ``.meta`` says.
+
+    Args:
+        team: The team's identifier.
+        run: The run's identifier.
+        description: A word that tells the run from the team's others.
+        training: Type of training applied.
+        preprocessing: Preprocessing methods.
+        data: Training data used.
+        details: Relevant details.
+        repository: Where the code is.
+
+    Raises:
+        InputError: if a part of the name has other characters than letters, digits and hyphens.
+    """
+
+    team: str
+    run: str
+    description: str
+    training: str = ""
+    preprocessing: str = ""
+    data: str = ""
+    details: str = ""
+    repository: str = ""
+
+    def __post_init__(self) -> None:
+        for name, value in (("team", self.team), ("run", self.run), ("description", self.description)):
+            if not PLAIN_NAME.fullmatch(value):
+                raise InputError(f"--{name}: {value!r} becomes part of a file name; use letters, digits and hyphens")
+
+    @property
+    def name(self) -> str:
+        """Name of the run's folder and files."""
+        return f"{self.prefix}{self.description}"
+
+    @property
+    def prefix(self) -> str:
+        """What the names of all runs begin with that have this identifier."""
+        return f"{self.team}_{TASK}_{self.run}_"
+
+    @property
+    def blank(self) -> list[str]:
+        """The fields of the ``.meta`` that say nothing."""
+        texts = ("training", "preprocessing", "data", "details", "repository")
+        return [name for name in texts if not getattr(self, name).strip()]
+
+    @property
+    def meta(self) -> str:
+        """Content of the ``.meta`` file, a field a line."""
+        fields = {
+            "Team ID": self.team,
+            "Task ID": TASK,
+            "Run ID": self.run,
+            "Type of training": self.training,
+            "Pre-processing methods": self.preprocessing,
+            "Training data": self.data,
+            "Details of the run": self.details,
+            "Repository": self.repository,
+        }
+        return "".join(f"{name}: {' '.join(value.split())}\n" for name, value in fields.items())
+
+
+def problems(
+    predictions: Mapping[str, Sequence[Mention]], articles: Mapping[str, Mapping[str, str]], labels: Collection[str]
+) -> Iterator[str]:
+    """Everything for which the predictions cannot be sent, a line each.
+
+    Args:
+        predictions: Mentions by document.
+        articles: Texts by document and location: exactly these are to be predicted.
+        labels: Those that are legal.
+    """
+    for pmid in articles:
+        if pmid not in predictions:
+            yield f"{document_name(pmid)}: is not predicted; give it an empty list of entities"
+    for pmid, mentions in predictions.items():
+        if pmid not in articles:
+            yield f"{document_name(pmid)}: is none of the articles"
+            continue
+        for mention in mentions:
+            if fault := _fault(mention, articles[pmid], labels):
+                yield f"{document_name(pmid)}, {_shown(mention)}: {fault}"
+        for what, mention in _repeated(mentions):
+            yield f"{document_name(pmid)}, {_shown(mention)}: {what}"
+
+
+def write(run: Run, predictions: Mapping[str, Sequence[Mention]], output: Path) -> tuple[Path, list[str]]:
+    """Write a run's folder, and put it into the team's zip in place of what that holds under the run's identifier.
+
+    Returns:
+        The zip, and the names of runs that had the same identifier under another description, and left it.
+
+    Raises:
+        InputError: if something cannot be written, or the zip that is there cannot be read; nothing has changed then.
+    """
+    records = {pmid: {"entities": [_record(mention) for mention in found]} for pmid, found in predictions.items()}
+    contents = {
+        f"{run.name}.json": json.dumps(records, ensure_ascii=False, indent=2) + "\n",
+        f"{run.name}.meta": run.meta,
+    }
+    archive = output / f"{run.team}_GutBrainIE_2025.zip"
+    earlier = _unpacked(archive)
+    for path in (archive, *(output / run.name / name for name in contents)):
+        check_writable(path)
+    kept = {name: content for name, content in earlier.items() if not name.startswith(run.prefix)}
+    replaced = {name.partition("/")[0] for name in earlier.keys() - kept.keys()} - {run.name}
+    for name, text in contents.items():
+        write_text(text, output / run.name / name)
+    _pack(kept | {f"{run.name}/{name}": text.encode() for name, text in contents.items()}, archive)
+    return archive, sorted(replaced)
+
+
+def _fault(mention: Mention, texts: Mapping[str, str], labels: Collection[str]) -> str:
+    if mention.label not in labels:
+        return f"the label is none of {', '.join(labels)}"
+    if mention.location not in texts:
+        return f"the location {mention.location[:SHOWN_CHARACTERS]!r} is none of {', '.join(texts)}"
+    text = texts[mention.location]
+    if not 0 <= mention.start < mention.end <= len(text):
+        return f"is empty or lies outside the {len(text)} characters of the {mention.location}"
+    found = text[mention.start : mention.end]
+    return "" if found == mention.text else f"the {mention.location} reads {found[:SHOWN_CHARACTERS]!r} there"
+
+
+def _repeated(mentions: Sequence[Mention]) -> Iterator[tuple[str, Mention]]:
+    """Mentions that stand there twice, or share a character with an earlier one."""
+    counts = Counter(mentions)
+    yield from (("stands there twice", mention) for mention, count in counts.items() if count > 1)
+    widest: Mention | None = None
+    for mention in sorted(counts, key=lambda mention: (mention.location, mention.start, mention.end)):
+        if widest is not None and mention.location == widest.location and mention.start < widest.end:
+            yield f"overlaps with {_shown(widest)}", mention
+        if widest is None or mention.location != widest.location or mention.end > widest.end:
+            widest = mention
+
+
+def _shown(mention: Mention) -> str:
+    text = mention.text if len(mention.text) <= SHOWN_CHARACTERS else f"{mention.text[:SHOWN_CHARACTERS]}…"
+    label, location = shown_name(mention.label), shown_name(mention.location)
+    return f"{text!r} ({label}) at [{mention.start}, {mention.end}) of the {location}"
+
+
+def _record(mention: Mention) -> dict[str, object]:
+    # The file's ends are inclusive; nothing else of a prediction may be sent, so no score.
+    return {
+        "start_idx": mention.start,
+        "end_idx": mention.end - 1,
+        "location": mention.location,
+        "text_span": mention.text,
+        "label": mention.label,
+    }
+
+
+def _unpacked(archive: Path) -> dict[str, bytes]:
+    """What a zip holds, by name; nothing if it is not there."""
+    if not archive.exists():
+        return {}
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            return {name: packed.read(name) for name in packed.namelist()}
+    except DAMAGED as error:
+        raise InputError(f"{archive}: cannot be extended ({error}); remove it, or choose another --output") from error
+
+
+def _pack(contents: Mapping[str, bytes], archive: Path) -> None:
+    temporary = archive.with_name(f".{archive.name}.{os.getpid()}.tmp")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name, content in contents.items():
+                packed.writestr(name, content)
+        temporary.replace(archive)
+    except OSError as error:
+        raise InputError(f"{archive}: cannot be written ({error.strerror}); choose another --output") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""PubMed: its XML, and a client of the E-utilities."""

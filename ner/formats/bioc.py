@@ -1,0 +1,402 @@
+"""BioC: collections of documents, their passages and annotations, in XML and in JSON."""
+
+import json
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import count, pairwise
+from pathlib import Path
+from typing import Literal, TypeAlias, TypeVar
+from xml.etree import ElementTree as ET
+
+from ner.corpora.base import unique
+from ner.corpora.files import FileCorpus
+from ner.documents import Document, Passage, Span
+from ner.errors import InputError
+from ner.io.files import reading, writing
+
+Unit = Literal["characters", "bytes"]
+# An object of BioC's JSON as it is read, with anything in it, and as it is written, in the order of BioC's DTD.
+Fields: TypeAlias = Mapping[str, object]
+Record: TypeAlias = "dict[str, str | int | dict[str, str] | list[Record]]"
+Number = TypeVar("Number", int, float)
+
+SOURCE = "ner"
+# Between two sentences of a passage. A larger one is a mistake, and would be made up of as many blanks.
+LONGEST_GAP = 10_000
+# What of a record is an attribute in XML, and not an element.
+ATTRIBUTES = {"annotation": ("id",), "location": ("offset", "length")}
+NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the text of a passage begins in its document, and what was found in it."""
+
+    begin: int
+    text: str
+    unit: Unit
+    spans: list[Span] = field(default_factory=list)
+
+    def holds(self, start: int, end: int) -> bool:
+        return self.begin <= start and end <= self.begin + _length(self.text, self.unit)
+
+    def character(self, offset: int) -> int:
+        """The character at an offset of the passage.
+
+        Raises:
+            ValueError: if there is none, or the offset lies within one.
+        """
+        length = _length(self.text, self.unit)
+        if not 0 <= offset <= length:
+            raise ValueError(f"{offset} lies outside a text of {length} {self.unit}")
+        if self.unit == "characters":
+            return offset
+        try:
+            return len(self.text.encode()[:offset].decode())
+        except UnicodeDecodeError:
+            raise ValueError(f"byte {offset} of the passage lies within a character") from None
+
+
+class _BioC(FileCorpus):
+    """What is the same in XML and in JSON.
+
+    Args:
+        labels: Entity types that the annotation may have; their order decides the tag ids. What is only tagged or
+            converted needs none.
+        train: File or folder of the training split.
+        dev: That of the development split.
+        test: That of the test split.
+        on_bad_span: Whether an annotation that does not fit its text is an error, or left out with a warning.
+        offsets: What offsets and lengths count: code points, as most tools do, or bytes of UTF-8, as BioC says.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str] = (),
+        train: str | None = None,
+        dev: str | None = None,
+        test: str | None = None,
+        on_bad_span: Literal["error", "skip"] = "error",
+        offsets: Unit = "characters",
+    ) -> None:
+        super().__init__(labels, train, dev, test, on_bad_span)
+        self.offsets: Unit = offsets
+
+    def read_file(self, path: Path) -> Iterator[Document]:
+        seen: set[str] = set()
+        for number, fields in enumerate(self._records(path), 1):
+            where = f"{path}, document {fields.get('id', number)!r:.60}"
+            try:
+                document = self._document(fields, where)
+            except InputError:
+                raise
+            except (RecursionError, ValueError) as error:
+                raise InputError(f"{where}: {error}; correct it") from None
+            if document.id in seen:
+                raise InputError(f"{where}: it stands in this file already; keep one of them")
+            seen.add(document.id)
+            yield document
+
+    @abstractmethod
+    def _records(self, path: Path) -> Iterator[Fields]:
+        """The documents of a file, as they are in JSON.
+
+        Raises:
+            InputError: if it is missing or cannot be read as it should.
+        """
+
+    def _document(self, fields: Fields, where: str) -> Document:
+        name = _string(fields, "id")
+        if not name:
+            raise ValueError("it has no id")
+        parts = _objects(fields, "passages") or [{"offset": 0}]
+        places = [_Place(_number(part, "offset", int), _text(part, self.offsets), self.offsets) for part in parts]
+        annotations = [
+            (annotation, [place])
+            for part, place in zip(parts, places, strict=True)
+            for owner in (part, *_objects(part, "sentences"))
+            for annotation in _objects(owner, "annotations")
+        ]
+        annotations += [(annotation, places) for annotation in _objects(fields, "annotations")]
+        for number, (annotation, possible) in enumerate(annotations, 1):
+            try:
+                _add_span(annotation, possible)
+            except ValueError as error:
+                self.reject_span(f"{where}, annotation {annotation.get('id', number)!r:.60}", str(error))
+        infons = _infons(fields)
+        return Document(
+            name,
+            tuple(_passage(_infons(part), place) for part, place in zip(parts, places, strict=True)),
+            tier=_string(infons, "tier"),
+            annotator=_string(infons, "annotator"),
+            weight=_number(infons, "weight", float) if "weight" in infons else 1.0,
+        )
+
+    def _record(self, document: Document) -> Record:
+        for name in (document.id, *(span.label for passage in document.passages for span in passage.spans)):
+            if not name.strip():
+                raise InputError(f"document {document.id!r}: BioC cannot hold the name {name!r}; rename it")
+        names = (f"T{number}" for number in count(1))
+        passages: list[Record] = []
+        begin = 0
+        for passage in document.passages:
+            infons = {"type": passage.section} if passage.section else {}
+            if passage.annotated_until is not None:
+                infons["annotated_until"] = str(_length(passage.text[: passage.annotated_until], self.offsets))
+            annotations = [self._annotation(next(names), span, passage, begin) for span in passage.spans]
+            record: Record = {"infons": infons, "offset": begin, "text": passage.text}
+            passages.append(record | {"sentences": [], "annotations": annotations, "relations": []})
+            begin += _length(passage.text, self.offsets) + 1
+        infons = {"tier": document.tier, "annotator": document.annotator}
+        infons = {key: value for key, value in infons.items() if value}
+        if document.weight != 1.0:
+            infons["weight"] = str(document.weight)
+        return {"id": document.id, "infons": infons, "passages": passages, "annotations": [], "relations": []}
+
+    def _annotation(self, name: str, span: Span, passage: Passage, begin: int) -> Record:
+        infons = {"type": span.label} if span.score is None else {"type": span.label, "score": str(span.score)}
+        mention = passage.mention(span)
+        offset = begin + _length(passage.text[: span.start], self.offsets)
+        location: Record = {"offset": offset, "length": _length(mention, self.offsets)}
+        return {"id": name, "infons": infons, "locations": [location], "text": mention}
+
+
+class BioCXML(_BioC):
+    """BioC in XML, a document after the other, so that a file may be larger than memory.
+
+    Annotations are those of passages, of their sentences, and of documents, which belong to the passage that holds
+    them. Locations of one with nothing but white space between them become one span. What has neither location nor
+    text speaks of the whole and is passed over, and so are relations. A passage without text has that of its
+    sentences, with blanks between them; one without annotations is one in which there are none.
+
+    The infon ``type`` of a passage is its section. Infons ``tier``, ``annotator`` and ``weight`` of a document,
+    ``annotated_until`` of a passage (counted as offsets are, from the passage's own start) and ``score`` of an
+    annotation, where it is a number, are read and written too; others are not kept.
+
+    Source: Comeau et al. (2013), doi:10.1093/database/bat064, and its BioC.dtd, which is never loaded.
+    """
+
+    suffixes = (".xml",)
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Write documents, their passages one character or byte apart.
+
+        Control characters and others that XML cannot hold become a blank each, which moves no character.
+
+        Raises:
+            InputError: if an identifier or label is blank, two documents share an identifier, or the file cannot be
+                written.
+        """
+        with writing(path) as file:
+            file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
+            file.write(f"<collection><source>{SOURCE}</source><date></date><key></key>\n")
+            for document in unique(documents):
+                # Before lengths are taken: some of these characters have three bytes.
+                passages = (replace(passage, text=_for_xml(passage.text)) for passage in document.passages)
+                element = _element("document", self._record(replace(document, passages=tuple(passages))))
+                # A parser would make a line feed of a carriage return that is not escaped.
+                file.write(ET.tostring(element, encoding="unicode").replace("\r", "&#13;") + "\n")
+            file.write("</collection>\n")
+
+    def _records(self, path: Path) -> Iterator[Fields]:
+        parents: list[ET.Element] = []
+        with reading(path) as file:
+            try:
+                # Of bytes, so that the encoding is the one that the file declares.
+                for event, element in ET.iterparse(file.buffer, ("start", "end")):  # noqa: S314 - nothing external
+                    if event == "start":
+                        parents.append(element)
+                        if parents[0].tag != "collection":
+                            raise ValueError(f"it begins with <{element.tag}>, not with <collection>")
+                        continue
+                    parents.pop()
+                    if element.tag == "document" and len(parents) == 1:
+                        yield _fields(element)
+                        element.clear()
+                        parents[0].remove(element)
+            except (ET.ParseError, LookupError, RecursionError, ValueError) as error:
+                raise InputError(f"{path}: {error}; a BioC collection in XML is needed") from None
+
+
+class BioCJSON(_BioC):
+    """BioC in JSON, as a collection, a single document, or what PubTator3 and BioC-PMC give.
+
+    Keys may be missing: ``infons``, ``sentences``, ``annotations``, ``relations``, and those of the collection. What
+    is read and written, and how, is as in :class:`BioCXML`, but that every character can be written.
+
+    Source: Comeau et al. (2013), doi:10.1093/database/bat064.
+    """
+
+    suffixes = (".json",)
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Write documents, their passages one character or byte apart.
+
+        Raises:
+            InputError: if an identifier or label is blank, two documents share an identifier, or the file cannot be
+                written.
+        """
+        with writing(path) as file:
+            file.write(f'{{"source": "{SOURCE}", "date": "", "key": "", "infons": {{}}, "documents": [')
+            for number, document in enumerate(unique(documents)):
+                file.write((",\n" if number else "\n") + json.dumps(self._record(document), ensure_ascii=False))
+            file.write("\n]}\n")
+
+    def _records(self, path: Path) -> Iterator[Fields]:
+        with reading(path) as file:
+            content = file.read()
+        try:
+            documents = _documents(json.loads(content))
+        except (RecursionError, ValueError) as error:
+            raise InputError(f"{path}: {error}; a BioC collection in JSON is needed") from None
+        yield from documents
+
+
+def _documents(content: object) -> list[Fields]:
+    if isinstance(content, list):
+        return [document for part in content for document in _documents(part)]
+    if isinstance(content, dict):
+        for key in ("documents", "PubTator3"):
+            if key in content:
+                return _objects(content, key)
+        if "passages" in content:
+            return [content]
+    raise ValueError("neither `documents` nor `passages` in it")
+
+
+def _text(passage: Fields, unit: Unit) -> str:
+    """The text of a passage, from its sentences where it has none of its own."""
+    sentences = _objects(passage, "sentences")
+    text = _string(passage, "text")
+    if text or not sentences:
+        return text
+    pieces = []
+    end = _number(passage, "offset", int)
+    for sentence in sentences:
+        begin = _number(sentence, "offset", int)
+        if not 0 <= begin - end <= LONGEST_GAP:
+            raise ValueError(f"a sentence begins at {begin}, not shortly behind {end}, where the text before it ends")
+        pieces += [" " * (begin - end), _string(sentence, "text")]
+        end = begin + _length(pieces[-1], unit)
+    return "".join(pieces)
+
+
+def _add_span(annotation: Fields, places: Sequence[_Place]) -> None:
+    """Put an annotation to the spans of the place that holds it; one of the whole has no span.
+
+    Raises:
+        ValueError: if it does not fit; what is wrong with it.
+    """
+    locations = [
+        (offset := _number(location, "offset", int), offset + _number(location, "length", int))
+        for location in _objects(annotation, "locations")
+    ]
+    quoted, infons = _string(annotation, "text"), _infons(annotation)
+    if not locations and not quoted:
+        return
+    label = _string(infons, "type")
+    if not label.strip():
+        raise ValueError("it has no type")
+    if not locations or any(start >= end for start, end in locations):
+        raise ValueError("it has no location, or an empty one")
+    start, end = min(start for start, _ in locations), max(end for _, end in locations)
+    place = next((place for place in places if place.holds(start, end)), None)
+    shown = f"[{start}, {end}), counted in {places[0].unit},"
+    if place is None:
+        raise ValueError(f"{shown} lies outside its passage")
+    bounds = sorted(
+        (place.character(start - place.begin), place.character(end - place.begin)) for start, end in locations
+    )
+    if any(place.text[end:start].strip() for (_, end), (start, _) in pairwise(bounds)):
+        raise ValueError(f"{shown} is discontinuous, which a span cannot be")
+    span = Span(bounds[0][0], max(end for _, end in bounds), label, _score(infons))
+    found = place.text[span.start : span.end]
+    if quoted and quoted not in (found, " ".join(place.text[start:end] for start, end in bounds)):
+        raise ValueError(f"{shown} reads {found[:40]!r}, but the annotation says {quoted[:40]!r}")
+    place.spans.append(span)
+
+
+def _passage(infons: Fields, place: _Place) -> Passage:
+    until = place.character(_number(infons, "annotated_until", int)) if "annotated_until" in infons else None
+    return Passage(place.text, _string(infons, "type"), tuple(place.spans), until)
+
+
+def _score(infons: Fields) -> float | None:
+    """How sure a tagger was; other tools may call something else a score."""
+    with suppress(ValueError):
+        score = _number(infons, "score", float)
+        return score if 0 <= score <= 1 else None
+    return None
+
+
+def _infons(fields: Fields) -> Fields:
+    infons = fields.get("infons") or {}
+    if not isinstance(infons, dict):
+        raise ValueError(f"`infons` is {infons!r:.60}, not an object")
+    return infons
+
+
+def _objects(fields: Fields, key: str) -> list[Fields]:
+    found = fields.get(key) or []
+    if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
+        raise ValueError(f"`{key}` is {found!r:.60}, not a list of objects")
+    return found
+
+
+def _string(fields: Fields, key: str) -> str:
+    """A text, empty where there is none."""
+    value = fields.get(key)
+    if not isinstance(value, str | int | float | None):
+        raise ValueError(f"`{key}` is {value!r:.60}, not a text")
+    text = "" if value is None else str(value)
+    text.encode()  # half a surrogate pair is no text
+    return text
+
+
+def _number(fields: Fields, key: str, kind: type[Number]) -> Number:
+    value = fields.get(key)
+    with suppress(ValueError, OverflowError):
+        if isinstance(value, str) or (
+            isinstance(value, int | float) and not isinstance(value, bool) and kind(value) == value
+        ):
+            return kind(value)
+    raise ValueError(f"`{key}` is {'missing' if value is None else f'{value!r:.60}, not a number'}")
+
+
+def _length(text: str, unit: Unit) -> int:
+    return len(text if unit == "characters" else text.encode())
+
+
+def _fields(element: ET.Element) -> Fields:
+    """What an element has in JSON."""
+    fields: dict[str, object] = dict(element.attrib)
+    fields["infons"] = {infon.get("key", ""): "".join(infon.itertext()) for infon in element.findall("infon")}
+    for tag in ("passage", "sentence", "annotation", "location"):
+        fields[f"{tag}s"] = [_fields(child) for child in element.findall(tag)]
+    for tag in ("id", "offset", "text"):
+        if (child := element.find(tag)) is not None:
+            fields[tag] = "".join(child.itertext())
+    return fields
+
+
+def _element(tag: str, record: Record) -> ET.Element:
+    """The element for what is in JSON."""
+    element = ET.Element(tag)
+    for key, value in record.items():
+        if isinstance(value, list):
+            element.extend(_element(key.removesuffix("s"), part) for part in value)
+        elif isinstance(value, dict):
+            for name, infon in value.items():
+                ET.SubElement(element, "infon", key=name).text = _for_xml(infon)
+        elif key in ATTRIBUTES.get(tag, ()):
+            element.set(key, str(value))
+        else:
+            ET.SubElement(element, key).text = _for_xml(str(value))
+    return element
+
+
+def _for_xml(text: str) -> str:
+    return NOT_IN_XML.sub(" ", text)

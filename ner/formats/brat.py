@@ -1,0 +1,223 @@
+"""The standoff format of brat: a text in one file, its annotation in another."""
+
+import os
+import re
+import shutil
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator, Sequence
+from io import BufferedReader
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+from ner.corpora.files import FileCorpus
+from ner.documents import Document, Passage, Span
+from ner.errors import InputError
+from ner.io.files import check_new, reading
+
+ENTITY = re.compile(r"T\S*\t(\S+) ([0-9]{1,12} [0-9]{1,12}(?:;[0-9]{1,12} [0-9]{1,12})*) *(?:\t(.*))?", re.DOTALL)
+# Relations, events, attributes, modifications, normalisations, equivalences, notes.
+OTHER = re.compile(r"(?:[REAMN]\S*|\*)\t|#")
+# What no span of brat crosses, because it may end a line of the annotation.
+BREAKS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+BREAK = re.compile(f"[{BREAKS}]")
+UNBROKEN = re.compile(f"[^{BREAKS}]+")
+
+
+class Brat(FileCorpus):
+    """Texts ``name.txt`` with annotation ``name.ann``, in a folder and its subfolders.
+
+    A document is called by its path in the folder, without suffix. Where there is no ``.ann`` it is not annotated;
+    an empty one says that there are no entities. Files and folders that begin with a dot are passed over. Texts are
+    kept to the character, ``\\r\\n`` and a byte order mark included, because brat counts them.
+
+    Fragments of an entity with nothing but white space between them are one span, and those with more do not fit.
+    Triggers of events are entities; all that builds on entities is passed over. Types in brat have no blanks: one that
+    is a label of ``labels`` with underscores for blanks is read as that label.
+
+    Args:
+        labels: Entity types that the annotation may have; their order decides the tag ids. What is only tagged or
+            converted needs none.
+        train: File or folder of the training split.
+        dev: That of the development split.
+        test: That of the test split.
+        on_bad_span: Whether an annotation that does not fit its text is an error, or left out with a warning.
+        title_line: Whether a text's first line is the title, and what follows it the abstract; otherwise a text is one
+            passage.
+
+    Source: https://brat.nlplab.org/standoff.html; Stenetorp et al. (2012).
+    """
+
+    suffixes = (".txt",)
+    writes_folder = True
+
+    def __init__(
+        self,
+        labels: Sequence[str] = (),
+        train: str | None = None,
+        dev: str | None = None,
+        test: str | None = None,
+        on_bad_span: Literal["error", "skip"] = "error",
+        title_line: bool = False,
+    ) -> None:
+        super().__init__(labels, train, dev, test, on_bad_span)
+        self.title_line = title_line
+
+    def read_path(self, path: Path) -> Iterator[Document]:
+        if not path.is_dir():
+            yield from self.read_file(path)
+            return
+        for text in _texts(path):
+            yield self._document(text, text.relative_to(path).with_suffix("").as_posix())
+
+    def read_file(self, path: Path) -> Iterator[Document]:
+        if path.suffix == ".ann":
+            raise InputError(
+                f"{path}: annotation without its text; name {path.with_suffix('.txt').name}, or the folder"
+            )
+        yield self._document(path, path.stem)
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Write documents into a new or empty folder, which appears whole or not at all.
+
+        Passages are joined by line breaks; a blank in a label becomes an underscore. A document that is not annotated
+        has no ``.ann``. Lost are sections (but see ``title_line``), scores, weights and the like, where an annotation
+        stops, and line breaks at the borders of an entity.
+
+        Raises:
+            InputError: if the folder holds something, an identifier is no relative path or comes twice, brat cannot
+                hold a label or entity, or writing fails.
+        """
+        names = {_name(label): label for label in self.labels}
+        whole = path.absolute()
+        temporary = whole.with_name(f".{whole.name}.{os.getpid()}.tmp")
+        try:
+            check_new(path)
+            temporary.mkdir(parents=True)
+            for document in documents:
+                _write_document(document, temporary, names)
+            temporary.replace(whole)
+        except (OSError, UnicodeEncodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "a text holds half a surrogate pair"
+            raise InputError(f"{path}: cannot be written ({reason}); choose another folder, or mend that") from None
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _document(self, path: Path, name: str) -> Document:
+        text = _text(path)
+        annotation = path.with_suffix(".ann")
+        parts = self._parts(text)
+        spans: list[list[Span]] = [[] for _ in parts]
+        is_annotated = annotation.exists()
+        for where, match in _entities(annotation) if is_annotated else ():
+            found = _mention(text, match)
+            if isinstance(found, str):
+                self.reject_span(where, found)
+                continue
+            start, end = found
+            for (begin, part, _), own in zip(parts, spans, strict=True):
+                if begin <= start and end <= begin + len(part):
+                    own.append(Span(start - begin, end - begin, self._label(match[1])))
+                    break
+            else:
+                self.reject_span(where, f"[{start}, {end}) lies partly in the title and partly in the abstract")
+        until = None if is_annotated else 0
+        passages = (
+            Passage(part, section, tuple(own), until) for (_, part, section), own in zip(parts, spans, strict=True)
+        )
+        return Document(name, tuple(passages))
+
+    def _parts(self, text: str) -> list[tuple[int, str, str]]:
+        """Where each passage begins, its text and its section."""
+        if not self.title_line:
+            return [(0, text, "")]
+        title, line_break, abstract = text.partition("\n")
+        parts = [(0, title.removesuffix("\r"), "title")]
+        return [*parts, (len(title) + 1, abstract, "abstract")] if line_break else parts
+
+    def _label(self, name: str) -> str:
+        return name if name in self.labels else next((label for label in self.labels if _name(label) == name), name)
+
+
+def _texts(folder: Path) -> list[Path]:
+    """The texts in a folder, each annotation having one."""
+    files = sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix in (".txt", ".ann")
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and file.is_file()
+    )
+    texts = [file for file in files if file.suffix == ".txt"]
+    if missing := sorted({file.with_suffix(".txt") for file in files} - set(texts)):
+        raise InputError(f"{missing[0].with_suffix('.ann')}: has no {missing[0].name} beside it; add the text")
+    if not texts:
+        raise InputError(f"{folder}: no *.txt file in this folder; name a file or a folder that has some")
+    return texts
+
+
+def _text(path: Path) -> str:
+    with reading(path) as file:
+        assert isinstance(file.buffer, BufferedReader)
+        mark = "\ufeff" if file.buffer.peek(len(BOM_UTF8)).startswith(BOM_UTF8) else ""
+        return mark + file.read()
+
+
+def _entities(annotation: Path) -> Iterator[tuple[str, re.Match[str]]]:
+    """Entities as the file has them, and where they stand."""
+    with reading(annotation) as lines:
+        for number, line in enumerate(lines, 1):
+            content = line.removesuffix("\n").removesuffix("\r")
+            if match := ENTITY.fullmatch(content):
+                yield f"{annotation}, line {number}", match
+            elif content.strip() and not OTHER.match(content):
+                what = f"{content[:40]!r} is no annotation of brat"
+                raise InputError(f"{annotation}, line {number}: {what}; an entity is T1<tab>Type start end<tab>text")
+
+
+def _mention(text: str, match: re.Match[str]) -> tuple[int, int] | str:
+    """Start and end of an entity, or what is wrong with it."""
+    places, quoted = match[2], match[3] or ""
+    numbers = [int(number) for number in re.split("[ ;]", places)]
+    fragments = list(zip(numbers[::2], numbers[1::2], strict=True))
+    if numbers != sorted(numbers) or any(start == end for start, end in fragments) or numbers[-1] > len(text):
+        return f"{places} are no characters of a text that has {len(text)}"
+    if any(text[end:start].strip() for (_, end), (start, _) in pairwise(fragments)):
+        return f"{places} is discontinuous, but a span has no gaps"
+    found = " ".join(text[start:end] for start, end in fragments)
+    if BREAK.sub(" ", found) != BREAK.sub(" ", quoted):
+        return f"{places} reads {found[:40]!r}, but the line says {quoted[:40]!r}"
+    return numbers[0], numbers[-1]
+
+
+def _write_document(document: Document, folder: Path, names: dict[str, str]) -> None:
+    parts = document.id.split("/")
+    if any(not part or part.startswith(".") for part in parts) or re.search(r"[\\\0]", document.id):
+        raise InputError(f"document {document.id!r}: the id is no relative path, as a file of brat needs it; rename it")
+    text, annotation = (folder / f"{document.id}{suffix}" for suffix in (".txt", ".ann"))
+    text.parent.mkdir(parents=True, exist_ok=True)
+    if text.exists():
+        raise InputError(f"document {document.id!r}: another document has this id; give each its own")
+    text.write_text("\n".join(passage.text for passage in document.passages), encoding="utf-8", newline="")
+    if document.is_annotated:
+        annotation.write_text("".join(_lines(document, names)), encoding="utf-8", newline="")
+
+
+def _lines(document: Document, names: dict[str, str]) -> Iterator[str]:
+    begin, number = 0, 1
+    for passage in document.passages:
+        for span in passage.spans:
+            name = _name(span.label)
+            fragments = list(UNBROKEN.finditer(passage.text, span.start, span.end))
+            if not fragments or not re.fullmatch(r"[^\s;]+", name) or names.setdefault(name, span.label) != span.label:
+                beside = f" beside {names[name]!r}" if names.get(name, span.label) != span.label else ""
+                what = f"brat cannot hold {passage.mention(span)[:40]!r} as {span.label!r}{beside}"
+                raise InputError(f"document {document.id!r}: {what}; rename the label, or leave the entity out")
+            places = ";".join(f"{begin + match.start()} {begin + match.end()}" for match in fragments)
+            yield f"T{number}\t{name} {places}\t{' '.join(match[0] for match in fragments)}\n"
+            number += 1
+        begin += len(passage.text) + 1
+
+
+def _name(label: str) -> str:
+    return label.replace(" ", "_")

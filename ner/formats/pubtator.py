@@ -1,0 +1,135 @@
+"""The PubTator format: a title line, an abstract line, and a line for each mention."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ner.corpora.base import unique
+from ner.corpora.files import FileCorpus
+from ner.documents import Document, Passage, Span
+from ner.errors import InputError
+from ner.io.files import reading, writing
+
+TEXT_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
+SECTIONS = {"t": "title", "a": "abstract"}
+OFFSET = re.compile("[0-9]{1,12}")
+# What stands where a relation has its kind: a number, however broken.
+OFFSET_LIKE = re.compile(r"[-+.\s\d]*")
+# What stands in the column of identifiers where there is none.
+NO_IDENTIFIER = "-"
+
+
+class PubTator(FileCorpus):
+    """Titles and abstracts as PubTator, BC5CDR or the NCBI disease corpus have them.
+
+    Offsets are half-open and count over title and abstract with one character between them. Relations and other lines
+    without offsets are passed over, and so are identifiers and, in a composite mention, its parts. A document without
+    mentions is one in which there are none.
+    """
+
+    suffixes = (".txt", ".pubtator", ".PubTator")
+
+    def read_file(self, path: Path) -> Iterator[Document]:
+        seen: set[str] = set()
+        for first, lines in _blocks(path):
+            document = self._document(path, first, lines)
+            if document.id in seen:
+                raise InputError(f"{path}, line {first}: {document.id} stands in this file already; keep one of them")
+            seen.add(document.id)
+            yield document
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Write documents: their first passage as the title, and what follows, joined by blanks, as the abstract.
+
+        Line breaks and tabs in a text become blanks, which moves no offset.
+
+        Raises:
+            InputError: if an identifier or label would break a line, two documents share an identifier, or the file
+                cannot be written.
+        """
+        with writing(path) as file:
+            for document in unique(documents):
+                file.write(_block(document) + "\n")
+
+    def _document(self, path: Path, first: int, lines: list[str]) -> Document:
+        texts: dict[str, str] = {}
+        spans: dict[str, list[Span]] = {"title": [], "abstract": []}
+        name = ""
+        for number, line in enumerate(lines, first):
+            where = f"{path}, line {number}"
+            if match := TEXT_LINE.fullmatch(line):
+                own, kind, text = match.groups()
+                if (name and own != name) or SECTIONS[kind] in texts:
+                    raise InputError(f"{where}: another text of {own} in a block; put a blank line between documents")
+                name = own
+                texts[SECTIONS[kind]] = text
+                continue
+            fields = line.split("\t")
+            if not name or fields[0] != name or len(fields) < 4:
+                raise InputError(f"{where}: neither PMID|t|, PMID|a| nor a mention of {name or 'any document'}")
+            if not OFFSET_LIKE.fullmatch(fields[1]):
+                continue
+            found = _mention(fields, texts)
+            if isinstance(found, str):
+                self.reject_span(where, found)
+            else:
+                section, span = found
+                spans[section].append(span)
+        passages = (Passage(texts.get(section, ""), section, tuple(spans[section])) for section in SECTIONS.values())
+        return Document(name, tuple(passages))
+
+
+def _blocks(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The documents' lines, and the number of the first of them."""
+    block: list[str] = []
+    first = 1
+    with reading(path) as file:
+        for number, line in enumerate(file, 1):
+            content = line.removesuffix("\n").removesuffix("\r")
+            match = TEXT_LINE.fullmatch(content)
+            if block and (not content.strip() or (match and match[2] == "t")):
+                yield first, block
+                block = []
+            if content.strip():
+                if not block:
+                    first = number
+                block.append(content)
+    if block:
+        yield first, block
+
+
+def _mention(fields: list[str], texts: dict[str, str]) -> tuple[str, Span] | str:
+    """The section and the span of a mention, or what is wrong with it."""
+    if len(fields) < 5:
+        return "a mention without its type"
+    if not (OFFSET.fullmatch(fields[1]) and OFFSET.fullmatch(fields[2])):
+        return f"a mention from {fields[1][:20]!r} to {fields[2][:20]!r}, which are no offsets"
+    start, end, text, label = int(fields[1]), int(fields[2]), fields[3], fields[4].strip()
+    title = texts.get("title", "")
+    section = "title" if start < len(title) else "abstract"
+    offset = 0 if section == "title" else len(title) + 1
+    found = texts.get(section, "")[max(start - offset, 0) : max(end - offset, 0)]
+    if start < offset or start >= end or found != text or not label:
+        return f"[{start}, {end}) of the {section} reads {found[:40]!r}, but the line says {text[:40]!r} ({label})"
+    return section, Span(start - offset, end - offset, label)
+
+
+def _block(document: Document) -> str:
+    first, *others = document.passages
+    title, abstract = (_one_line(text) for text in (first.text, " ".join(passage.text for passage in others)))
+    text = f"{title} {abstract}"
+    lines = [f"{document.id}|t|{title}", f"{document.id}|a|{abstract}"]
+    begin = 0
+    for passage in document.passages:
+        for span in passage.spans:
+            start, end = begin + span.start, begin + span.end
+            lines.append(f"{document.id}\t{start}\t{end}\t{text[start:end]}\t{span.label}\t{NO_IDENTIFIER}")
+        begin += len(passage.text) + 1
+    for name in (document.id, *(span.label for passage in document.passages for span in passage.spans)):
+        if not name.strip() or re.search(r"[|\t\r\n]", name):
+            raise InputError(f"document {document.id!r}: PubTator cannot hold the name {name!r}")
+    return "\n".join(lines) + "\n"
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[\t\r\n]", " ", text)

@@ -1,0 +1,1 @@
+"""Tagging: the Python API, decoding, and the backends."""

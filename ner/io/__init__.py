@@ -1,0 +1,1 @@
+"""Atomic files, journals and downloads."""

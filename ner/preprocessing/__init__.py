@@ -1,0 +1,1 @@
+"""Texts to tensors: chunking, tokens, windows, batches."""

@@ -1,0 +1,1 @@
+"""The two Lightning classes, the sampler and the callbacks."""

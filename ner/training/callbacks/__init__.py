@@ -1,0 +1,1 @@
+"""Callbacks of the trainer: seeding, ensembling, progress, reports, predictions."""

@@ -1,0 +1,222 @@
+"""Writes what `predict` finds."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from glob import escape
+from hashlib import blake2b
+from math import isfinite
+from pathlib import Path
+from tempfile import gettempdir
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+
+from ner.corpora.base import Corpus
+from ner.documents import Document, Span
+from ner.errors import InputError
+from ner.formats.jsonl import JsonLines
+from ner.inference.decoding import Assembler, TaggedChunk
+from ner.inference.journal import Done, Spool, documents_in
+from ner.io.files import STANDARD, check_apart, check_writable
+from ner.preprocessing.collate import Batch
+from ner.runtime import gathered, rank
+from ner.training.datamodule import NERDataModule
+from ner.training.module import NERModule
+
+# What the names of the files that wait beside the path add to its own.
+PART = re.compile(r"\.part(\d+of\d+)?(\.lock)?")
+
+
+class PredictionWriter(Callback):
+    """Writes the entities of all documents, in the order of the input.
+
+    Each document goes, as soon as it is tagged, to a file beside ``path`` that ends in ``.part``; a run that is started
+    again after it was cut off tags the others. At the end it is rewritten as ``path`` and removed.
+
+    Args:
+        path: The file, or the folder in formats of many files; ``-`` is standard output. By default ``predictions``,
+            with the ending of the format, in ``folder``.
+        writer: The format: a corpus that can write, such as ``JsonLines``. By default that of what is tagged, or JSON
+            Lines where it has no writer; GutBrainIE's is that of a submission.
+        scores: Whether each entity is written with its ``score``, its probability under the CRF.
+        min_score: Entities that are less probable than this are left out.
+
+    Attributes:
+        folder: Where the file lies if no path is given; the command line puts the checkpoint's here.
+        is_reporting: Whether the file's path is printed when it is written.
+
+    Raises:
+        InputError: if ``min_score`` is no probability, or the writer cannot write.
+    """
+
+    def __init__(
+        self, path: str | None = None, writer: Corpus | None = None, scores: bool = False, min_score: float = 0.0
+    ) -> None:
+        if not 0 <= min_score <= 1:
+            raise InputError(f"predictions.min_score is {min_score}; a probability lies between 0 and 1")
+        if writer is not None and not writer.has_writer:
+            raise InputError(f"predictions.writer: {type(writer).__name__} has no writer; JsonLines has, for one")
+        self.is_reporting = True
+        self.writer = writer
+        self.scores = scores
+        self.min_score = min_score
+        self.path = path
+        self.folder = Path()
+        self._target = self._place = Path()
+        self._spool: Spool | None = None
+        self._progress: Progress | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage != "predict":
+            return
+        data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        format_of_input = data.predict_corpus if data.predict_path and data.predict_corpus else data.corpus
+        self._writer = self.writer or (format_of_input if format_of_input.has_writer else JsonLines())
+        self._target = self._find_target()
+        if data.predict_path is not None:
+            check_apart(Path(data.predict_path), self._target, format_of_input.suffixes, self._writer.writes_folder)
+        number, count = rank()
+        if self._target == STANDARD and count > 1:
+            raise InputError("predictions.path: several processes cannot share standard output; name a file")
+        # What standard output gets waits elsewhere, and a run that was cut off begins anew.
+        own = Path(gettempdir()) / f"predictions-{os.getpid()}"
+        self._place = own if self._target == STANDARD else self._target
+        self._spool = Spool(_parts(self._place, count)[number], Done(number, count))
+        data.done = self._spool.done
+        self._assembler = Assembler()
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
+        pl_module.with_confidence = self.scores or self.min_score > 0
+
+    def on_predict_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # An ensemble is in its place only now.
+        assert isinstance(pl_module, NERModule)
+        assert self._spool is not None
+        data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        reading = blake2b(repr(sorted(data.state_dict().items())).encode(), digest_size=16).hexdigest()
+        self._spool.open(
+            {
+                "input": data.predict_digest,
+                "checkpoint": pl_module.tagger.fingerprint(),
+                "reading of texts": reading,
+                "labels": list(pl_module.label_set.labels),
+                "predictions.scores": pl_module.with_confidence,
+                "predictions.min_score": self.min_score,
+                "trainer.precision": trainer.precision,
+            }
+        )
+        if trainer.is_global_zero and self._spool.done and self.is_reporting:
+            Console(soft_wrap=True).print(
+                f"going on: {len(self._spool.done)} documents are tagged in {self._spool.path}",
+                markup=False,
+                highlight=False,
+            )
+        if trainer.is_global_zero and trainer.progress_bar_callback is not None:
+            self._progress = _progress(-(-data.predict_count // rank()[1]), len(self._spool.done))
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Sequence[TaggedChunk],
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        finished = self._assembler.add(outputs)
+        assert self._spool is not None
+        self._spool.write({place: self._filtered(document) for place, document in finished.items()})
+        if self._progress is not None:
+            self._progress.advance(self._progress.task_ids[0], len(finished))
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert self._spool is not None
+        self._close()
+        data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        # Which also waits until all have written.
+        found = sum(gathered(len(self._spool.done)))
+        is_limited = any(map(isfinite, trainer.num_predict_batches))
+        if found > data.predict_count or (found < data.predict_count and not is_limited):
+            raise InputError(f"{self._spool.path}: {found} documents of {data.predict_count}; remove it to start anew")
+        if not trainer.is_global_zero:
+            return
+        counts = {"documents": 0, "entities": 0}
+        path = self._target
+        parts = _parts(self._place, rank()[1])
+        try:
+            self._writer.write_predictions(_counted(documents_in(parts), counts), path)
+        except InputError as error:
+            kept = f"what was tagged is kept in {parts[0]}: the same command with another predictions.writer writes it"
+            raise InputError(f"{error}; {kept}") from None
+        self._remove_parts()
+        console = Console(soft_wrap=True, quiet=not self.is_reporting, stderr=path == STANDARD)
+        console.print(f"{counts['documents']} documents, {counts['entities']} entities: {path}", markup=False)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._close()
+        if self._target == STANDARD:
+            self._remove_parts()
+
+    def _remove_parts(self) -> None:
+        """Remove what was kept until the end, by a run with another number of processes too."""
+        for part in self._place.parent.glob(f"{escape(self._place.name)}.part*"):
+            if PART.fullmatch(part.name.removeprefix(self._place.name)):
+                part.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+        if self._spool is not None:
+            self._spool.close()
+
+    def _find_target(self) -> Path:
+        """The file or folder to write, once it is sure that it can be written."""
+        if self.path is not None:
+            path = Path(self.path)
+        else:
+            ending = "" if self._writer.writes_folder or not self._writer.suffixes else self._writer.suffixes[0]
+            path = self.folder / f"predictions{ending}"
+        check_writable(path, is_folder=self._writer.writes_folder)
+        return path
+
+    def _filtered(self, document: Document) -> Document:
+        passages = (replace(passage, spans=tuple(self._kept(passage.spans))) for passage in document.passages)
+        return replace(document, passages=tuple(passages))
+
+    def _kept(self, spans: Iterable[Span]) -> Iterator[Span]:
+        for span in spans:
+            if span.score is None or span.score >= self.min_score:
+                yield span if self.scores else replace(span, score=None)
+
+
+def _parts(path: Path, ranks: int) -> list[Path]:
+    """What each of some processes writes until all of them have finished."""
+    names = [f"{path.name}.part"] if ranks == 1 else [f"{path.name}.part{number}of{ranks}" for number in range(ranks)]
+    return [path.with_name(name) for name in names]
+
+
+def _counted(documents: Iterable[Document], counts: dict[str, int]) -> Iterator[Document]:
+    for document in documents:
+        counts["documents"] += 1
+        counts["entities"] += sum(len(passage.spans) for passage in document.passages)
+        yield document
+
+
+def _progress(total: int, done: int) -> Progress:
+    """A bar over documents, with how many a second and the time left."""
+    columns = (BarColumn(), MofNCompleteColumn(), "documents", _Speed(), TimeRemainingColumn())
+    progress = Progress(*columns, console=Console(stderr=True))
+    progress.add_task("", total=total, completed=done)
+    progress.start()
+    return progress
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> str:
+        speed = task.finished_speed or task.speed
+        return "" if speed is None else f"{speed:.1f}/s"

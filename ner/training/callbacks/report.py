@@ -1,0 +1,164 @@
+"""Tables of scores, each named, and where the run's files lie."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.types import STEP_OUTPUT
+from rich.console import Console
+from rich.table import Table
+
+from ner.metrics.official import Figures, Score
+from ner.metrics.seqeval import TagReport, strict_report
+from ner.preprocessing.collate import Batch
+from ner.runtime import gathered
+from ner.training.datamodule import NERDataModule
+from ner.training.module import NERModule
+
+STRICT = "seqeval, strict IOB2 (tags of subword tokens)"
+TagPaths = list[tuple[tuple[int, ...], tuple[int, ...]]]
+
+
+class ScoreReport(Callback):
+    """Prints the score of character spans by type and seqeval's strict IOB2 report when an evaluation ends.
+
+    After `fit` it prints the dev score of the best epoch, and the paths of what was written.
+    """
+
+    def __init__(self) -> None:
+        self._console = Console(soft_wrap=True)
+        self._paths: TagPaths = []
+        self._best: tuple[int, Score] | None = None
+        self._value: float | None = None
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._paths = []
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._paths = []
+
+    def state_dict(self) -> dict[str, object]:
+        """The best epoch so far, as plain types, for a run that is resumed."""
+        if self._best is None:
+            return {}
+        epoch, score = self._best
+        return {
+            "value": self._value,
+            "epoch": epoch,
+            "macro": list(score.macro),
+            "micro": list(score.micro),
+            "labels": _plain(score.labels),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if state_dict:
+            labels = {label: Figures(*values) for label, values in state_dict["labels"].items()}
+            score = Score(Figures(*state_dict["macro"]), Figures(*state_dict["micro"]), labels, {})
+            self._best, self._value = (state_dict["epoch"], score), state_dict.get("value")
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if trainer.state.fn == TrainerFn.FITTING:
+            return
+        assert isinstance(outputs, Mapping)  # the steps of NERModule return nothing else
+        for chunk in outputs["tagged"]:
+            known = chunk.chunk.annotated
+            self._paths.append((chunk.chunk.tags[:known], chunk.tags[:known]))
+
+    on_test_batch_end = on_validation_batch_end
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        module = _module(pl_module)
+        score = module.scores["val"]
+        if trainer.state.fn != TrainerFn.FITTING:
+            self._print_both("dev", score, module, trainer)
+        elif self._is_best(trainer):
+            self._best = (trainer.current_epoch, score)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        module = _module(pl_module)
+        self._print_both("test", module.scores["test"], module, trainer)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        written = _written(trainer)  # asks all processes for the log's folder
+        if not trainer.is_global_zero:
+            return
+        if self._best is not None:
+            epoch, score = self._best
+            self._console.print(
+                score_table(f"dev, epoch {epoch + 1} of {trainer.max_epochs} (the best): {_score_name(trainer)}", score)
+            )
+        for path in written:
+            self._console.print(f"wrote {path}", markup=False, highlight=False)
+
+    def _is_best(self, trainer: Trainer) -> bool:
+        """Whether this epoch is better than all before it, by what `best.ckpt` follows."""
+        checkpoint = _best_checkpoint(trainer)
+        if checkpoint is None or checkpoint.monitor not in trainer.callback_metrics:
+            return True
+        value = float(trainer.callback_metrics[checkpoint.monitor])
+        is_better = self._value is None or (value < self._value if checkpoint.mode == "min" else value > self._value)
+        self._value = value if is_better else self._value
+        return is_better
+
+    def _print_both(self, split: str, score: Score, module: NERModule, trainer: Trainer) -> None:
+        paths = [pair for part in gathered(self._paths) for pair in part]
+        if not trainer.is_global_zero:
+            return
+        names = module.label_set.tags
+        gold, found = ([[names[tag] for tag in pair[side]] for pair in paths] for side in (0, 1))
+        self._console.print(score_table(f"{split}: {_score_name(trainer)}", score))
+        strict = strict_report(gold, found, module.label_set.labels)
+        self._console.print(score_table(f"{split}: {STRICT}", strict))
+
+
+def score_table(title: str, score: Score | TagReport) -> Table:
+    """Precision, recall and F1 by type, then micro and macro, as a table."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("type")
+    for heading in ("precision", "recall", "F1"):
+        table.add_column(heading, justify="right")
+    rows = [*sorted(score.labels.items()), ("micro", score.micro), ("macro", score.macro)]
+    for row, (name, figures) in enumerate(rows):
+        values = (f"{value:.4f}" for value in (figures.precision, figures.recall, figures.f1))
+        table.add_row(name, *values, end_section=row == len(score.labels) - 1)
+    return table
+
+
+def _plain(labels: Mapping[str, Figures]) -> dict[str, list[float]]:
+    return {label: list(figures) for label, figures in labels.items()}
+
+
+def _score_name(trainer: Trainer) -> str:
+    data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
+    return data.corpus.score_name
+
+
+def _module(module: LightningModule) -> NERModule:
+    assert isinstance(module, NERModule)  # the command line adds this callback to no other
+    return module
+
+
+def _best_checkpoint(trainer: Trainer) -> ModelCheckpoint | None:
+    """The callback that keeps the best epoch."""
+    found = (callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint))
+    return next((callback for callback in found if callback.monitor), None)
+
+
+def _written(trainer: Trainer) -> list[Path]:
+    """The files of this run. All processes have to ask: the logger's folder is agreed upon between them."""
+    log = [Path(trainer.log_dir) / "metrics.csv"] if trainer.log_dir else []
+    callbacks = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+    checkpoints = [Path(callback.best_model_path) for callback in callbacks if callback.best_model_path]
+    configs = [checkpoint.with_name("config.yaml") for checkpoint in checkpoints[:1]]
+    return [path for path in (*checkpoints, *configs, *log) if path.is_file()]

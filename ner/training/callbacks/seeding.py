@@ -1,0 +1,19 @@
+"""Randomness that depends on the seed and the epoch alone."""
+
+from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+
+from ner.runtime import mixed_seed
+
+
+class EpochSeed(Callback):
+    """Seeds all generators anew as each epoch begins, so that a resumed run continues as an uninterrupted one.
+
+    Args:
+        seed: Seed of the run. Every epoch, and every process in it, draws numbers of its own.
+    """
+
+    def __init__(self, seed: int = 42) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        seed_everything(mixed_seed(self.seed, trainer.current_epoch, trainer.global_rank), verbose=False)

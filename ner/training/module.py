@@ -1,0 +1,265 @@
+"""The Lightning wrapper: loss, steps, three parameter groups and their schedule."""
+
+import math
+from typing import Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from transformers import get_linear_schedule_with_warmup
+
+from ner import runtime as processes
+from ner.checkpoints.pretrained import build_encoder, load_encoder, load_encoder_config, max_positions, plain_config
+from ner.errors import InputError
+from ner.inference.decoding import TaggedChunk, decode
+from ner.labels import LabelSet
+from ner.metrics.official import Score, mentions
+from ner.metrics.torchmetric import OfficialScore
+from ner.nn.models import CrfTagger, Tagger
+from ner.preprocessing.collate import Batch
+
+
+class NERModule(LightningModule):
+    """Encoder, linear emissions and CRF, trained with a learning rate each.
+
+    Args:
+        labels: Entity types; their order decides the tag ids.
+        vocabulary_size: Rows that the encoder's embedding needs, section markers included.
+        encoder: A folder or a name on the hub. A checkpoint does not ask for it again.
+        pretrained: Whether to load the encoder's weights; otherwise its configuration only, with random weights.
+        encoder_config: The encoder's configuration as plain types. A checkpoint carries it; then nothing is loaded.
+        dropout: Rate before the emissions.
+        learn_transitions: Whether the CRF learns; otherwise its scores stay zero, and each token is tagged on its own,
+            by a softmax over its emissions.
+        bio_constraints: Whether illegal tag sequences are impossible (``I-`` behind anything but its own type).
+        encoder_lr: Peak learning rate of the encoder.
+        emissions_lr: Peak learning rate of the linear layer.
+        crf_lr: Peak learning rate of the transitions.
+        encoder_weight_decay: Weight decay of the encoder.
+        emissions_weight_decay: Weight decay of the linear layer.
+        crf_weight_decay: Weight decay of the transitions.
+        warmup_ratio: Share of all steps in which the rates rise, before they fall linearly to zero.
+        loss_reduction: What the batch's sum of weight x negative log-likelihood is divided by: its annotated
+            ``tokens``, or its ``passages`` (texts read as one).
+
+    Raises:
+        InputError: if a rate is out of its range, or the encoder cannot be had.
+
+    Attributes:
+        max_tokens: Most tokens that the encoder reads at once, ``None`` where it knows no limit.
+        scores: The official score of the last pass over each split, ``"val"`` and ``"test"``.
+        tagger: What reads and decodes; an evaluation may put an ensemble in its place.
+        with_confidence: Whether ``tag`` gives each entity its span marginal as ``score``; off by default.
+    """
+
+    def __init__(
+        self,
+        labels: list[str],
+        vocabulary_size: int,
+        encoder: str,
+        pretrained: bool = True,
+        encoder_config: dict[str, object] | None = None,
+        dropout: float = 0.1,
+        learn_transitions: bool = True,
+        bio_constraints: bool = False,
+        encoder_lr: float = 2e-5,
+        emissions_lr: float = 2e-4,
+        crf_lr: float = 2e-3,
+        encoder_weight_decay: float = 0.01,
+        emissions_weight_decay: float = 0.01,
+        crf_weight_decay: float = 0.0,
+        warmup_ratio: float = 0.1,
+        loss_reduction: Literal["tokens", "passages"] = "tokens",
+    ) -> None:
+        super().__init__()
+        for name, rate in (("encoder", encoder_lr), ("emissions", emissions_lr), ("crf", crf_lr)):
+            _check_range(f"{name}_lr", rate, 0, math.inf)
+        decays = {"encoder": encoder_weight_decay, "emissions": emissions_weight_decay, "crf": crf_weight_decay}
+        for name, decay in decays.items():
+            _check_range(f"{name}_weight_decay", decay, 0, math.inf)
+        _check_range("dropout", dropout, 0, 1)
+        _check_range("warmup_ratio", warmup_ratio, 0, 1)
+        self.label_set = LabelSet(labels)
+        if encoder_config is not None:
+            network = build_encoder(encoder_config)
+        elif pretrained:
+            network = load_encoder(encoder)
+        else:
+            network = build_encoder(load_encoder_config(encoder))
+        if vocabulary_size > network.config.vocab_size:
+            network.resize_token_embeddings(vocabulary_size, mean_resizing=False)
+        encoder_config = plain_config(network.config)
+        self.save_hyperparameters()
+        single = CrfTagger(network, network.config.hidden_size, len(self.label_set.tags), dropout)
+        self.tagger: Tagger = single
+        if not learn_transitions:
+            for parameter in single.crf.parameters():
+                nn.init.zeros_(parameter).requires_grad_(False)
+        if bio_constraints:
+            single.crf.forbid(self.label_set.legal_starts(), self.label_set.legal_transitions())
+        self.val_score = OfficialScore(labels)
+        self.test_score = OfficialScore(labels)
+        self.max_tokens = max_positions(network.config)
+        self.scores: dict[str, Score] = {}
+        self.with_confidence = False
+        self._accumulated: list[Tensor | int] = []
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Emissions of the batch's texts, (B, T, K)."""
+        return self.tagger.emissions(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
+
+    def tag(self, batch: Batch) -> list[TaggedChunk]:
+        """What is found in each text of the batch."""
+        return decode(self.tagger, self(batch), batch, self.label_set, self.with_confidence)
+
+    def loss(self, emissions: Tensor, batch: Batch) -> Tensor:
+        """Weighted negative log-likelihood of the annotated tokens, reduced as ``loss_reduction`` says.
+
+        Text behind the annotation counts for nothing, and so does a text without any.
+        """
+        total, count = self._total_loss(emissions, batch)
+        return total / max(count, 1)
+
+    def _total_loss(self, emissions: Tensor, batch: Batch) -> tuple[Tensor, int]:
+        """The sum that the loss is the mean of, and over how many."""
+        known = [position for position, chunk in enumerate(batch.chunks) if chunk.annotated]
+        if not known:
+            return emissions.sum() * 0.0, 0
+        tags, annotated, weights = batch.tags, batch.annotated, batch.weights
+        if len(known) < len(batch):
+            emissions, tags, annotated, weights = (part[known] for part in (emissions, tags, annotated, weights))
+        total = (weights * self.tagger.nll(emissions, tags, annotated)).sum()
+        is_passages = self.hparams["loss_reduction"] == "passages"
+        return total, len(known) if is_passages else sum(chunk.annotated for chunk in batch.chunks)
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """The loss of a batch; the mean over several processes is that of all their batches together."""
+        total, count = self._total_loss(self(batch), batch)
+        # The processes' gradients are averaged, whatever their batches hold.
+        _, ranks = processes.rank()
+        counts = processes.total(count, total.device)
+        self.log("train/loss", total * ranks / counts, prog_bar=True, batch_size=len(batch), sync_dist=True)
+        self._accumulated.append(counts)
+        # And so are those of batches that make a step together, if there are several; see `on_before_optimizer_step`.
+        return total * ranks / self._accumulated[0]
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Make the gradient of several batches in a row that of the mean over all they hold, as of one large batch."""
+        counts, self._accumulated = self._accumulated, []
+        planned = self.trainer.accumulate_grad_batches
+        if planned > 1:
+            # Lightning has divided by their planned number; at an epoch's end there may be fewer.
+            factor = planned * counts[0] / sum(counts)
+            for parameter in self.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.mul_(factor)
+
+    def validation_step(self, batch: Batch) -> dict[str, list[TaggedChunk]]:
+        """Score a batch of the dev split; ``"tagged"`` holds what was found."""
+        return self._evaluate(batch, "val", self.val_score)
+
+    def test_step(self, batch: Batch) -> dict[str, list[TaggedChunk]]:
+        """Score a batch of the test split; ``"tagged"`` holds what was found."""
+        return self._evaluate(batch, "test", self.test_score)
+
+    def predict_step(self, batch: Batch) -> list[TaggedChunk]:
+        """Tag a batch."""
+        return self.tag(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_score("val", self.val_score)
+
+    def on_test_epoch_end(self) -> None:
+        self._log_score("test", self.test_score)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW over the groups ``encoder``, ``emissions`` and ``crf``; linear warm-up and decay over all steps."""
+        assert isinstance(self.tagger, CrfTagger)  # an ensemble is never trained
+        groups: dict[str, nn.Module] = {
+            "encoder": self.tagger.encoder,
+            "emissions": self.tagger.classifier,
+            "crf": self.tagger.crf,
+        }
+        # A fused step passes once over the memory of each parameter. With a GradScaler it cannot be clipped.
+        is_scaled = self.trainer.precision == "16-mixed"
+        optimizer = torch.optim.AdamW(
+            [self._parameter_group(name, part) for name, part in groups.items()], fused=not is_scaled
+        )
+        # Lightning takes every fused step in mixed precision for one with a GradScaler. bf16 has none.
+        optimizer._step_supports_amp_scaling = False
+        steps = int(self.trainer.estimated_stepping_batches)
+        warmup = int(self.hparams["warmup_ratio"] * steps)
+        schedule = get_linear_schedule_with_warmup(optimizer, warmup, steps)  # type: ignore[no-untyped-call]
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
+        """Refuse weights that were trained for other tags, or by another architecture.
+
+        Raises:
+            InputError: if the checkpoint's labels are not these, in this order, or its tensors are not this model's.
+        """
+        parameters, weights = checkpoint.get("hyper_parameters"), checkpoint["state_dict"]
+        assert isinstance(weights, dict)  # Lightning would not have got this far
+        labels = parameters.get("labels") if isinstance(parameters, dict) else None
+        check_labels(list(labels or []), self.hparams["labels"])
+        own = {name: tensor.shape for name, tensor in self.state_dict().items()}
+        theirs = {name: tensor.shape for name, tensor in weights.items()}
+        if differing := sorted(name for name in own.keys() | theirs.keys() if own.get(name) != theirs.get(name)):
+            what = f"{len(differing)} of its tensors are missing, unknown or of another shape, such as {differing[0]}"
+            raise InputError(
+                f"the checkpoint's weights are not this model's: {what}; it was trained with another encoder"
+            )
+
+    def _parameter_group(self, name: str, part: nn.Module) -> dict[str, object]:
+        return {
+            "name": name,
+            "params": list(part.parameters()),
+            "lr": self.hparams[f"{name}_lr"],
+            "weight_decay": self.hparams[f"{name}_weight_decay"],
+        }
+
+    def _evaluate(self, batch: Batch, stage: str, score: OfficialScore) -> dict[str, list[TaggedChunk]]:
+        emissions = self(batch)
+        total, count = self._total_loss(emissions, batch)
+        # Weighted by what it is the mean of: how texts share batches does not matter.
+        self.log(f"{stage}/loss", total / max(count, 1), batch_size=count, sync_dist=True)
+        tagged = decode(self.tagger, emissions, batch, self.label_set)
+        for chunk in tagged:
+            for number, spans in chunk.entities.items():
+                passage = chunk.chunk.chunk.document.passages[number]
+                # What is found behind the annotation is neither right nor wrong.
+                known = [span for span in spans if span.start < passage.annotated_length]
+                score.update(mentions(passage, passage.spans), mentions(passage, known))
+        return {"tagged": tagged}
+
+    def _log_score(self, stage: str, metric: OfficialScore) -> None:
+        score = self.scores[stage] = metric.compute()
+        metric.reset()
+        self.log(f"{stage}/micro_f1", score.micro.f1, prog_bar=True)
+        self.log(f"{stage}/macro_f1", score.macro.f1)
+        self.log_dict({f"{stage}/f1/{label}": figures.f1 for label, figures in score.labels.items()})
+
+
+def _check_range(name: str, value: float, least: float, most: float) -> None:
+    if not (least <= value <= most and math.isfinite(value)):
+        upper = f" and at most {most:g}" if math.isfinite(most) else ""
+        raise InputError(f"model.{name} is {value}; it should be a number of at least {least:g}{upper}")
+
+
+def check_labels(checkpoint: list[str], corpus: list[str]) -> None:
+    """Refuse to mix a checkpoint and a corpus whose tag ids mean different things.
+
+    Raises:
+        InputError: if the labels differ, or their order does.
+    """
+    if checkpoint == corpus:
+        return
+    if sorted(checkpoint) == sorted(corpus):
+        raise InputError(f"the checkpoint's labels stand in another order: {checkpoint} there, {corpus} in the corpus")
+    only = {
+        "only in the checkpoint": sorted(set(checkpoint) - set(corpus)),
+        "only in the corpus": sorted(set(corpus) - set(checkpoint)),
+    }
+    listed = "; ".join(f"{where}: {', '.join(labels)}" for where, labels in only.items() if labels)
+    raise InputError(f"the checkpoint's labels are not the corpus's ({listed})")

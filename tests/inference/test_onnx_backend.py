@@ -1,0 +1,330 @@
+"""An exported folder on onnxruntime, beside the same folder on torch."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from main import main
+from ner.checkpoints import ensemble as members
+from ner.checkpoints.export import read_folder
+from ner.checkpoints.onnx import write_emissions
+from ner.checkpoints.pretrained import load_encoder
+from ner.corpora import GutBrainIE, Sample
+from ner.documents import Document, Passage, Span
+from ner.errors import InputError
+from ner.inference.decoding import decode
+from ner.inference.onnx_backend import POOL, OnnxTagger, Potentials, viterbi
+from ner.labels import LabelSet
+from ner.nn.crf import CRF, ILLEGAL
+from ner.nn.models import CrfTagger, EnsembleTagger
+from ner.preprocessing.collate import Collator
+from ner.preprocessing.encoding import encode
+
+REPOSITORY = Path(__file__).parents[2]
+QUICKSTART = str(REPOSITORY / "configs" / "quickstart.yaml")
+PATTERN = "checkpoints/quickstart/seed=*/best.ckpt"
+TEXTS = {
+    "a short one": ["Mice ate."],
+    "one without tokens": [""],
+    "one of several windows": ["the gut microbiome of mice " * 60],
+    "mixed lengths": ["Mice ate.", "the gut microbiome " * 80, "", "kimchi " * 30, "IL-6 and LPS " * 40],
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which two seeds of the quickstart were trained for three epochs, and exported into ``exported``."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "ner").symlink_to(REPOSITORY / "ner")
+    quiet = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        assert main(["fit-seeds", "--config", QUICKSTART, "--seeds", "1,2", "--trainer.max_epochs", "3", *quiet]) == 0
+    arguments = ["export", "--checkpoints", PATTERN, "--output", "exported", "--onnx", "--license", "cc-by-4.0"]
+    command = [sys.executable, str(REPOSITORY / "main.py"), *arguments]
+    outcome = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # The exporter has much to say, and nothing that a user wants to know.
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "2 members: exported\n", "")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(trained: Path) -> Path:
+    return trained / "exported"
+
+
+@pytest.fixture(scope="module")
+def tagger(exported: Path) -> OnnxTagger:
+    return OnnxTagger.load(exported, threads=1)
+
+
+@pytest.fixture(scope="module")
+def ensemble(exported: Path) -> EnsembleTagger:
+    return EnsembleTagger([members.build_tagger(member) for member in read_folder(exported)]).eval()
+
+
+@pytest.fixture
+def copied(exported: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(exported, tmp_path / "copied"))
+
+
+def found_by_torch(ensemble: EnsembleTagger, tagger: OnnxTagger, documents: list[Document]) -> list[list[Span]]:
+    """The entities of each document, one batch a document."""
+    windowing, found = tagger.windowing, []
+    collator = Collator(windowing.encoder, windowing.capacity + windowing.encoder.overhead, windowing.overlap)
+    for document in documents:
+        batch = collator(encode([document], tagger.chunking, windowing.encoder, tagger.labels))
+        with torch.no_grad():
+            emissions = ensemble(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
+        tagged = decode(ensemble, emissions, batch, tagger.labels)
+        found.append([span for chunk in tagged for spans in chunk.entities.values() for span in spans])
+    return found
+
+
+def entities(documents: Iterator[Document]) -> list[list[Span]]:
+    return [[span for passage in document.passages for span in passage.spans] for document in documents]
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_emissions_are_those_of_torch(tagger: OnnxTagger, ensemble: EnsembleTagger, kind: str) -> None:
+    documents = [Document(str(number), (Passage(text, "title"),)) for number, text in enumerate(TEXTS[kind])]
+    windowing = tagger.windowing
+    chunks = encode(documents, tagger.chunking, windowing.encoder, tagger.labels)
+    batch = Collator(windowing.encoder, windowing.capacity + windowing.encoder.overhead, windowing.overlap)(chunks)
+    if "several" in kind:
+        assert len(batch.input_ids) > 1
+    with torch.no_grad():
+        expected = ensemble(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
+    found = torch.from_numpy(tagger.emissions(chunks))
+    assert found.dtype == torch.float32
+    assert torch.allclose(found[batch.mask], expected[batch.mask], rtol=0, atol=1e-4)
+
+
+def test_it_finds_the_entities_of_the_ensemble_in_the_sample(tagger: OnnxTagger, ensemble: EnsembleTagger) -> None:
+    documents = list(Sample().read("dev"))
+    found = list(tagger.tag_documents(documents))
+    assert entities(iter(found)) == found_by_torch(ensemble, tagger, documents)
+    assert sum(map(len, entities(iter(found)))) > 50
+    assert [document.id for document in found] == [document.id for document in documents]
+    assert {span.score for spans in entities(iter(found)) for span in spans} == {None}
+
+
+def test_it_finds_the_entities_of_the_ensemble_in_real_abstracts(
+    tagger: OnnxTagger, ensemble: EnsembleTagger, gutbrainie: GutBrainIE
+) -> None:
+    documents = list(gutbrainie.read("dev"))[:20]
+    found = entities(tagger.tag_documents(documents))
+    assert found == found_by_torch(ensemble, tagger, documents)
+    assert sum(map(len, found)) > 100
+
+
+def test_documents_are_read_as_they_are_needed_and_come_back_in_order(tagger: OnnxTagger) -> None:
+    count = 2 * POOL + 1
+    read = []
+
+    def documents() -> Iterator[Document]:
+        for number in range(count):
+            read.append(number)
+            # Annotation of the input need not fit the labels.
+            spans = (Span(0, 4, "of another corpus"),)
+            yield Document(str(number), (Passage("Mice ate. " * (1 + number % 7), spans=spans, annotated_until=9),))
+
+    found = tagger.tag_documents(documents())
+    first = next(found)
+    assert len(read) == POOL
+    rest = list(found)
+    assert [document.id for document in (first, *rest)] == [str(number) for number in range(count)]
+    assert all(passage.annotated_until is None for passage in first.passages)
+    assert "of another corpus" not in {span.label for spans in entities(iter([first, *rest])) for span in spans}
+
+
+def test_batches_of_other_sizes_find_the_same(tagger: OnnxTagger, exported: Path) -> None:
+    documents = list(Sample().read("dev"))
+    small = OnnxTagger.load(str(exported), threads=1, batch_tokens=1)
+    assert list(small.tag_documents(documents)) == list(tagger.tag_documents(documents))
+    with pytest.raises(InputError, match="batch_tokens is 0"):
+        OnnxTagger.load(exported, batch_tokens=0)
+
+
+def test_torch_is_never_imported(exported: Path) -> None:
+    heavy = "{'torch', 'transformers', 'lightning', 'onnx', 'onnxscript'} & set(sys.modules)"
+    code = (
+        "import sys; from ner.corpora import Sample; from ner.inference.onnx_backend import OnnxTagger; "
+        f"tagger = OnnxTagger.load({str(exported)!r}, threads=1); "
+        f"assert list(tagger.tag_documents(Sample().read('dev'))); sys.exit(', '.join({heavy}) or 0)"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "", "")
+
+
+def test_no_path_of_the_machine_is_written(exported: Path) -> None:
+    for path in exported.rglob("*.onnx"):
+        content = path.read_bytes()
+        for folder in (REPOSITORY, Path(torch.__file__).parent.parent, exported.parent):
+            assert str(folder).encode() not in content
+        assert b"site-packages" not in content
+
+
+def test_the_card_says_what_the_checkpoints_and_the_command_say(exported: Path) -> None:
+    card = (exported / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlicense: cc-by-4.0\n")
+    for text in ("`ner.corpora.Sample`", "| epochs planned | 3 |", "| 1 | 1 | 3 | 0.", "| 2 | 2 | 3 | 0.", ".onnx"):
+        assert text in card
+    assert str(exported.parent) not in card
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    tags=st.integers(1, 6),
+    is_constrained=st.booleans(),
+)
+def test_paths_are_those_of_the_crf(seed: int, lengths: list[int], tags: int, is_constrained: bool) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    crf = CRF(tags)
+    with torch.no_grad():
+        for parameter in crf.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+        if is_constrained and tags > 1:
+            crf.start_transitions[-1] = ILLEGAL
+            crf.transitions[0, -1] = ILLEGAL
+    emissions = 3 * torch.randn(len(lengths), max(lengths), tags, generator=generator)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    assert viterbi(emissions.numpy(), np.array(lengths), potentials_of(crf)) == crf.viterbi(emissions, mask)
+
+
+def test_paths_of_three_thousand_tokens_are_those_of_fp64() -> None:
+    torch.manual_seed(0)
+    crf, emissions, mask = CRF(27), 50 * torch.randn(2, 3000, 27), torch.ones(2, 3000, dtype=torch.bool)
+    found = viterbi(emissions.numpy(), np.array([3000, 3000]), potentials_of(crf))
+    assert found == crf.viterbi(emissions.double(), mask)
+
+
+def potentials_of(crf: CRF) -> Potentials:
+    scores = (crf.transitions, crf.start_transitions, crf.end_transitions)
+    return Potentials(*(score.detach().numpy() for score in scores))
+
+
+def test_an_encoder_with_pretrained_weights_takes_any_number_of_windows_of_any_length(
+    minilm: str, tmp_path: Path
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    encoder = load_encoder(minilm)
+    tagger = CrfTagger(encoder, encoder.config.hidden_size, 27, dropout=0.1).eval()
+    write_emissions(tagger, tmp_path / "emissions.onnx")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(tmp_path / "emissions.onnx", options)
+    for count, width in ((1, 1), (1, 2), (3, 7), (2, 64), (1, 512)):
+        input_ids = torch.randint(1000, 20000, (count, width))
+        mask = torch.arange(width) < torch.tensor([width, (width + 1) // 2, 1][:count])[:, None]
+        with torch.no_grad():
+            hidden = encoder(input_ids=input_ids, attention_mask=mask.long()).last_hidden_state
+            expected = tagger.classifier(hidden)
+        fed = {"input_ids": input_ids.numpy(), "attention_mask": mask.long().numpy()}
+        [found] = session.run(["emissions"], fed)
+        assert found.shape == (count, width, 27)
+        assert torch.allclose(torch.from_numpy(found)[mask], expected[mask], rtol=0, atol=1e-4)
+        # Padding is not read, whatever it says.
+        fed["input_ids"] = input_ids.masked_fill(~mask, 7).numpy()
+        assert np.allclose(session.run(["emissions"], fed)[0][mask.numpy()], found[mask.numpy()], rtol=0, atol=1e-5)
+
+
+class Branching(nn.Module):
+    """An encoder whose graph depends on what it reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(100, 8)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor]:
+        hidden = self.embedding(input_ids)
+        return (hidden if hidden.sum() > 0 else -hidden,)
+
+
+def test_an_encoder_that_cannot_be_translated_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be written as ONNX") as error:
+        write_emissions(CrfTagger(Branching(), 8, 3, dropout=0.0).eval(), tmp_path / "emissions.onnx")
+    assert "\n" not in str(error.value)
+
+
+def test_a_graph_that_computes_something_else_is_refused_and_leaves_nothing(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    monkeypatch.setattr("ner.checkpoints.onnx.TOLERANCE", -1.0)
+    assert main(["export", "--checkpoints", "exported", "--output", "other", "--onnx"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: member1: its encoder cannot be written as ONNX: emissions differ by ")
+    assert captured.err.count("\n") == 1
+    assert not list(Path().glob("*other*"))
+
+
+def test_without_the_extra_export_says_what_to_install_and_writes_nothing(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    monkeypatch.setattr("ner.checkpoints.onnx.find_spec", lambda _: None)
+    assert main(["export", "--checkpoints", PATTERN, "--output", "other", "--onnx"]) == 2
+    expected = "error: ONNX needs onnx, onnxruntime, onnxscript: pip install -c constraints.txt -e '.[onnx]'\n"
+    assert capsys.readouterr().err == expected
+    assert not list(Path().glob("*other*"))
+
+
+def test_without_the_extra_the_tagger_says_what_to_install(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(InputError, match="OnnxTagger needs onnxruntime: pip install"):
+        OnnxTagger.load(exported)
+
+
+@pytest.mark.parametrize("name", ["settings.json", "crf.safetensors", "members/2/emissions.onnx", "members/2"])
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_a_file_that_is_missing_or_damaged_is_one_line(copied: Path, name: str, is_missing: bool) -> None:
+    path = copied / name
+    if is_missing or path.is_dir():
+        path.rename(copied / "elsewhere")
+    else:
+        path.write_bytes(b"{")
+    with pytest.raises(InputError) as error:
+        OnnxTagger.load(copied)
+    assert str(copied) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_labels_that_are_not_those_of_the_crf_are_refused(copied: Path) -> None:
+    (copied / "labels.json").write_text('["gene"]', encoding="utf-8")
+    with pytest.raises(InputError, match=r"it has 27 tags, labels\.json makes 3"):
+        OnnxTagger.load(copied)
+
+
+def test_a_provider_that_is_not_there_is_refused(exported: Path) -> None:
+    with pytest.raises(InputError, match=r"onnxruntime has no NoSuchProvider here; it has .*CPUExecutionProvider"):
+        OnnxTagger.load(exported, providers=["NoSuchProvider"])
+
+
+def test_scores_of_different_numbers_of_tags_are_refused() -> None:
+    scores = np.zeros(3, np.float32)
+    with pytest.raises(ValueError, match="cannot have the shapes"):
+        Potentials(np.zeros((2, 2), np.float32), scores, scores)
+
+
+def test_documents_with_one_passage_of_no_section_read_as_abstracts(tagger: OnnxTagger) -> None:
+    text = "Kimchi lowers cortisol in older adults."
+    plain, abstract = (Document("1", (Passage(text, section),)) for section in ("", "abstract"))
+    [found], [expected] = (list(tagger.tag_documents([document])) for document in (plain, abstract))
+    assert found.passages[0] == replace(expected.passages[0], section="")
+
+
+def test_the_labels_come_in_the_order_of_the_tags(tagger: OnnxTagger) -> None:
+    assert tagger.labels == LabelSet(Sample.labels)

@@ -1,0 +1,345 @@
+"""Prediction as a stream: order, memory, and runs that are cut off."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from io import FileIO
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from main import main
+from ner.corpora import Brat, Corpus, JsonLines, PubTator, Sample
+from ner.documents import Document, Passage, Span
+from ner.formats.jsonl import line_of
+from ner.inference.journal import Done, Spool, documents_in, in_order
+from ner.inference.stream import DocumentStream
+from ner.labels import LabelSet
+from ner.preprocessing.chunking import SeparatePassages
+from ner.preprocessing.collate import Collator, encode
+from ner.preprocessing.tokenizer import TextEncoder
+from ner.training.datamodule import NERDataModule
+
+REPOSITORY = Path(__file__).parents[2]
+QUICKSTART = str(REPOSITORY / "configs" / "quickstart.yaml")
+LABELS = LabelSet(["animal"])
+# Pools of a few documents, so that much is written before the end.
+SMALL = ["--data.eval_batch_tokens", "128", "--trainer.accelerator", "cpu"]
+
+
+def documents(count: int) -> Iterator[Document]:
+    for number in range(count):
+        title = Passage("Mice ate.", "title", (Span(0, 4, "unknown label"),))
+        yield Document(f"id{number}", (title, Passage("the gut of mice " * (number % 7), "abstract")))
+
+
+def stream(text_encoder: TextEncoder, count: int, done: Done | None = None) -> DocumentStream:
+    def encoded(pool: list[Document], numbers: list[int]) -> list:  # type: ignore[type-arg]
+        return encode(pool, SeparatePassages(), text_encoder, LABELS, numbers)
+
+    return DocumentStream(lambda: documents(count), encoded, Collator(text_encoder, 128, 32), 8, 100, done)
+
+
+def test_every_chunk_comes_once_and_batches_hold_texts_of_one_length(text_encoder: TextEncoder) -> None:
+    batches = list(stream(text_encoder, 100))
+    met = Counter((chunk.document_number, chunk.chunk.pieces[0].passage) for batch in batches for chunk in batch.chunks)
+    assert met == Counter((number, passage) for number in range(100) for passage in range(2))
+    assert all(batch.input_ids.numel() <= 100 for batch in batches if len(batch) > 1)
+    padded, real = (sum(float(count) for count in counts) for counts in zip(*map(_sizes, batches), strict=True))
+    assert padded / real < 1.3
+
+
+def _sizes(batch: object) -> tuple[int, int]:
+    return batch.input_ids.numel(), int(batch.attention_mask.sum())  # type: ignore[attr-defined]
+
+
+def test_only_a_pool_is_read_before_the_first_batch(text_encoder: TextEncoder) -> None:
+    endless = stream(text_encoder, sys.maxsize)
+    assert len(list(islice(endless, 30))) == 30
+
+
+def test_what_is_done_is_left_out(text_encoder: TextEncoder) -> None:
+    done = Done()
+    for place in (*range(14, -1, -1), 17):
+        done.add(place)
+    batches = list(stream(text_encoder, 20, done))
+    assert {chunk.document_number for batch in batches for chunk in batch.chunks} == {15, 16, 18, 19}
+
+
+def test_workers_share_the_pools(tiny_encoder: str, tmp_path: Path) -> None:
+    JsonLines().write(documents(30), tmp_path / "in.jsonl")
+    corpus = JsonLines(["animal"])
+    data = NERDataModule(
+        corpus, tiny_encoder, predict_path=str(tmp_path / "in.jsonl"), num_workers=2, eval_batch_tokens=64
+    )
+    data.setup("predict")
+    assert data.predict_count == 30
+    numbers = Counter(chunk.document_number for batch in data.predict_dataloader() for chunk in batch.chunks)
+    assert numbers == Counter(dict.fromkeys(range(30), 2))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a checkpoint and 400 articles."""
+    folder = tmp_path_factory.mktemp("stream")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        (folder / "ner").symlink_to(REPOSITORY / "ner")
+        arguments = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+        assert main(["fit", "--config", QUICKSTART, "--trainer.max_epochs", "4", *arguments]) == 0
+        shutil.copy("checkpoints/quickstart/seed=42/last.ckpt", "a.ckpt")
+        assert main(["fit", "--config", QUICKSTART, "--trainer.max_epochs", "1", "--run", "other", *arguments]) == 0
+        shutil.copy("checkpoints/other/seed=42/last.ckpt", "b.ckpt")
+    articles = [
+        {"title": document.passages[0].text, "abstract": document.passages[1].text}
+        for document in Sample().read("train")
+    ]
+    many = {str(number): articles[number % len(articles)] for number in range(400)}
+    (folder / "articles.json").write_text(json.dumps(many), encoding="utf-8")
+    return folder
+
+
+def predict(*arguments: str) -> int:
+    options = [
+        "--ckpt_path",
+        "a.ckpt",
+        "--data.predict_path",
+        "articles.json",
+        "--predictions.path",
+        "out.json",
+        *SMALL,
+    ]
+    return main(["predict", *options, "--trainer.enable_progress_bar", "false", *arguments])
+
+
+def killed_in_the_middle(folder: Path) -> Path:
+    """What a `predict` leaves that is killed when it has written some documents."""
+    part = folder / "out.json.part"
+    command = [sys.executable, str(REPOSITORY / "main.py"), "predict", "--ckpt_path", "a.ckpt"]
+    command += ["--data.predict_path", "articles.json", "--predictions.path", "out.json", *SMALL]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and (not part.exists() or part.read_bytes().count(b"\n") < 20):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert not (folder / "out.json").exists()
+    assert part.read_bytes().count(b"\n") < 400
+    return part
+
+
+def test_a_killed_run_goes_on_and_writes_what_an_undisturbed_one_does(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    assert predict("--predictions.path", "whole.json") == 0
+    part = killed_in_the_middle(trained)
+    places = [int(line.partition("\t")[0]) for line in part.read_text(encoding="utf-8").splitlines()[1:]]
+    assert places != sorted(places), "a document should not wait for those before it"
+    with part.open("ab") as file:
+        file.write(b'7\t{"id": "4')  # a line that was being written
+    assert predict() == 0
+    assert "going on: " in capsys.readouterr().out
+    assert (trained / "out.json").read_bytes() == (trained / "whole.json").read_bytes()
+    assert not list(trained.glob("*.part*"))
+
+
+def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    monkeypatch.setattr("ner.cli.lightning.has_fast_bf16", lambda: True)
+    (trained / "out.json").unlink(missing_ok=True)
+    part = killed_in_the_middle(trained)
+    before = part.read_bytes()
+    changed = (trained / "articles.json").read_text(encoding="utf-8").replace("Mice", "Rats", 1)
+    (trained / "changed.json").write_text(changed, encoding="utf-8")
+    for arguments, message in (
+        (["--ckpt_path", "b.ckpt"], "out.json.part: was begun with another checkpoint; remove it"),
+        (["--predictions.scores", "true"], "was begun with another predictions.scores"),
+        (["--data.predict_path", "changed.json"], "was begun with another input"),
+        (["--trainer.precision", "bf16-mixed"], "was begun with another trainer.precision"),
+    ):
+        assert predict(*arguments) == 2
+        assert message in capsys.readouterr().err
+    assert part.read_bytes() == before
+    part.write_bytes(b"something else\n")
+    assert predict() == 2
+    assert "remove it" in capsys.readouterr().err
+    part.unlink()
+    assert not list(trained.glob("out.json.*"))
+
+
+def test_two_runs_never_write_one_file(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    other = Spool(trained / "shared.json.part", Done())
+    assert predict("--predictions.path", "shared.json") == 2
+    assert "another process is writing it" in capsys.readouterr().err
+    other.close()
+    notes = trained / "shared.json.part-of-my-notes"
+    notes.touch()
+    assert predict("--predictions.path", "shared.json") == 0
+    assert [path.name for path in trained.glob("shared.json.*")] == [notes.name]
+    notes.unlink()
+
+
+def test_what_a_disk_takes_in_parts_is_whole(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Reluctant(FileIO):
+        def write(self, content: Any) -> int:  # noqa: ANN401 - any buffer
+            return super().write(content[:7])
+
+    found = list(Sample().read("dev"))
+    spool = Spool(trained / "reluctant.part", Done())
+    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Reluctant(path, "ab"))
+    spool.open({})
+    spool.write(dict(enumerate(found)))
+    spool.close()
+    monkeypatch.undo()
+    assert "".join(map(line_of, documents_in([spool.path]))) == "".join(map(line_of, found))
+    spool.path.unlink()
+
+
+def test_documents_that_are_tagged_are_known_in_any_order() -> None:
+    done = Done(1, 3)
+    for place in (7, 1, 13):
+        done.add(place)
+    assert (len(done), done.due) == (3, 4)
+    assert [place in done for place in (1, 4, 7, 10, 13, 16)] == [True, False, True, False, True, False]
+    done.add(4)
+    assert done.due == 10
+
+
+def test_documents_behind_a_gap_come_at_the_end_and_in_order() -> None:
+    assert list(in_order([(3, "d"), (1, "b"), (0, "a"), (5, "f"), (4, "e")])) == [
+        (0, "a"),
+        (1, "b"),
+        (3, "d"),
+        (4, "e"),
+        (5, "f"),
+    ]
+
+
+def test_a_limited_run_writes_what_it_tagged(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    assert predict("--predictions.path", "limited.json", "--trainer.limit_predict_batches", "10") == 0
+    found = json.loads((trained / "limited.json").read_text(encoding="utf-8"))
+    assert 0 < len(found) < 400
+    assert list(found) == sorted(found, key=int)
+    assert f"{len(found)} documents" in capsys.readouterr().out
+
+
+def test_json_lines_hold_texts_entities_and_scores(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    options = ["--predictions.writer", "JsonLines", "--predictions.path", "out.jsonl"]
+    assert predict(*options, "--predictions.scores", "true") == 0
+    scored = list(JsonLines().read_path(Path("out.jsonl")))
+    assert [document.id for document in scored] == [str(number) for number in range(400)]
+    spans = [span for document in scored for passage in document.passages for span in passage.spans]
+    assert spans
+    assert all(span.score is not None for span in spans)
+    assert f"400 documents, {len(spans)} entities: out.jsonl" in capsys.readouterr().out
+    assert predict(*options) == 0
+    assert list(JsonLines().read_path(Path("out.jsonl"))) == scored
+    assert "score" not in Path("out.jsonl").read_text(encoding="utf-8")
+
+
+def test_the_input_is_never_written_over(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    (trained / "own").mkdir()
+    source = trained / "own" / "articles.json"
+    shutil.copy("articles.json", source)
+    for given, path in ((source, source), (source.parent, source.parent / "more.json")):
+        assert predict("--data.predict_path", str(given), "--predictions.path", str(path)) == 2
+        assert "belongs to the input; write it elsewhere" in capsys.readouterr().err
+    assert source.read_bytes() == (trained / "articles.json").read_bytes()
+    assert list(source.parent.iterdir()) == [source]
+
+
+def test_what_a_format_cannot_hold_is_kept_for_another(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    JsonLines().write([Document("1", (Passage("Mice ate."),))] * 2, Path("twice.jsonl"))
+    options = ["--data.predict_corpus", "JsonLines", "--data.predict_path", "twice.jsonl"]
+    options += ["--predictions.path", "again"]
+    assert predict(*options, "--predictions.writer", "PubTator") == 2
+    assert "kept in again.part: the same command with another predictions.writer" in capsys.readouterr().err
+    assert predict(*options) == 0
+    assert "going on: 2 documents are tagged" in capsys.readouterr().out
+    assert len(list(JsonLines().read_path(Path("again")))) == 2
+
+
+class ReadOnly(Sample):
+    write = Corpus.write
+    write_predictions = Corpus.write_predictions
+
+
+def test_a_corpus_that_cannot_write_is_no_writer(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    assert predict("--predictions.writer", f"{__name__}.ReadOnly") == 2
+    assert "ReadOnly has no writer" in capsys.readouterr().err
+    assert not list(trained.glob("*.part*"))
+
+
+def test_another_format_is_tagged_and_comes_back_in_it(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    dev = list(Sample().read("dev"))
+    PubTator().write(dev, Path("dev.txt"))
+    options = [
+        "predict",
+        "--ckpt_path",
+        "a.ckpt",
+        "--data.predict_path",
+        "dev.txt",
+        "--data.predict_corpus",
+        "PubTator",
+    ]
+    options += ["--trainer.enable_progress_bar", "false"]
+    assert main(options) == 0
+    assert "12 documents" in capsys.readouterr().out
+    found = list(PubTator().read_path(Path("predictions.txt")))
+    assert [document.id for document in found] == [document.id for document in dev]
+    assert main([*options, "--predictions.writer", "Brat", "--predictions.path", "brat"]) == 0
+    in_brat = Brat(Sample.labels, title_line=True)
+    assert {(document.id, document.passages) for document in in_brat.read_path(Path("brat"))} == {
+        (document.id, document.passages) for document in found
+    }
+    assert main([*options, "--predictions.writer", "Brat", "--predictions.path", "brat"]) == 2
+    assert "brat: exists already" in capsys.readouterr().err
+
+
+def test_standard_input_and_output_hold_documents_alone(trained: Path) -> None:
+    command = [sys.executable, str(REPOSITORY / "main.py"), "predict", "--ckpt_path", "a.ckpt"]
+    command += ["--data.predict_corpus", "PlainText", "--data.predict_path", "-", "--predictions.path", "-"]
+    before = set(trained.iterdir())
+    texts = ["Kimchi lowers cortisol in mice.", "", "Probiotics reduced anxiety."]
+    process = subprocess.run(command, cwd=trained, input="\n".join(texts).encode(), capture_output=True, check=True)
+    documents = [json.loads(line) for line in process.stdout.decode().splitlines()]
+    assert [(document["id"], document["passages"][0]["text"]) for document in documents] == [
+        ("1", texts[0]),
+        ("3", texts[2]),
+    ]
+    assert "2 documents" in process.stderr.decode()
+    assert set(trained.iterdir()) == before
+    broken = subprocess.run(command, cwd=trained, input=b"\xff\n", capture_output=True, check=False)
+    assert (broken.returncode, broken.stdout) == (2, b"")
+    assert b"standard-input: not UTF-8" in broken.stderr

@@ -1,0 +1,219 @@
+"""The Python API: what it finds is what `predict` finds, in any text."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import ner
+from main import main
+from ner import Entity, Tagger
+from ner.checkpoints.manifest import is_exported
+from ner.corpora import JsonLines, PubTator
+from ner.corpora.sample import FOLDER, Sample
+from ner.documents import Document, Passage
+from ner.errors import InputError
+
+REPOSITORY = Path(__file__).parents[2]
+DEV = FOLDER / "dev.json"
+MOUSE = "Probiotics reduced anxiety in mice."
+TEXTS = {
+    "empty": "",
+    "blank": " \n\t ",
+    "long": f"{MOUSE} " * (100_000 // (len(MOUSE) + 1)),
+    "nul": f"\0{MOUSE}\0",
+    "emoji": f"👩🏽‍🔬🐁 {MOUSE} 🐁",
+    "right to left": f"الفئران {MOUSE} \u202eעכברים",
+    "half a pair": f"\ud83d {MOUSE}",
+    "combining": f"é̂̃ {MOUSE}",
+    "special": f"[SEP] [PAD] [TITLE] {MOUSE}",
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of two seeds, and their export."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "ner").symlink_to(REPOSITORY / "ner")
+    command = ["fit-seeds", "--config", str(REPOSITORY / "configs" / "quickstart.yaml"), "--seeds", "1,2"]
+    command += ["--trainer.max_epochs", "6", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        assert main(command) == 0
+        assert main(["export", "--checkpoints", "checkpoints/quickstart/seed=*/best.ckpt", "--output", "exported"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tagger(trained: Path) -> Tagger:
+    return Tagger.load(trained / "checkpoints" / "quickstart")
+
+
+def test_a_run_is_tagged_as_predict_does(trained: Path, tagger: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
+    command = ["predict", "--run", "quickstart", "--data.predict_path", str(DEV), "--predictions.scores", "true"]
+    assert main([*command, "--predictions.writer", "JsonLines", "--predictions.path", "dev.jsonl"]) == 0
+    expected = list(JsonLines().read_path(trained / "dev.jsonl"))
+    found = list(tagger.tag_documents(Sample().read("dev"), batch_tokens=300))
+    assert found == [replace(document, annotator=own.annotator) for document, own in zip(expected, found, strict=True)]
+    pairs = [
+        (span.score, own.score)
+        for document, ours in zip(expected, found, strict=True)
+        for passage, mine in zip(document.passages, ours.passages, strict=True)
+        for span, own in zip(passage.spans, mine.spans, strict=True)
+    ]
+    assert len(pairs) > 20
+    for theirs, score in pairs:
+        assert score == pytest.approx(theirs, abs=1e-5)
+
+
+def test_checkpoint_seed_folder_and_export_load_alike(trained: Path, tagger: Tagger) -> None:
+    run = trained / "checkpoints" / "quickstart"
+    one, same = Tagger.load(run / "seed=1"), Tagger.load(str(run / "seed=1" / "best.ckpt"))
+    exported = Tagger.load(trained / "exported", device="cpu")
+    documents = list(Sample().read("dev"))
+    assert list(one.tag_documents(documents)) == list(same.tag_documents(documents))
+    assert list(exported.tag_documents(documents)) == list(tagger.tag_documents(documents))
+    assert list(one.tag_documents(documents)) != list(tagger.tag_documents(documents))
+    assert tagger.labels == list(Sample.labels)
+
+
+def test_entities_quote_their_text(tagger: Tagger) -> None:
+    [document] = [document for document in Sample().read("dev") if document.id == "90000049"]
+    entities = tagger.tag(document)
+    assert {entity.passage for entity in entities} == {0, 1}
+    for entity in entities:
+        assert document.passages[entity.passage].text[entity.start : entity.end] == entity.text
+        assert 0 < entity.score <= 1
+    title = [(entity.start, entity.end, entity.label) for entity in entities if entity.passage == 0]
+    assert [(entity.start, entity.end, entity.label) for entity in tagger.tag(document.passages[0])] == title
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_any_text_has_right_offsets(tagger: Tagger, name: str) -> None:
+    text = TEXTS[name]
+    entities = tagger.tag(text)
+    assert entities == sorted(entities, key=lambda entity: entity.start)
+    for entity in entities:
+        # What is no character reads as the sign for one.
+        assert text[entity.start : entity.end].replace("\ud83d", "\ufffd") == entity.text
+    if name == "long":
+        assert len(entities) > 100
+    if not text.strip():
+        assert not entities
+
+
+def test_half_a_surrogate_pair_is_no_character_in_a_document_either(tagger: Tagger) -> None:
+    text = TEXTS["half a pair"]
+    found = tagger.tag(text)
+    assert found
+    assert tagger.tag(Passage(text)) == tagger.tag(Document("1", (Passage(text),))) == found
+
+
+def test_many_texts_are_read_as_they_are_needed(tagger: Tagger) -> None:
+    read = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal read
+        for _ in range(5000):
+            read += 1
+            yield MOUSE
+
+    found = tagger.tag_texts(texts(), batch_tokens=64)
+    first = next(found)
+    assert read < 100
+    assert first == tagger.tag(MOUSE)
+    assert list(tagger.tag_texts([])) == []
+
+
+def test_bf16_finds_about_the_same(trained: Path, tagger: Tagger, caplog: pytest.LogCaptureFixture) -> None:
+    low = Tagger.load(trained / "checkpoints" / "quickstart", precision="bf16")
+    assert low.precision == "bf16" or "no instructions for bf16" in caplog.text
+    documents = list(Sample().read("dev"))
+    mine, theirs = (
+        {
+            (document.id, span.start, span.label)
+            for document in each.tag_documents(documents)
+            for p in document.passages
+            for span in p.spans
+        }
+        for each in (low, tagger)
+    )
+    assert len(mine & theirs) > 0.9 * len(theirs)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("nowhere", "nowhere: no such checkpoint"),
+        ("checkpoints", "no checkpoint matches"),
+        ("ner/corpora/sample_data/dev.json", "not a checkpoint"),
+    ],
+)
+def test_what_is_no_tagger_is_one_line(trained: Path, monkeypatch: pytest.MonkeyPatch, path: str, message: str) -> None:
+    monkeypatch.chdir(trained)
+    with pytest.raises(InputError, match=message):
+        Tagger.load(path)
+
+
+def test_wrong_arguments_are_errors(trained: Path, tagger: Tagger) -> None:
+    with pytest.raises(InputError, match="batch_tokens is 0"):
+        list(tagger.tag_documents([Document("1", (Passage("a"),))], batch_tokens=0))
+    with pytest.raises(InputError, match="precision"):
+        Tagger.load(trained / "checkpoints" / "quickstart", precision="64")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a tagger needs a checkpoint"):
+        Tagger([])
+    for device in ("nonsense", "cuda:99"):
+        with pytest.raises(InputError, match=f"device '{device}' cannot be used"):
+            Tagger.load(trained / "checkpoints" / "quickstart", device=device)
+
+
+def test_a_checkpoint_cannot_name_code_to_run(trained: Path, tmp_path: Path) -> None:
+    content = torch.load(trained / "checkpoints" / "quickstart" / "seed=1" / "best.ckpt", weights_only=True)
+    content["NERDataModule"]["chunking"] = {"class_path": "pathlib.Path", "init_args": {}}
+    torch.save(content, tmp_path / "evil.ckpt")
+    with pytest.raises(InputError, match=r"chunking 'pathlib\.Path' cannot be had"):
+        Tagger.load(tmp_path / "evil.ckpt")
+
+
+def test_the_readme_shows_what_works(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoints").symlink_to(trained / "checkpoints")
+    dev = list(Sample().read("dev"))
+    (tmp_path / "texts").mkdir()
+    PubTator().write(dev, tmp_path / "texts" / "dev.txt")
+    snippet, *_ = re.findall(r"^```python\n(.*?)^```$", (REPOSITORY / "README.md").read_text("utf-8"), re.M | re.S)
+    exec(snippet, {})
+    assert "anxiety" in capsys.readouterr().out
+    found = list(PubTator().read_path(tmp_path / "tagged.txt"))
+    assert [document.id for document in found] == [document.id for document in dev]
+    assert any(passage.spans for document in found for passage in document.passages)
+
+
+def test_importing_it_brings_no_lightning(trained: Path) -> None:
+    code = (
+        "import sys, ner; assert 'torch' not in sys.modules\n"
+        "from ner import Tagger\n"
+        f"print(json.dumps([e.text for e in Tagger.load({str(trained / 'exported')!r}).tag({MOUSE!r})]))\n"
+        "assert not {'lightning', 'jsonargparse', 'torchmetrics'} & set(sys.modules)\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", f"import json\n{code}"], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
+    assert json.loads(process.stdout) == [entity.text for entity in Tagger.load(trained / "exported").tag(MOUSE)]
+    assert is_exported(trained / "exported")
+
+
+def test_the_package_has_no_other_secrets() -> None:
+    assert ner.Tagger is Tagger
+    assert ner.Entity is Entity
+    with pytest.raises(AttributeError, match="no attribute 'tagget'"):
+        _ = ner.tagget  # type: ignore[attr-defined]

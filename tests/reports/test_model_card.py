@@ -1,0 +1,153 @@
+"""What a model card says, and that it says nothing that the checkpoints do not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from ner.checkpoints.checkpoint import BestEpoch, Checkpoint, read_checkpoint
+from ner.reports.model_card import model_card
+
+VERSIONS = {"ner": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0"}
+CONFIG = {
+    "seed_everything": 11,
+    "run": "minilm_crf",
+    "model": {"encoder": "sentence-transformers/all-MiniLM-L6-v2"},
+    "data": {
+        "corpus": {
+            "class_path": "ner.corpora.GutBrainIE",
+            "init_args": {
+                "root": "/home/somebody/collection",
+                "cache": None,
+                "tiers": ["platinum", "gold"],
+                "tier_weights": {"gold": 0.5},
+                "lists": [{"file": "/home/somebody/list.txt"}],
+            },
+        },
+        "batch_size": 64,
+        "batch_tokens": 1200,
+    },
+    "trainer": {"max_epochs": 4},
+}
+MODEL = {
+    "labels": ["gene", "drug"],
+    "encoder": "sentence-transformers/all-MiniLM-L6-v2",
+    "pretrained": True,
+    "encoder_config": {"model_type": "bert", "num_hidden_layers": 6, "hidden_size": 384},
+    "encoder_lr": 1e-4,
+    "emissions_lr": 1e-3,
+    "crf_lr": 5e-3,
+    "loss_reduction": "tokens",
+}
+DATA = {
+    "chunking": {"class_path": "ner.preprocessing.chunking.SeparatePassages", "init_args": {}},
+    "markers": True,
+    "window_tokens": 512,
+    "overlap_tokens": 128,
+}
+
+
+def member(seed: int = 11, **changes: object) -> Checkpoint:
+    config = CONFIG | {"seed_everything": seed} | changes
+    best = BestEpoch(4, 0.7785, 0.6977)
+    return Checkpoint("best.ckpt", MODEL, DATA, dict, config, epochs=4, steps=1336, best_epoch=best)
+
+
+def test_its_front_matter_is_that_of_the_hub() -> None:
+    _, front, _ = model_card([member()], VERSIONS, "cc-by-4.0", with_onnx=True).split("---\n", 2)
+    assert yaml.safe_load(front) == {
+        "license": "cc-by-4.0",
+        "language": ["en"],
+        "library_name": "ner",
+        "pipeline_tag": "token-classification",
+        "tags": ["named-entity-recognition", "biomedical", "crf", "onnx"],
+    }
+
+
+@pytest.mark.parametrize("text", ["no: yes", "a\nb: c", "'", "[", "# x"])
+def test_a_licence_is_text_whatever_it_says(text: str) -> None:
+    _, front, _ = model_card([member()], VERSIONS, text).split("---\n", 2)
+    assert yaml.safe_load(front)["license"] == text
+
+
+def test_it_says_what_the_checkpoints_say() -> None:
+    card = " ".join(model_card([member(), member(17)], VERSIONS).split())
+    for text in (
+        "# minilm_crf ",
+        "ensemble of 2 members",
+        "`gene`, `drug`",
+        "`ner.corpora.GutBrainIE`",
+        "| tiers | platinum, gold |",
+        '| tier_weights | {"gold": 0.5} |',
+        "| encoder | `sentence-transformers/all-MiniLM-L6-v2` (bert, 6 layers of 384) |",
+        "| peak learning rates | encoder 0.0001, emissions 0.001, crf 0.005 |",
+        "| epochs planned | 4 |",
+        "| batch | at most 64 texts, at most 1200 tokens |",
+        "| chunking | SeparatePassages |",
+        "| markers | `[TITLE]` `[ABSTRACT]` |",
+        "| windows | 512 tokens; neighbours share 128 |",
+        "| 1 | 11 | 4 | 0.7785 | 0.6977 |",
+        "| 2 | 17 | 4 | 0.7785 | 0.6977 |",
+        "scores are optimistic",
+        "not for clinical decisions",
+        'Tagger.load("path/to/this/folder")',
+        "--ckpt_path path/to/this/folder",
+        "None is stated. The weights derive from",
+        "- torch 2.13.0 -",
+    ):
+        assert text in card
+    assert "OnnxTagger" not in card
+    assert "others differ" not in card
+
+
+def test_it_says_that_no_marker_stands_before_a_text() -> None:
+    bare = replace(member(), data=DATA | {"markers": False})
+    assert "| markers | none |" in model_card([bare], VERSIONS)
+
+
+def test_it_names_no_folder_of_the_machine() -> None:
+    model = {"encoder": "/home/somebody/encoders/minilm"}
+    card = model_card([member(model=model, init_from="~/runs/first/last.ckpt")], VERSIONS)
+    assert "somebody" not in card
+    assert "| root | collection |" in card
+    assert "| encoder | `minilm` (bert" in card
+    assert "| started from the weights of | last.ckpt |" in card
+
+
+def test_the_best_epochs_score_is_not_that_of_other_weights() -> None:
+    card = model_card([replace(member(), epochs=5)], VERSIONS)
+    assert "| 1 | 11 | 5 | not recorded | not recorded |" in card
+    assert "0.7785" not in card
+
+
+def test_it_says_where_members_differ_but_for_their_seeds() -> None:
+    other = member(17, model={"encoder": "another"})
+    assert "others differ in: `model.encoder`." in model_card([member(), other], VERSIONS)
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    bare = Checkpoint("best.ckpt", {"labels": ["gene"], "encoder": "a|b"}, {}, dict)
+    card = model_card([bare], VERSIONS)
+    assert "# Named entities in biomedical abstracts\n" in card
+    assert "do not say what they were trained on" in card
+    assert "| encoder | `a&#124;b` |" in card
+    assert "| 1 | not recorded | not recorded | not recorded | not recorded |" in card
+    assert "None" not in card.replace("None is stated", "")
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ({"epoch": 2, "micro": [0.8, 0.7, 0.75], "macro": [0.6, 0.5, 0.55]}, BestEpoch(3, 0.75, 0.55)),
+        ({"epoch": 2, "micro": [0.8], "macro": []}, None),
+        ({"epoch": "many", "micro": [0, 0, 0], "macro": [0, 0, 0]}, None),
+        ({}, None),
+        (7, None),
+    ],
+)
+def test_a_checkpoint_tells_its_best_epoch(tmp_path: Path, state: object, expected: BestEpoch | None) -> None:
+    content = {"hyper_parameters": {}, "NERDataModule": {}, "state_dict": {}, "callbacks": {"ScoreReport": state}}
+    torch.save(content, tmp_path / "best.ckpt")
+    assert read_checkpoint(tmp_path / "best.ckpt").best_epoch == expected

@@ -1,0 +1,158 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lightning.pytorch import LightningModule, Trainer
+
+from ner.corpora import Corpus, JsonLines, Sample, Split
+from ner.documents import Document, Passage, Span
+from ner.errors import InputError
+from ner.preprocessing.chunking import JointPassages, SeparatePassages
+from ner.preprocessing.collate import Batch
+from ner.training.datamodule import NERDataModule
+
+
+class Lines(Corpus):
+    """A corpus of one's own: texts in memory, files with one text a line."""
+
+    labels = ("animal",)
+
+    def read(self, split: Split) -> Iterator[Document]:
+        is_test = split == "test"
+        spans = () if is_test else (Span(0, 4, "animal"),)
+        yield Document("1", (Passage("Mice ate.", spans=spans, annotated_until=0 if is_test else None),))
+
+    def read_path(self, path: Path) -> Iterator[Document]:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+            yield Document(str(number), (Passage(line, annotated_until=0),))
+
+
+def test_a_corpus_of_ones_own_needs_no_edit_elsewhere(tiny_encoder: str) -> None:
+    data = NERDataModule(Lines(), tiny_encoder)
+    data.setup("fit")
+    [batch] = data.train_dataloader()
+    assert isinstance(batch, Batch)
+    assert data.labels == ["animal"]
+    assert batch.tags[0, 0] == 1
+
+
+def test_any_module_can_use_it(tiny_encoder: str) -> None:
+    class Counting(LightningModule):
+        texts = 0
+
+        def predict_step(self, batch: Batch) -> int:
+            Counting.texts += len(batch)
+            return len(batch)
+
+    data = NERDataModule(Sample(), tiny_encoder, window_tokens=128, overlap_tokens=32)
+    trainer = Trainer(logger=False, accelerator="cpu", enable_progress_bar=False, use_distributed_sampler=False)
+    trainer.predict(Counting(), datamodule=data)
+    assert Counting.texts == sum(len(document.passages) for document in Sample().read("test"))
+
+
+def test_predict_reads_files_of_the_corpus_format(tiny_encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("Rats slept.\nNobody ate.\n", encoding="utf-8")
+    data = NERDataModule(Lines(), tiny_encoder, predict_path=str(tmp_path / "texts.txt"))
+    data.setup("predict")
+    [batch] = data.predict_dataloader()
+    assert sorted(chunk.chunk.document.id for chunk in batch.chunks) == ["0", "1"]
+
+
+def test_testing_without_annotation_points_to_predict(tiny_encoder: str) -> None:
+    with pytest.raises(InputError, match=r"the test split carries no annotation to score; .* with `predict`"):
+        NERDataModule(Lines(), tiny_encoder).setup("test")
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate"])
+def test_the_best_epoch_is_not_chosen_without_annotation(tiny_encoder: str, tmp_path: Path, stage: str) -> None:
+    annotated, bare = tmp_path / "train.jsonl", tmp_path / "dev.jsonl"
+    JsonLines().write([Document("1", (Passage("Mice ate.", spans=(Span(0, 4, "animal"),)),))], annotated)
+    JsonLines().write([Document("2", (Passage("Mice ate.", annotated_until=0),))], bare)
+    corpus = JsonLines(["animal"], str(annotated), str(bare))
+    with pytest.raises(InputError, match="the dev split carries no annotation to score"):
+        NERDataModule(corpus, tiny_encoder).setup(stage)
+
+
+def test_a_label_that_is_not_known_is_found_by_its_split(tiny_encoder: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    JsonLines().write([Document("7", (Passage("Mice ate.", spans=(Span(0, 4, "beast"),)),))], path)
+    with pytest.raises(InputError, match="the train split, document 7: unknown label 'beast'"):
+        NERDataModule(JsonLines(["animal"], str(path)), tiny_encoder).setup("fit")
+
+
+def test_a_corpus_to_train_on_needs_labels(tiny_encoder: str) -> None:
+    with pytest.raises(InputError, match=r"data\.corpus\.labels is empty; .* --data\.predict_corpus"):
+        NERDataModule(JsonLines(), tiny_encoder)
+
+
+def test_a_file_without_documents_is_an_error(tiny_encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"empty\.txt holds no documents"):
+        NERDataModule(Lines(), tiny_encoder, predict_path=str(tmp_path / "empty.txt")).setup("predict")
+
+
+def test_its_state_tells_another_reading_apart(tiny_encoder: str) -> None:
+    state = NERDataModule(Lines(), tiny_encoder).state_dict()
+    NERDataModule(Lines(), tiny_encoder).load_state_dict(state)
+    with pytest.raises(InputError, match="other settings of: chunking, markers"):
+        NERDataModule(Lines(), tiny_encoder, JointPassages(), markers=False).load_state_dict(state)
+
+
+def test_a_tokenizer_survives_its_serialisation(tiny_encoder: str) -> None:
+    first = NERDataModule(Lines(), tiny_encoder)
+    second = NERDataModule(Lines(), str(first.state_dict()["tokenizer"]))
+    assert second.encoder.encode(["gut-brain axis"]) == first.encoder.encode(["gut-brain axis"])
+    assert second.vocabulary_size == first.vocabulary_size
+
+
+class Sentences(SeparatePassages):
+    """A chunking with an argument."""
+
+    def __init__(self, longest: int = 5) -> None:
+        self.longest = longest
+
+
+class Forgetful(SeparatePassages):
+    """A chunking whose argument nothing can read back."""
+
+    def __init__(self, longest: int = 5) -> None:
+        self._most = longest
+
+
+def test_the_arguments_of_a_chunking_are_part_of_the_state(tiny_encoder: str) -> None:
+    state = NERDataModule(Lines(), tiny_encoder, Sentences(7)).state_dict()
+    assert state["chunking"] == {"class_path": f"{__name__}.Sentences", "init_args": {"longest": 7}}
+    with pytest.raises(InputError, match="other settings of: chunking"):
+        NERDataModule(Lines(), tiny_encoder, Sentences(8)).load_state_dict(state)
+
+
+def test_a_chunking_that_cannot_be_kept_is_refused(tiny_encoder: str) -> None:
+    with pytest.raises(InputError, match="cannot keep its argument 'longest'"):
+        NERDataModule(Lines(), tiny_encoder, Forgetful()).state_dict()
+
+
+class Broken(Lines):
+    """A corpus whose reader has no messages of its own."""
+
+    def read(self, split: Split) -> Iterator[Document]:
+        if split == "dev":
+            raise FileNotFoundError(2, "No such file or directory", "dev.txt")
+        yield Document("1", (Passage("Mice", spans=(Span(0, 9, "animal"),)),))
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [("train", "the train split: ValueError: span"), ("dev", r"the dev split: FileNotFoundError: .*dev\.txt")],
+)
+def test_what_a_corpus_raises_is_one_line_that_names_the_split(split: Split, message: str, tiny_encoder: str) -> None:
+    with pytest.raises(InputError, match=f"Broken cannot read {message}"):
+        list(NERDataModule(Broken(), tiny_encoder).documents(split))
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [{"num_workers": -1}, {"batch_size": 0}, {"eval_batch_size": 0}, {"overlap_tokens": -1}, {"batch_tokens": 0}],
+)
+def test_numbers_out_of_range_are_refused(numbers: dict[str, int], tiny_encoder: str) -> None:
+    with pytest.raises(InputError, match=f"data.{next(iter(numbers))} is"):
+        NERDataModule(Lines(), tiny_encoder, **numbers)  # type: ignore[arg-type]
