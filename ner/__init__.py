@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> object:
     """The Python API, which imports torch only where it is used."""
     if name in ("Entity", "Tagger"):
-        from ner import tagger  # noqa: PLC0415
+        from ner.inference import tagger  # noqa: PLC0415
 
         return getattr(tagger, name)
     raise AttributeError(f"module 'ner' has no attribute {name!r}")

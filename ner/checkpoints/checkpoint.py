@@ -1,6 +1,7 @@
 """Where checkpoints lie, and how one is opened safely."""
 
 import pickle
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -138,13 +139,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
         name=str(path),
         model=model,
         data=data,
-        read_weights=lambda: weights,
+        read_weights=lambda: with_present_names(weights),
         config=config,
         epochs=content.get("epoch", -1) + 1,
         steps=content.get("global_step", 0),
         is_stopped=any(state.get("stopped_epoch") for state in stopping),
         best_epoch=_best_epoch(callbacks.get("ScoreReport")),
     )
+
+
+def with_present_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights by the names that this version gives them: until version 0.1 the network was called ``tagger``."""
+    return {re.sub(r"^tagger\.", "model.", name): tensor for name, tensor in weights.items()}
 
 
 def differing_keys(saved: Mapping[str, object], own: Mapping[str, object]) -> list[str]:

@@ -10,11 +10,11 @@ from ner.checkpoints.export import is_exported, read_folder
 from ner.checkpoints.pretrained import build_encoder
 from ner.errors import InputError
 from ner.labels import LabelSet
-from ner.nn.models import CrfTagger
+from ner.nn.models import EncoderCRF
 
 # What members, or a checkpoint and the data it is used on, have to share so that their tokens are the same.
 SHARED = ("tokenizer", "markers", "chunking")
-PREFIX = "tagger."
+PREFIX = "model."
 
 
 def find(patterns: str | Sequence[str]) -> list[Path]:
@@ -66,7 +66,7 @@ def check_agreement(member: Checkpoint, name: str, labels: Sequence[str], data: 
         raise InputError(f"{member.name} and {name} do not fit together: they differ in {', '.join(differing)}")
 
 
-def build_tagger(member: Checkpoint, is_mapped: bool = False) -> CrfTagger:
+def build_model(member: Checkpoint, is_mapped: bool = False) -> EncoderCRF:
     """The tagger of a checkpoint, in fp32, in evaluation mode, on the CPU.
 
     Args:
@@ -80,7 +80,7 @@ def build_tagger(member: Checkpoint, is_mapped: bool = False) -> CrfTagger:
     if not isinstance(config, Mapping):
         raise InputError(f"{member.name}: a damaged checkpoint: it lacks its encoder's configuration")
     encoder = build_encoder(config)
-    tagger = CrfTagger(encoder, encoder.config.hidden_size, len(LabelSet(member.labels).tags), dropout=0.0)
+    tagger = EncoderCRF(encoder, encoder.config.hidden_size, len(LabelSet(member.labels).tags), dropout=0.0)
     weights = {name.removeprefix(PREFIX): tensor for name, tensor in member.read_weights().items()}
     try:
         tagger.load_state_dict(weights, assign=is_mapped)

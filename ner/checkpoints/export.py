@@ -31,13 +31,13 @@ from ner.checkpoints.onnx import write_emissions
 from ner.checkpoints.pretrained import load_encoder, load_encoder_config
 from ner.errors import InputError
 from ner.io.files import check_writable, write_text
-from ner.nn.models import CrfTagger, EnsembleTagger
+from ner.nn.models import CRFEnsemble, EncoderCRF
 
 __all__ = ["is_exported", "read_folder", "write_folder"]
 
 
 def write_folder(
-    members: Sequence[tuple[Checkpoint, CrfTagger]], output: Path, card: str = "", with_onnx: bool = False
+    members: Sequence[tuple[Checkpoint, EncoderCRF]], output: Path, card: str = "", with_onnx: bool = False
 ) -> None:
     """Write taggers that agree on labels and reading as one folder, which appears whole or not at all.
 
@@ -69,7 +69,7 @@ def write_folder(
         if card:
             write_text(card, temporary / "README.md")
         _write_tokenizer(str(first.data["tokenizer"]), temporary)
-        crf = EnsembleTagger([tagger for _, tagger in members]).crf
+        crf = CRFEnsemble([tagger for _, tagger in members]).crf
         save_file(crf.state_dict(), temporary / "crf.safetensors")
         for name, (_, tagger) in zip(names, members, strict=True):
             folder = temporary / "members" / name
@@ -110,7 +110,7 @@ def _weights(folder: Path, path: Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{folder}: a damaged export: emissions or crf.safetensors: {reason}") from error
-    return {f"tagger.{part}.{name}": tensor for part, weights in parts.items() for name, tensor in weights.items()}
+    return {f"model.{part}.{name}": tensor for part, weights in parts.items() for name, tensor in weights.items()}
 
 
 def _names(members: Sequence[Checkpoint]) -> list[str]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ner.errors import InputError
-from ner.nn.models import CrfTagger
+from ner.nn.models import EncoderCRF
 
 # The exporter needs the first and the last (with onnx_ir, which comes along); the other runs what it wrote.
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -34,7 +34,7 @@ def check_installed() -> None:
         raise InputError(f"ONNX needs {', '.join(missing)}: pip install -c constraints.txt -e '.[onnx]'")
 
 
-def write_emissions(tagger: CrfTagger, path: Path) -> None:
+def write_emissions(tagger: EncoderCRF, path: Path) -> None:
     """Write one member's encoder and linear layer, and compare the outcome with the original.
 
     The graph maps ``input_ids`` and ``attention_mask``, both int64 (W, L) for any W and any L that the encoder can
@@ -80,7 +80,7 @@ def write_emissions(tagger: CrfTagger, path: Path) -> None:
 class _Emissions(nn.Module):
     """The tensors in and out of the graph."""
 
-    def __init__(self, tagger: CrfTagger) -> None:
+    def __init__(self, tagger: EncoderCRF) -> None:
         super().__init__()
         self.encoder = tagger.encoder
         self.classifier = tagger.classifier

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ner.documents import Document, Span
 from ner.labels import LabelSet
-from ner.nn.models import Tagger
+from ner.nn.models import Model
 from ner.preprocessing.collate import Batch, EncodedChunk
 
 
@@ -27,7 +27,7 @@ class TaggedChunk:
 
 
 def decode(
-    tagger: Tagger, emissions: Tensor, batch: Batch, labels: LabelSet, with_scores: bool = False
+    tagger: Model, emissions: Tensor, batch: Batch, labels: LabelSet, with_scores: bool = False
 ) -> list[TaggedChunk]:
     """The best path of each chunk under the CRF, and the entities on it.
 
@@ -50,7 +50,7 @@ def decode(
 
 
 def _scored(
-    found: list[list[Span]], tagger: Tagger, emissions: Tensor, batch: Batch, labels: LabelSet
+    found: list[list[Span]], tagger: Model, emissions: Tensor, batch: Batch, labels: LabelSet
 ) -> list[list[Span]]:
     intervals = [(row, span.start, span.end) for row, spans in enumerate(found) for span in spans]
     tags = [labels.tag_ids(span.label) for spans in found for span in spans]

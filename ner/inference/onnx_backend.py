@@ -68,7 +68,7 @@ class Potentials:
 
 
 class OnnxTagger:
-    """The ensemble of some members, as :class:`ner.nn.models.EnsembleTagger` is, on onnxruntime.
+    """The ensemble of some members, as :class:`ner.nn.models.CRFEnsemble` is, on onnxruntime.
 
     Args:
         sessions: The members, at least one.
@@ -145,7 +145,7 @@ class OnnxTagger:
     def emissions(self, chunks: Sequence[EncodedChunk]) -> Floats:
         """Mean scores of tags for the own tokens of B chunks, (B, T, K); behind a chunk's last token they say nothing.
 
-        They are those of :meth:`ner.nn.models.Tagger.emissions`.
+        They are those of :meth:`ner.nn.models.Model.emissions`.
         """
         inputs = self.windowing.inputs(chunks)
         fed = {"input_ids": np.array(inputs.input_ids), "attention_mask": np.array(inputs.attention_mask)}

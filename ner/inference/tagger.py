@@ -19,7 +19,7 @@ from ner.inference.decoding import Assembler, TaggedChunk, decode
 from ner.inference.journal import in_order
 from ner.inference.stream import BATCH_SIZE, CPU_TOKENS, GPU_TOKENS, DocumentStream
 from ner.labels import LabelSet
-from ner.nn.models import EnsembleTagger
+from ner.nn.models import CRFEnsemble
 from ner.preprocessing.collate import Batch, Collator, encode
 from ner.preprocessing.tokenizer import TextEncoder
 from ner.runtime import has_fast_bf16
@@ -88,8 +88,8 @@ class Tagger:
             raise InputError(f"{first.name}: does not say how texts are read: {error}") from error
         self._collator = Collator(encoder, window, overlap)
         self._label_set = LabelSet(self.labels)
-        taggers = [members.build_tagger(member) for member in found]
-        self._tagger = (taggers[0] if len(taggers) == 1 else EnsembleTagger(taggers)).eval().to(self.device)
+        taggers = [members.build_model(member) for member in found]
+        self._tagger = (taggers[0] if len(taggers) == 1 else CRFEnsemble(taggers)).eval().to(self.device)
 
     @classmethod
     def load(cls, path: str | Path, device: torch.device | str | None = None, precision: Precision = "32") -> "Tagger":

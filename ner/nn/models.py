@@ -12,7 +12,7 @@ from torch.func import functional_call
 from ner.nn.crf import CRF, merge_crfs
 
 
-class Tagger(nn.Module, ABC):
+class Model(nn.Module, ABC):
     """Scores and decodes the tags of texts that an encoder reads in windows.
 
     Attributes:
@@ -56,7 +56,7 @@ class Tagger(nn.Module, ABC):
         return self.crf.viterbi(emissions, mask)
 
 
-class CrfTagger(Tagger):
+class EncoderCRF(Model):
     """One encoder with linear emissions and a CRF.
 
     Args:
@@ -85,7 +85,7 @@ class CrfTagger(Tagger):
         return blake2b(values.numpy().tobytes(), digest_size=16).hexdigest()
 
 
-class EnsembleTagger(Tagger):
+class CRFEnsemble(Model):
     """The mean of several taggers: of their emissions, and of their transitions, start and end scores.
 
     It scores every path as the mean of its members' scores, so it decodes the path that they find best together; see
@@ -100,7 +100,7 @@ class EnsembleTagger(Tagger):
         ValueError: if there are no members, or they disagree on the tags.
     """
 
-    def __init__(self, members: Sequence[CrfTagger], one_at_a_time: bool = False) -> None:
+    def __init__(self, members: Sequence[EncoderCRF], one_at_a_time: bool = False) -> None:
         super().__init__()
         self.crf = merge_crfs([member.crf for member in members])
         self.one_at_a_time = one_at_a_time
@@ -125,7 +125,7 @@ class EnsembleTagger(Tagger):
     def fingerprint(self) -> str:
         return " ".join(member.fingerprint() for member in self.members)
 
-    def train(self, mode: bool = True) -> "EnsembleTagger":
+    def train(self, mode: bool = True) -> "CRFEnsemble":
         """Switch dropout on or off, in the members too wherever they are."""
         for member in self.members:
             member.train(mode)

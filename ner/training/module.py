@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from transformers import get_linear_schedule_with_warmup
 
 from ner import runtime as processes
+from ner.checkpoints.checkpoint import with_present_names
 from ner.checkpoints.pretrained import build_encoder, load_encoder, load_encoder_config, max_positions, plain_config
 from ner.errors import InputError
 from ner.inference.decoding import TaggedChunk, decode
 from ner.labels import LabelSet
 from ner.metrics.official import Score, mentions
 from ner.metrics.torchmetric import OfficialScore
-from ner.nn.models import CrfTagger, Tagger
+from ner.nn.models import EncoderCRF, Model
 from ner.preprocessing.collate import Batch
 
 
@@ -91,8 +92,8 @@ class NERModule(LightningModule):
             network.resize_token_embeddings(vocabulary_size, mean_resizing=False)
         encoder_config = plain_config(network.config)
         self.save_hyperparameters()
-        single = CrfTagger(network, network.config.hidden_size, len(self.label_set.tags), dropout)
-        self.tagger: Tagger = single
+        single = EncoderCRF(network, network.config.hidden_size, len(self.label_set.tags), dropout)
+        self.model: Model = single
         if not learn_transitions:
             for parameter in single.crf.parameters():
                 nn.init.zeros_(parameter).requires_grad_(False)
@@ -107,11 +108,11 @@ class NERModule(LightningModule):
 
     def forward(self, batch: Batch) -> Tensor:
         """Emissions of the batch's texts, (B, T, K)."""
-        return self.tagger.emissions(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
+        return self.model.emissions(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
 
     def tag(self, batch: Batch) -> list[TaggedChunk]:
         """What is found in each text of the batch."""
-        return decode(self.tagger, self(batch), batch, self.label_set, self.with_confidence)
+        return decode(self.model, self(batch), batch, self.label_set, self.with_confidence)
 
     def loss(self, emissions: Tensor, batch: Batch) -> Tensor:
         """Weighted negative log-likelihood of the annotated tokens, reduced as ``loss_reduction`` says.
@@ -129,7 +130,7 @@ class NERModule(LightningModule):
         tags, annotated, weights = batch.tags, batch.annotated, batch.weights
         if len(known) < len(batch):
             emissions, tags, annotated, weights = (part[known] for part in (emissions, tags, annotated, weights))
-        total = (weights * self.tagger.nll(emissions, tags, annotated)).sum()
+        total = (weights * self.model.nll(emissions, tags, annotated)).sum()
         is_passages = self.hparams["loss_reduction"] == "passages"
         return total, len(known) if is_passages else sum(chunk.annotated for chunk in batch.chunks)
 
@@ -175,11 +176,11 @@ class NERModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over the groups ``encoder``, ``emissions`` and ``crf``; linear warm-up and decay over all steps."""
-        assert isinstance(self.tagger, CrfTagger)  # an ensemble is never trained
+        assert isinstance(self.model, EncoderCRF)  # an ensemble is never trained
         groups: dict[str, nn.Module] = {
-            "encoder": self.tagger.encoder,
-            "emissions": self.tagger.classifier,
-            "crf": self.tagger.crf,
+            "encoder": self.model.encoder,
+            "emissions": self.model.classifier,
+            "crf": self.model.crf,
         }
         # A fused step passes once over the memory of each parameter. With a GradScaler it cannot be clipped.
         is_scaled = self.trainer.precision == "16-mixed"
@@ -201,6 +202,7 @@ class NERModule(LightningModule):
         """
         parameters, weights = checkpoint.get("hyper_parameters"), checkpoint["state_dict"]
         assert isinstance(weights, dict)  # Lightning would not have got this far
+        checkpoint["state_dict"] = weights = with_present_names(weights)
         labels = parameters.get("labels") if isinstance(parameters, dict) else None
         check_labels(list(labels or []), self.hparams["labels"])
         own = {name: tensor.shape for name, tensor in self.state_dict().items()}
@@ -224,7 +226,7 @@ class NERModule(LightningModule):
         total, count = self._total_loss(emissions, batch)
         # Weighted by what it is the mean of: how texts share batches does not matter.
         self.log(f"{stage}/loss", total / max(count, 1), batch_size=count, sync_dist=True)
-        tagged = decode(self.tagger, emissions, batch, self.label_set)
+        tagged = decode(self.model, emissions, batch, self.label_set)
         for chunk in tagged:
             for number, spans in chunk.entities.items():
                 passage = chunk.chunk.chunk.document.passages[number]

@@ -9,7 +9,7 @@ from torch.profiler import ProfilerActivity, profile
 from transformers import BertConfig, BertModel
 
 from ner.errors import InputError
-from ner.nn.models import CrfTagger, EnsembleTagger
+from ner.nn.models import CRFEnsemble, EncoderCRF
 from tests.benchmarks.crf import TAGS, crfs, gradients, sample
 
 ROWS, TOKENS = 32, 300
@@ -64,12 +64,12 @@ def milliseconds(work: Callable[[], object], rounds: int = 20) -> float:
     return statistics.median(times)
 
 
-def base_tagger() -> CrfTagger:
+def base_tagger() -> EncoderCRF:
     """Twelve layers of 768."""
-    return CrfTagger(BertModel(BertConfig(), add_pooling_layer=False), 768, TAGS, dropout=0.1).cuda()
+    return EncoderCRF(BertModel(BertConfig(), add_pooling_layer=False), 768, TAGS, dropout=0.1).cuda()
 
 
-def training_step(tagger: CrfTagger) -> Callable[[], None]:
+def training_step(tagger: EncoderCRF) -> Callable[[], None]:
     """A step on a batch of full length."""
     tokens, mask, rows, positions = _inputs(ROWS)
     tags = torch.randint(TAGS, (ROWS, TOKENS), device="cuda")
@@ -87,8 +87,8 @@ def training_step(tagger: CrfTagger) -> Callable[[], None]:
     return step
 
 
-def _inference(members: Sequence[CrfTagger]) -> dict[str, str]:
-    single, ensemble = members[0].eval(), EnsembleTagger(members).eval()
+def _inference(members: Sequence[EncoderCRF]) -> dict[str, str]:
+    single, ensemble = members[0].eval(), CRFEnsemble(members).eval()
     inputs = _inputs(PREDICTED_ROWS)
     is_token = inputs[1].bool()
     with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16):

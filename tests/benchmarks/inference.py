@@ -9,7 +9,7 @@ from transformers import AutoTokenizer, BertForTokenClassification, pipeline
 
 from ner.documents import Document
 from ner.inference.decoding import TaggedChunk, decode
-from ner.nn.models import CrfTagger, EnsembleTagger, Tagger
+from ner.nn.models import CRFEnsemble, EncoderCRF, Model
 from ner.preprocessing.collate import encode
 from tests.benchmarks.measuring import Bar, at_most, faster, interleaved
 from tests.benchmarks.texts import Setting, WidestCollator, random_batches
@@ -20,7 +20,7 @@ def bars(setting: Setting) -> Iterator[Bar]:
     batches = setting.batches()
     documents = [document for batch in batches for document in batch]
     members = setting.taggers(3)
-    single, ensemble = members[0], EnsembleTagger(members).eval()
+    single, ensemble = members[0], CRFEnsemble(members).eval()
     with torch.inference_mode():
         times = interleaved(
             {
@@ -48,7 +48,7 @@ def bars(setting: Setting) -> Iterator[Bar]:
     yield at_most("10", "ensemble of 3; one model", times["ensemble"], times["ours"], 3.2)
 
 
-def tag(setting: Setting, tagger: Tagger, batches: Sequence[Sequence[Document]]) -> list[TaggedChunk]:
+def tag(setting: Setting, tagger: Model, batches: Sequence[Sequence[Document]]) -> list[TaggedChunk]:
     """What `predict` does with documents that it reads together."""
     data = setting.data
     found: list[TaggedChunk] = []
@@ -59,7 +59,7 @@ def tag(setting: Setting, tagger: Tagger, batches: Sequence[Sequence[Document]])
     return found
 
 
-def tag_as_winner(setting: Setting, members: Sequence[CrfTagger], documents: Sequence[Document]) -> int:
+def tag_as_winner(setting: Setting, members: Sequence[EncoderCRF], documents: Sequence[Document]) -> int:
     """Batches of eight, padded to the limit; pytorch-crf decodes in every member, and again the members' mean."""
     data = setting.data
     widest = WidestCollator(data.encoder, data.window_tokens, data.overlap_tokens)
@@ -77,7 +77,7 @@ def tag_as_winner(setting: Setting, members: Sequence[CrfTagger], documents: Seq
     return entities
 
 
-def classifier(setting: Setting, tagger: CrfTagger) -> pipeline:
+def classifier(setting: Setting, tagger: EncoderCRF) -> pipeline:
     """transformers' pipeline with the same encoder and the same emissions."""
     tags = setting.data.label_set.tags
     config = tagger.encoder.config
@@ -93,7 +93,7 @@ def classifier(setting: Setting, tagger: CrfTagger) -> pipeline:
     )
 
 
-def share_of_peak(setting: Setting, tagger: CrfTagger) -> Bar:
+def share_of_peak(setting: Setting, tagger: EncoderCRF) -> Bar:
     """Floating-point operations a second of the encoder, beside those of a large product of matrices."""
     size = 2048
     left, right = torch.randn(size, size), torch.randn(size, size)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ner.corpora import Sample
-from ner.nn.models import CrfTagger
+from ner.nn.models import EncoderCRF
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
 from tests.benchmarks import __main__ as benchmark
@@ -47,13 +47,13 @@ def test_the_winners_procedure_finds_what_ours_does(tiny_encoder: str) -> None:
     data = NERDataModule(Sample(), tiny_encoder, window_tokens=128, overlap_tokens=32)
     data.setup("validate")
     module = NERModule(data.labels, data.vocabulary_size, tiny_encoder, pretrained=False)
-    assert isinstance(module.tagger, CrfTagger)
+    assert isinstance(module.model, EncoderCRF)
     used = Setting(data, tiny_encoder)
     documents = list(data.documents("dev"))
-    found = tag(used, module.tagger.eval(), [documents])
+    found = tag(used, module.model.eval(), [documents])
     entities = sum(len(spans) for chunk in found for spans in chunk.entities.values())
     # Weights are random, and a near tie may go either way.
-    assert entities == pytest.approx(tag_as_winner(used, [module.tagger, module.tagger], documents), rel=0.01)
+    assert entities == pytest.approx(tag_as_winner(used, [module.model, module.model], documents), rel=0.01)
     widest = WidestCollator(data.encoder, 128, 32)
     assert {batch.input_ids.shape[1] for batch in random_batches([chunk.chunk for chunk in found], widest)} == {128}
 

@@ -2,7 +2,7 @@ import torch
 
 from ner.documents import Document, Passage, Span
 from ner.labels import LabelSet
-from ner.nn.models import CrfTagger
+from ner.nn.models import EncoderCRF
 from ner.preprocessing.chunking import SeparatePassages
 from ner.preprocessing.collate import Collator, encode
 from ner.preprocessing.tokenizer import TextEncoder
@@ -36,7 +36,7 @@ def test_the_winner_drops_an_entity_that_another_follows_at_once() -> None:
 
 
 def test_the_winners_ensemble_forgets_start_and_end() -> None:
-    members = [CrfTagger(torch.nn.Identity(), 4, 5, 0.0) for _ in range(2)]
+    members = [EncoderCRF(torch.nn.Identity(), 4, 5, 0.0) for _ in range(2)]
     with torch.no_grad():
         for member in members:
             for parameter in member.crf.parameters():

@@ -15,7 +15,7 @@ from ner.corpora.gutbrainie.corpus import ROOT_VARIABLE
 from ner.documents import Document
 from ner.errors import InputError
 from ner.inference.stream import CPU_TOKENS, DOCUMENT_TOKENS, POOL_BATCHES, DocumentStream
-from ner.nn.models import CrfTagger
+from ner.nn.models import EncoderCRF
 from ner.preprocessing.collate import Batch, Collator, EncodedChunk, encode
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
@@ -56,15 +56,15 @@ class Setting:
         entities as there are."""
         torch.manual_seed(0)
         module = NERModule(self.data.labels, self.data.vocabulary_size, self.encoder)
-        assert isinstance(module.tagger, CrfTagger)
+        assert isinstance(module.model, EncoderCRF)
         with torch.no_grad():
-            module.tagger.classifier.bias[0] += O_BIAS
+            module.model.classifier.bias[0] += O_BIAS
         return module
 
-    def taggers(self, count: int) -> list[CrfTagger]:
+    def taggers(self, count: int) -> list[EncoderCRF]:
         """Some of them, in evaluation mode."""
-        taggers = [self.module().tagger.eval() for _ in range(count)]
-        return [tagger for tagger in taggers if isinstance(tagger, CrfTagger)]
+        taggers = [self.module().model.eval() for _ in range(count)]
+        return [tagger for tagger in taggers if isinstance(tagger, EncoderCRF)]
 
     def batches(self) -> list[list[Document]]:
         """About 20 abstracts and as many titles, those together which `predict` reads together, each a document.

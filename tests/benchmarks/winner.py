@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 from ner.corpora.gutbrainie.corpus import DEV_FILE, GutBrainIE
 from ner.documents import Span
 from ner.labels import LabelSet
-from ner.nn.models import CrfTagger, EnsembleTagger
+from ner.nn.models import CRFEnsemble, EncoderCRF
 from ner.preprocessing.collate import Collator, EncodedChunk
 from ner.preprocessing.tokenizer import TextEncoder, Tokens
 from ner.training.callbacks.predictions import PredictionWriter
@@ -97,10 +97,10 @@ class WinnersModule(NERModule):
         self.label_set = GreedyLabels(labels)
 
 
-class WinnersEnsemble(EnsembleTagger):
+class WinnersEnsemble(CRFEnsemble):
     """Means of emissions and transitions, but the start and end scores of a fresh CRF."""
 
-    def __init__(self, members: Sequence[CrfTagger]) -> None:
+    def __init__(self, members: Sequence[EncoderCRF]) -> None:
         super().__init__(members)
         nn.init.uniform_(self.crf.start_transitions, -0.1, 0.1)
         nn.init.uniform_(self.crf.end_transitions, -0.1, 0.1)
@@ -138,10 +138,10 @@ def main() -> None:
         data = WinnersData(GutBrainIE(options.root, options.tiers), options.encoder, predict_path=dev)
         module = WinnersModule(data.labels, data.vocabulary_size, options.encoder, options.rates)
         Trainer(max_epochs=options.epochs, limit_val_batches=0, **plain, **silent).fit(module, data)
-        trained.append(module.tagger)
+        trained.append(module.model)
         predict(f"seed={seed}")
     if len(trained) > 1:
-        module.tagger = WinnersEnsemble(trained)
+        module.model = WinnersEnsemble(trained)
         predict("ensemble")
 
 

@@ -30,7 +30,7 @@ def checkpoint(encoder: str, seed: int) -> Checkpoint:
 @pytest.fixture
 def exported(tiny_encoder: str, tmp_path: Path) -> Path:
     pairs = [checkpoint(tiny_encoder, seed) for seed in (11, 7)]
-    write_folder([(member, members.build_tagger(member)) for member in pairs], tmp_path / "exported")
+    write_folder([(member, members.build_model(member)) for member in pairs], tmp_path / "exported")
     return tmp_path / "exported"
 
 
@@ -44,14 +44,14 @@ def test_it_holds_what_other_programs_need(exported: Path, tiny_encoder: str) ->
         "end_transitions": (27,),
         "transitions": (27, 27),
     }
-    both = [checkpoint(tiny_encoder, seed).read_weights()["tagger.crf.transitions"].double() for seed in (11, 7)]
+    both = [checkpoint(tiny_encoder, seed).read_weights()["model.crf.transitions"].double() for seed in (11, 7)]
     assert torch.equal(crf["transitions"], (sum(both) / 2).float())
     for seed in (11, 7):
         folder = exported / "members" / str(seed)
         encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False)
         weights = checkpoint(tiny_encoder, seed).read_weights()
         for name, tensor in encoder.state_dict().items():
-            assert torch.equal(tensor, weights[f"tagger.encoder.{name}"])
+            assert torch.equal(tensor, weights[f"model.encoder.{name}"])
         assert load_file(folder / "emissions.safetensors").keys() == {"weight", "bias"}
     tokenizer = AutoTokenizer.from_pretrained(exported)
     assert tokenizer.tokenize("gut microbiome") == AutoTokenizer.from_pretrained(tiny_encoder).tokenize(
@@ -65,7 +65,7 @@ def test_its_members_come_back_in_order_with_the_merged_crf(exported: Path, tiny
     original = checkpoint(tiny_encoder, 11)
     assert found[0].data == original.data
     assert found[0].model["encoder_config"] == original.model["encoder_config"]
-    crfs = [members.build_tagger(member).crf.transitions for member in found]
+    crfs = [members.build_model(member).crf.transitions for member in found]
     assert torch.equal(crfs[0], crfs[1])
 
 
@@ -77,7 +77,7 @@ def test_a_file_that_is_missing_or_damaged_is_one_line(exported: Path, name: str
     else:
         path.write_bytes(b"{")
     with pytest.raises(InputError, match=name.split("/", maxsplit=1)[0].split(".", maxsplit=1)[0]) as error:
-        [members.build_tagger(member) for member in read_folder(exported)]
+        [members.build_model(member) for member in read_folder(exported)]
     assert "\n" not in str(error.value)
 
 
@@ -93,13 +93,13 @@ def test_settings_of_another_type_are_one_line(exported: Path) -> None:
 def test_a_folder_that_exists_is_not_written_over(exported: Path, tiny_encoder: str) -> None:
     member = checkpoint(tiny_encoder, 1)
     with pytest.raises(InputError, match="exists already"):
-        write_folder([(member, members.build_tagger(member))], exported)
+        write_folder([(member, members.build_model(member))], exported)
 
 
 def test_it_has_the_card_it_is_given(exported: Path, tiny_encoder: str, tmp_path: Path) -> None:
     assert not (exported / "README.md").exists()
     member = checkpoint(tiny_encoder, 1)
-    write_folder([(member, members.build_tagger(member))], tmp_path / "other", "# A card\n")
+    write_folder([(member, members.build_model(member))], tmp_path / "other", "# A card\n")
     assert (tmp_path / "other" / "README.md").read_text(encoding="utf-8") == "# A card\n"
     assert read_folder(tmp_path / "other")[0].data == read_folder(exported)[0].data
 
@@ -121,7 +121,7 @@ def test_weights_that_do_not_fit_their_configuration_are_refused(tiny_encoder: s
     member = checkpoint(tiny_encoder, 1)
     broken = Checkpoint("broken", member.model, member.data, dict)
     with pytest.raises(InputError, match="broken: its weights are not those of its configuration"):
-        members.build_tagger(broken)
+        members.build_model(broken)
 
 
 def test_seeds_are_found_in_their_numeric_order(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from ner.inference.decoding import decode
 from ner.inference.onnx_backend import POOL, OnnxTagger, Potentials, viterbi
 from ner.labels import LabelSet
 from ner.nn.crf import CRF, ILLEGAL
-from ner.nn.models import CrfTagger, EnsembleTagger
+from ner.nn.models import CRFEnsemble, EncoderCRF
 from ner.preprocessing.collate import Collator
 from ner.preprocessing.encoding import encode
 
@@ -69,8 +69,8 @@ def tagger(exported: Path) -> OnnxTagger:
 
 
 @pytest.fixture(scope="module")
-def ensemble(exported: Path) -> EnsembleTagger:
-    return EnsembleTagger([members.build_tagger(member) for member in read_folder(exported)]).eval()
+def ensemble(exported: Path) -> CRFEnsemble:
+    return CRFEnsemble([members.build_model(member) for member in read_folder(exported)]).eval()
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def copied(exported: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(exported, tmp_path / "copied"))
 
 
-def found_by_torch(ensemble: EnsembleTagger, tagger: OnnxTagger, documents: list[Document]) -> list[list[Span]]:
+def found_by_torch(ensemble: CRFEnsemble, tagger: OnnxTagger, documents: list[Document]) -> list[list[Span]]:
     """The entities of each document, one batch a document."""
     windowing, found = tagger.windowing, []
     collator = Collator(windowing.encoder, windowing.capacity + windowing.encoder.overhead, windowing.overlap)
@@ -96,7 +96,7 @@ def entities(documents: Iterator[Document]) -> list[list[Span]]:
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_emissions_are_those_of_torch(tagger: OnnxTagger, ensemble: EnsembleTagger, kind: str) -> None:
+def test_emissions_are_those_of_torch(tagger: OnnxTagger, ensemble: CRFEnsemble, kind: str) -> None:
     documents = [Document(str(number), (Passage(text, "title"),)) for number, text in enumerate(TEXTS[kind])]
     windowing = tagger.windowing
     chunks = encode(documents, tagger.chunking, windowing.encoder, tagger.labels)
@@ -110,7 +110,7 @@ def test_emissions_are_those_of_torch(tagger: OnnxTagger, ensemble: EnsembleTagg
     assert torch.allclose(found[batch.mask], expected[batch.mask], rtol=0, atol=1e-4)
 
 
-def test_it_finds_the_entities_of_the_ensemble_in_the_sample(tagger: OnnxTagger, ensemble: EnsembleTagger) -> None:
+def test_it_finds_the_entities_of_the_ensemble_in_the_sample(tagger: OnnxTagger, ensemble: CRFEnsemble) -> None:
     documents = list(Sample().read("dev"))
     found = list(tagger.tag_documents(documents))
     assert entities(iter(found)) == found_by_torch(ensemble, tagger, documents)
@@ -120,7 +120,7 @@ def test_it_finds_the_entities_of_the_ensemble_in_the_sample(tagger: OnnxTagger,
 
 
 def test_it_finds_the_entities_of_the_ensemble_in_real_abstracts(
-    tagger: OnnxTagger, ensemble: EnsembleTagger, gutbrainie: GutBrainIE
+    tagger: OnnxTagger, ensemble: CRFEnsemble, gutbrainie: GutBrainIE
 ) -> None:
     documents = list(gutbrainie.read("dev"))[:20]
     found = entities(tagger.tag_documents(documents))
@@ -221,7 +221,7 @@ def test_an_encoder_with_pretrained_weights_takes_any_number_of_windows_of_any_l
     onnxruntime = pytest.importorskip("onnxruntime")
     torch.manual_seed(0)
     encoder = load_encoder(minilm)
-    tagger = CrfTagger(encoder, encoder.config.hidden_size, 27, dropout=0.1).eval()
+    tagger = EncoderCRF(encoder, encoder.config.hidden_size, 27, dropout=0.1).eval()
     write_emissions(tagger, tmp_path / "emissions.onnx")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -255,7 +255,7 @@ class Branching(nn.Module):
 
 def test_an_encoder_that_cannot_be_translated_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written as ONNX") as error:
-        write_emissions(CrfTagger(Branching(), 8, 3, dropout=0.0).eval(), tmp_path / "emissions.onnx")
+        write_emissions(EncoderCRF(Branching(), 8, 3, dropout=0.0).eval(), tmp_path / "emissions.onnx")
     assert "\n" not in str(error.value)
 
 

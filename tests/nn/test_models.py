@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ner.nn.crf import CRF, merge_crfs
-from ner.nn.models import CrfTagger, EnsembleTagger
+from ner.nn.models import CRFEnsemble, EncoderCRF
 
 K, T, H = 3, 4, 6
 Merge = Callable[[Sequence[CRF]], CRF]
@@ -27,9 +27,9 @@ class Lookup(nn.Module):
         return SimpleNamespace(last_hidden_state=self.embedding(input_ids))
 
 
-def tagger(seed: int, size: int = H, num_tags: int = K) -> CrfTagger:
+def tagger(seed: int, size: int = H, num_tags: int = K) -> EncoderCRF:
     torch.manual_seed(seed)
-    member = CrfTagger(Lookup(size), size, num_tags, dropout=0.5)
+    member = EncoderCRF(Lookup(size), size, num_tags, dropout=0.5)
     for parameter in member.crf.parameters():
         nn.init.normal_(parameter, std=2.0)
     return member.eval()
@@ -47,7 +47,7 @@ def path_score(crf: CRF, emissions: Tensor, path: tuple[int, ...]) -> float:
     return float((score + sum(crf.transitions[i, j] for i, j in pairwise(path))).detach())
 
 
-def largest_difference(members: Sequence[CrfTagger], merge: Merge) -> float:
+def largest_difference(members: Sequence[EncoderCRF], merge: Merge) -> float:
     """The most by which a path's merged score differs from the mean of its members' scores, over all paths."""
     own = [member.emissions(*inputs())[0] for member in members]
     emissions, crf = torch.stack(own).mean(0), merge([member.crf for member in members])
@@ -80,7 +80,7 @@ def test_the_identity_catches_an_ensembler_that_forgets_start_and_end() -> None:
 def test_the_decoded_path_is_the_one_that_the_members_find_best_together(one_at_a_time: bool) -> None:
     members = [tagger(seed) for seed in range(3)]
     own = [member.emissions(*inputs(8)) for member in members]
-    ensemble = EnsembleTagger(members, one_at_a_time).eval()
+    ensemble = CRFEnsemble(members, one_at_a_time).eval()
     emissions = ensemble.emissions(*inputs(8))
     decoded = ensemble.decode(emissions, torch.ones(8, T, dtype=torch.bool))
     singles = [member.decode(scores, torch.ones(8, T, dtype=torch.bool)) for member, scores in zip(members, own)]  # noqa: B905
@@ -96,7 +96,7 @@ def test_the_decoded_path_is_the_one_that_the_members_find_best_together(one_at_
 def test_members_may_have_encoders_of_different_sizes() -> None:
     members = [tagger(0), tagger(1, size=11)]
     mean = sum(member.emissions(*inputs(2)) for member in members) / 2
-    torch.testing.assert_close(EnsembleTagger(members).emissions(*inputs(2)), mean)
+    torch.testing.assert_close(CRFEnsemble(members).emissions(*inputs(2)), mean)
 
 
 def test_equal_members_merge_to_themselves_bit_for_bit() -> None:
@@ -109,24 +109,24 @@ def test_equal_members_merge_to_themselves_bit_for_bit() -> None:
 def test_merging_leaves_the_members_as_they_were() -> None:
     members = [tagger(0), tagger(1)]
     before = [member.crf.transitions.clone() for member in members]
-    EnsembleTagger(members)
+    CRFEnsemble(members)
     assert all(torch.equal(member.crf.transitions, old) for member, old in zip(members, before, strict=True))
 
 
 @pytest.mark.parametrize("members", [[], [tagger(0), tagger(1, num_tags=5)]])
-def test_no_members_or_members_over_other_tags_are_refused(members: list[CrfTagger]) -> None:
+def test_no_members_or_members_over_other_tags_are_refused(members: list[EncoderCRF]) -> None:
     with pytest.raises(ValueError, match="cannot merge CRFs"):
-        EnsembleTagger(members)
+        CRFEnsemble(members)
 
 
 @pytest.mark.parametrize("one_at_a_time", [False, True])
 def test_an_ensemble_in_evaluation_drops_nothing_out(one_at_a_time: bool) -> None:
-    ensemble = EnsembleTagger([tagger(0).train(), tagger(1).train()], one_at_a_time).eval()
+    ensemble = CRFEnsemble([tagger(0).train(), tagger(1).train()], one_at_a_time).eval()
     assert torch.equal(ensemble(*inputs()), ensemble(*inputs()))
 
 
 def test_members_one_at_a_time_are_no_part_of_the_module() -> None:
-    assert {name.split(".")[0] for name, _ in EnsembleTagger([tagger(0)], True).named_parameters()} == {"crf"}
+    assert {name.split(".")[0] for name, _ in CRFEnsemble([tagger(0)], True).named_parameters()} == {"crf"}
 
 
 def test_members_one_at_a_time_bring_all_that_they_need_to_the_device() -> None:
@@ -140,6 +140,6 @@ def test_members_one_at_a_time_bring_all_that_they_need_to_the_device() -> None:
             assert self.offset.device == self.embedding.weight.device == input_ids.device
             return super().forward(input_ids + self.offset, attention_mask)
 
-    ensemble = EnsembleTagger([CrfTagger(Counting(), H, K, dropout=0.0)], one_at_a_time=True)
+    ensemble = CRFEnsemble([EncoderCRF(Counting(), H, K, dropout=0.0)], one_at_a_time=True)
     # A device without values, which like a GPU does not share main memory.
     assert ensemble.to("meta")(*(part.to("meta") for part in inputs())).device.type == "meta"

@@ -11,7 +11,7 @@ from ner.corpora import GutBrainIE
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.labels import LabelSet
-from ner.nn.models import CrfTagger
+from ner.nn.models import EncoderCRF
 from ner.preprocessing.chunking import SeparatePassages
 from ner.preprocessing.collate import Collator, LengthBatchSampler, encode
 from ner.preprocessing.tokenizer import TextEncoder
@@ -42,7 +42,7 @@ class Lookup(nn.Module):
 
 def test_a_batch_in_windows_gives_the_emissions_of_whole_texts(text_encoder: TextEncoder) -> None:
     torch.manual_seed(0)
-    tagger = CrfTagger(Lookup(text_encoder.vocabulary_size), 8, len(LABELS.tags), dropout=0.0)
+    tagger = EncoderCRF(Lookup(text_encoder.vocabulary_size), 8, len(LABELS.tags), dropout=0.0)
     chunks = encode(documents(), SeparatePassages(), text_encoder, LABELS)
     batch = Collator(text_encoder, window_tokens=20, overlap_tokens=5)(chunks)
     assert batch.input_ids.shape[1] <= 20

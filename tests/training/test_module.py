@@ -101,7 +101,7 @@ def test_the_loss_is_weighted_and_divided_as_asked(
     single = []
     for one in (short, long):
         batch = batch_of(text_encoder, one)
-        single.append(float(module.tagger.nll(module(batch), batch.tags, batch.annotated).sum().detach()))
+        single.append(float(module.model.nll(module(batch), batch.tags, batch.annotated).sum().detach()))
     batch = batch_of(text_encoder, short, long)
     loss = float(module.loss(module(batch), batch).detach())
     assert loss == pytest.approx((0.5 * single[0] + 2.0 * single[1]) / divisor, rel=1e-4)
@@ -132,9 +132,9 @@ def test_pretrained_encoders_are_trained_with_their_dropout(minilm: str) -> None
 
 def test_markers_widen_the_embedding_and_nothing_else(minilm: str, text_encoder: TextEncoder) -> None:
     module = NERModule(LABELS, text_encoder.vocabulary_size, minilm)
-    embedding = module.tagger.encoder.get_input_embeddings().weight
+    embedding = module.model.encoder.get_input_embeddings().weight
     assert len(embedding) == text_encoder.vocabulary_size == 30524
-    assert module.tagger.encoder.pooler is None
+    assert module.model.encoder.pooler is None
     assert module.max_tokens == 512
 
 
@@ -162,7 +162,7 @@ def test_labels_that_differ_are_refused(labels: list[str], message: str) -> None
 def test_bio_constraints_reach_the_crf(tiny_encoder: str) -> None:
     module = NERModule(LABELS, 10, tiny_encoder, pretrained=False, bio_constraints=True)
     names = module.label_set.tags
-    path = module.tagger.decode(torch.randn(1, 50, 5) * 9, torch.ones(1, 50, dtype=torch.bool))[0]
+    path = module.model.decode(torch.randn(1, 50, 5) * 9, torch.ones(1, 50, dtype=torch.bool))[0]
     pairs = zip(["O", *(names[tag] for tag in path)], [names[tag] for tag in path], strict=False)
     assert all(behind[0] != "I" or before[1:] == behind[1:] for before, behind in pairs)
 
@@ -179,9 +179,9 @@ def test_without_transitions_every_token_is_tagged_on_its_own(tiny_encoder: str,
         loss = module.loss(module(batch), batch)
         loss.backward()
         configured["optimizer"].step()
-    assert not any(parameter.any() for parameter in module.tagger.crf.parameters())
+    assert not any(parameter.any() for parameter in module.model.crf.parameters())
     emissions = module.eval()(batch)
-    assert module.tagger.decode(emissions, batch.mask) == emissions.argmax(-1).tolist()
+    assert module.model.decode(emissions, batch.mask) == emissions.argmax(-1).tolist()
     expected = torch.nn.functional.cross_entropy(emissions[0], batch.tags[0])
     assert float(module.loss(emissions, batch).detach()) == pytest.approx(float(expected.detach()), rel=1e-4)
 
@@ -224,7 +224,7 @@ def test_an_encoder_that_knows_the_answer_in_every_window_finds_the_late_entitie
             answers[row, text_encoder.start : text_encoder.start + end - start] = 50 * one_hot(tags, len(labels.tags))
             row += 1
     assert row == len(batch.input_ids) > 10
-    module.tagger.classifier.forward = lambda _: answers  # type: ignore[method-assign]
+    module.model.classifier.forward = lambda _: answers  # type: ignore[method-assign]
     found = [tagged.entities for tagged in module.tag(batch)]
     assert [set(entities[number]) for number, entities in enumerate(found)] == [
         set(passage.spans) for passage in longest.passages
@@ -234,7 +234,7 @@ def test_an_encoder_that_knows_the_answer_in_every_window_finds_the_late_entitie
 def test_what_is_found_behind_the_annotation_is_neither_right_nor_wrong(
     module: NERModule, text_encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.tagger, "decode", lambda *_: [[1, 0, 0, 1]])
+    monkeypatch.setattr(module.model, "decode", lambda *_: [[1, 0, 0, 1]])
     monkeypatch.setattr(module, "log", lambda *_, **__: None)
     module.validation_step(batch_of(text_encoder, document("mice ate the rats", annotated_until=8)))
     assert module.val_score.compute().micro == pytest.approx((1.0, 1.0, 1.0))
@@ -258,7 +258,7 @@ def test_rates_out_of_range_are_refused(name: str, value: float, tiny_encoder: s
 def test_a_checkpoint_of_another_architecture_is_refused(module: NERModule) -> None:
     weights = {name: tensor for name, tensor in module.state_dict().items() if "layer.1" not in name}
     checkpoint = {"hyper_parameters": {"labels": LABELS}, "state_dict": weights}
-    with pytest.raises(InputError, match=r"another shape, such as tagger\.encoder\.encoder\.layer\.1"):
+    with pytest.raises(InputError, match=r"another shape, such as model\.encoder\.encoder\.layer\.1"):
         module.on_load_checkpoint(checkpoint)
 
 

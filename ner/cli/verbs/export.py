@@ -52,6 +52,6 @@ def main(arguments: Sequence[str]) -> int:
     found = members.read(members.find(chosen.checkpoints))
     versions = {"ner": __version__, "torch": str(torch.__version__), "transformers": transformers.__version__}
     card = model_card(found, versions, chosen.license, chosen.onnx)
-    write_folder([(member, members.build_tagger(member)) for member in found], chosen.output, card, chosen.onnx)
+    write_folder([(member, members.build_model(member)) for member in found], chosen.output, card, chosen.onnx)
     Console(soft_wrap=True).print(f"{len(found)} members: {chosen.output}", markup=False, highlight=False)
     return 0

@@ -7,12 +7,12 @@ from rich.console import Console
 from ner.checkpoints import ensemble as members
 from ner.checkpoints.pretrained import max_positions
 from ner.errors import InputError
-from ner.nn.models import EnsembleTagger, Tagger
+from ner.nn.models import CRFEnsemble, Model
 from ner.training.module import NERModule
 
 
 class SeedEnsemble(Callback):
-    """Puts an :class:`~ner.nn.models.EnsembleTagger` in the module's place of its tagger, and takes it out again.
+    """Puts an :class:`~ner.nn.models.CRFEnsemble` in the module's place of its tagger, and takes it out again.
 
     Steps, metrics and writers work with what they find in the module, so `validate` measures what `predict` writes.
     The evaluation at the end of each epoch of `fit` is that of the tagger in training.
@@ -27,17 +27,17 @@ class SeedEnsemble(Callback):
     def __init__(self, checkpoints: list[str] | str | None = None, one_at_a_time: bool = False) -> None:
         self.checkpoints = checkpoints
         self.one_at_a_time = one_at_a_time
-        self._single: Tagger | None = None
+        self._single: Model | None = None
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.checkpoints and trainer.state.fn != TrainerFn.FITTING:
             assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
             ensemble = self._ensemble(trainer, pl_module)
-            self._single, pl_module.tagger = pl_module.tagger, ensemble
+            self._single, pl_module.model = pl_module.model, ensemble
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._single is not None:
-            pl_module.tagger, self._single = self._single, None
+            pl_module.model, self._single = self._single, None
 
     on_test_start = on_validation_start
     on_predict_start = on_validation_start
@@ -47,12 +47,12 @@ class SeedEnsemble(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self.on_validation_end(trainer, pl_module)
 
-    def _ensemble(self, trainer: Trainer, module: NERModule) -> EnsembleTagger:
+    def _ensemble(self, trainer: Trainer, module: NERModule) -> CRFEnsemble:
         found = members.read(members.find(self.checkpoints or []))
         data = getattr(trainer, "datamodule", None)
         if data is not None:
             members.check_agreement(found[0], "the data", module.label_set.labels, data.state_dict())
-        taggers = [members.build_tagger(member, is_mapped=self.one_at_a_time) for member in found]
+        taggers = [members.build_model(member, is_mapped=self.one_at_a_time) for member in found]
         for member, tagger in zip(found, taggers, strict=True):
             limit = max_positions(tagger.encoder.config)  # type: ignore[arg-type]
             if data is not None and limit is not None and data.window_tokens > limit:
@@ -60,4 +60,4 @@ class SeedEnsemble(Callback):
         if trainer.is_global_zero:
             names = ", ".join(member.name for member in found)
             Console(soft_wrap=True).print(f"ensemble of {len(found)}: {names}", markup=False, highlight=False)
-        return EnsembleTagger(taggers, self.one_at_a_time).to(module.device).eval()
+        return CRFEnsemble(taggers, self.one_at_a_time).to(module.device).eval()

@@ -101,7 +101,7 @@ class PredictionWriter(Callback):
         self._spool.open(
             {
                 "input": data.predict_digest,
-                "checkpoint": pl_module.tagger.fingerprint(),
+                "checkpoint": pl_module.model.fingerprint(),
                 "reading of texts": reading,
                 "labels": list(pl_module.label_set.labels),
                 "predictions.scores": pl_module.with_confidence,

@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 
 from ner.corpora import Sample
 from ner.errors import InputError
-from ner.nn.models import CrfTagger, EnsembleTagger
+from ner.nn.models import CRFEnsemble, EncoderCRF
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
@@ -53,7 +53,7 @@ class Watcher(NERModule):
     seen: type | None = None
 
     def validation_step(self, batch: object) -> object:  # type: ignore[override]
-        Watcher.seen = type(self.tagger)
+        Watcher.seen = type(self.model)
         return super().validation_step(batch)  # type: ignore[arg-type]
 
 
@@ -62,11 +62,11 @@ def test_steps_find_the_ensemble_and_the_module_gets_its_tagger_back(
     checkpoints: list[str], data: NERDataModule, tiny_encoder: str, one_at_a_time: bool
 ) -> None:
     watcher = Watcher(data.labels, data.vocabulary_size, tiny_encoder, pretrained=False)
-    before = watcher.tagger
+    before = watcher.model
     trainer = Trainer(**QUIET, callbacks=SeedEnsemble(checkpoints, one_at_a_time))  # type: ignore[arg-type]
     trainer.validate(watcher, datamodule=data, verbose=False)
-    assert Watcher.seen is EnsembleTagger
-    assert watcher.tagger is before
+    assert Watcher.seen is CRFEnsemble
+    assert watcher.model is before
 
 
 def test_an_ensemble_of_one_scores_as_its_checkpoint(
@@ -85,7 +85,7 @@ def test_the_evaluation_within_a_fit_is_that_of_the_tagger_in_training(
     watcher = Watcher(data.labels, data.vocabulary_size, tiny_encoder, pretrained=False)
     trainer = Trainer(**QUIET, max_epochs=1, callbacks=SeedEnsemble(checkpoints))  # type: ignore[arg-type]
     trainer.fit(watcher, datamodule=data)
-    assert Watcher.seen is CrfTagger
+    assert Watcher.seen is EncoderCRF
 
 
 def test_a_failure_leaves_the_module_with_its_own_tagger(
@@ -98,7 +98,7 @@ def test_a_failure_leaves_the_module_with_its_own_tagger(
     trainer = Trainer(**QUIET, callbacks=SeedEnsemble(checkpoints))  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="cut off"):
         trainer.validate(module, datamodule=data, verbose=False)
-    assert isinstance(module.tagger, CrfTagger)
+    assert isinstance(module.model, EncoderCRF)
 
 
 def test_members_that_read_otherwise_than_the_data_are_refused(
