@@ -59,6 +59,7 @@ class TorchBackend:
         if self.device.type == "cpu" and precision != "32" and not (precision == "bf16" and has_fast_bf16()):
             log.warning("This processor has no instructions for %s and would be slow with it: using 32", precision)
             precision = "32"
+        self.precision = precision
         self.dtype = DTYPES.get(precision)
         self.model = model.eval().to(self.device)
 
@@ -88,8 +89,10 @@ def backend_of(members: Sequence[Checkpoint], device: str | None = None, precisi
     """Return a backend for one checkpoint, or for the ensemble of several that fit together.
 
     Raises:
-        InputError: if the weights of one cannot be used.
+        InputError: if there is none, or the weights of one cannot be used.
     """
+    if not members:
+        raise InputError("a tagger needs a checkpoint: none is given")
     models = [ensemble.build_model(member) for member in members]
     model = models[0] if len(models) == 1 else CRFEnsemble(models)
     return TorchBackend(model, LabelSet(members[0].labels), members[0].preprocessor, device, precision)

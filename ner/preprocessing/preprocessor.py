@@ -113,6 +113,11 @@ class Preprocessor:
         return TextTokenizer(self.tokenizer, self.markers)
 
     @property
+    def vocabulary_size(self) -> int:
+        """Rows that an encoder's embedding needs, markers included."""
+        return self.text_tokenizer.vocabulary_size
+
+    @property
     def capacity(self) -> int:
         """Most tokens of a text that a window holds."""
         return self.window_tokens - self.text_tokenizer.overhead

@@ -122,10 +122,11 @@ class Texts:
         offsets = self.offsets[visible]
         first, beyond = (np.searchsorted(visible, base + border).tolist() for border in (found.starts, found.ends))
         values = scores if scores is not None else [None] * len(first)
-        for row, begin, end, label, score in zip(
+        for row, unit, end, label, score in zip(
             found.rows.tolist(), first, beyond, found.labels.tolist(), values, strict=True
         ):
             before = spans[row][-1].end if spans[row] else 0
+            begin = unit
             while begin < end and offsets[begin, 0] < before:
                 begin += 1
             if begin < end:

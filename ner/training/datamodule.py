@@ -132,7 +132,7 @@ class NERDataModule(LightningDataModule):
     @property
     def vocabulary_size(self) -> int:
         """Rows that an encoder's embedding needs for this data, markers included."""
-        return self.preprocessor.text_tokenizer.vocabulary_size
+        return self.preprocessor.vocabulary_size
 
     def prepare_data(self) -> None:
         """Let the corpus fetch what is missing."""

@@ -8,13 +8,13 @@ from functools import partial
 from itertools import chain
 
 import torch
+from ner.inference.stream import CPU_TOKENS, DOCUMENT_TOKENS, POOL_BATCHES, DocumentStream
 from torch.nn.functional import pad
 
 from ner.corpora import GutBrainIE
 from ner.corpora.gutbrainie.corpus import ROOT_VARIABLE
 from ner.documents import Document
 from ner.errors import InputError
-from ner.inference.stream import CPU_TOKENS, DOCUMENT_TOKENS, POOL_BATCHES, DocumentStream
 from ner.nn.models import EncoderCRF
 from ner.preprocessing.collate import Batch, Collator, EncodedChunk, encode
 from ner.training.datamodule import NERDataModule

@@ -51,7 +51,7 @@ def test_a_batch_in_windows_gives_the_emissions_of_whole_texts(
 ) -> None:
     torch.manual_seed(0)
     preprocessor = Preprocessor(minilm_tokenizer, window_tokens=20, overlap_tokens=overlap, units=units)
-    model = EncoderCRF(Lookup(preprocessor.text_tokenizer.vocabulary_size), 8, len(LABELS.tags), dropout=0.0)
+    model = EncoderCRF(Lookup(preprocessor.vocabulary_size), 8, len(LABELS.tags), dropout=0.0)
     texts = preprocessor.encode([*documents(), Document("5", (Passage(" ".join(words)),))])
     batch = collate(texts, preprocessor)
     assert batch.input_ids.shape[1] <= 20

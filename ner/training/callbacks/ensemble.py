@@ -51,7 +51,7 @@ class SeedEnsemble(Callback):
         found = members.read(members.find(self.checkpoints or []))
         data = getattr(trainer, "datamodule", None)
         if data is not None:
-            members.check_agreement(found[0], "the data", module.label_set.labels, data.state_dict())
+            members.check_agreement(found[0], "the data", module.label_set.labels, data.preprocessor)
         taggers = [members.build_model(member, is_mapped=self.one_at_a_time) for member in found]
         for member, tagger in zip(found, taggers, strict=True):
             limit = max_positions(tagger.encoder.config)  # type: ignore[arg-type]
