@@ -168,7 +168,7 @@ def test_wrong_arguments_are_errors(trained: Path, tagger: Tagger) -> None:
     with pytest.raises(InputError, match="precision is '64'; use 32, bf16, 16"):
         Tagger.load(trained / "checkpoints" / "quickstart", precision="64")
     for backend in ("tensorflow", "../torch", ""):
-        with pytest.raises(InputError, match="backend is .*; use one of torch, onnx"):
+        with pytest.raises(InputError, match=r"backend is .*; use one of torch, onnx"):
             Tagger.load(trained / "checkpoints" / "quickstart", backend=backend)
     with pytest.raises(InputError, match="a tagger needs a checkpoint"):
         backend_of([])
