@@ -22,7 +22,6 @@ from ner.corpora import Brat, Corpus, JsonLines, PubTator, Sample
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats.jsonl import line_of
-from ner.inference.assembly import in_order
 from ner.inference.journal import Done, Spool, checksum, documents_in
 from ner.preprocessing.collate import Batch
 from ner.preprocessing.preprocessor import Preprocessor
@@ -234,16 +233,6 @@ def test_documents_that_are_tagged_are_known_in_any_order() -> None:
     assert [place in done for place in (1, 4, 7, 10, 13, 16)] == [True, False, True, False, True, False]
     done.add(4)
     assert done.due == 10
-
-
-def test_documents_behind_a_gap_come_at_the_end_and_in_order() -> None:
-    assert list(in_order([(3, "d"), (1, "b"), (0, "a"), (5, "f"), (4, "e")])) == [
-        (0, "a"),
-        (1, "b"),
-        (3, "d"),
-        (4, "e"),
-        (5, "f"),
-    ]
 
 
 def test_a_limited_run_writes_what_it_tagged(
