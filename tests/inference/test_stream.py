@@ -9,18 +9,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from io import FileIO
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from main import main
 from ner.corpora import Brat, Corpus, JsonLines, PubTator, Sample
 from ner.documents import Document, Passage, Span
-from ner.formats.jsonl import line_of
-from ner.inference.journal import Done, Spool, documents_in, in_order
+from ner.inference.journal import Done, PredictionJournal
 from ner.inference.stream import DocumentStream
 from ner.labels import LabelSet
 from ner.preprocessing.chunking import SeparatePassages
@@ -141,10 +138,10 @@ def test_a_killed_run_goes_on_and_writes_what_an_undisturbed_one_does(
     monkeypatch.chdir(trained)
     assert predict("--predictions.path", "whole.json") == 0
     part = killed_in_the_middle(trained)
-    places = [int(line.partition("\t")[0]) for line in part.read_text(encoding="utf-8").splitlines()[1:]]
+    places = [json.loads(line)[0] for line in part.read_bytes().split(b"\n")[1:-1]]
     assert places != sorted(places), "a document should not wait for those before it"
     with part.open("ab") as file:
-        file.write(b'7\t{"id": "4')  # a line that was being written
+        file.write(b'[7, {"id": "4')  # a line that was being written
     assert predict() == 0
     assert "going on: " in capsys.readouterr().out
     assert (trained / "out.json").read_bytes() == (trained / "whole.json").read_bytes()
@@ -162,17 +159,17 @@ def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
     changed = (trained / "articles.json").read_text(encoding="utf-8").replace("Mice", "Rats", 1)
     (trained / "changed.json").write_text(changed, encoding="utf-8")
     for arguments, message in (
-        (["--ckpt_path", "b.ckpt"], "out.json.part: was begun with another checkpoint; remove it"),
-        (["--predictions.scores", "true"], "was begun with another predictions.scores"),
-        (["--data.predict_path", "changed.json"], "was begun with another input"),
-        (["--trainer.precision", "bf16-mixed"], "was begun with another trainer.precision"),
+        (["--ckpt_path", "b.ckpt"], "out.json.part: was started with another checkpoint; delete it"),
+        (["--predictions.scores", "true"], "was started with another predictions.scores"),
+        (["--data.predict_path", "changed.json"], "was started with another input"),
+        (["--trainer.precision", "bf16-mixed"], "was started with another trainer.precision"),
     ):
         assert predict(*arguments) == 2
         assert message in capsys.readouterr().err
     assert part.read_bytes() == before
     part.write_bytes(b"something else\n")
     assert predict() == 2
-    assert "remove it" in capsys.readouterr().err
+    assert "delete it" in capsys.readouterr().err
     part.unlink()
     assert not list(trained.glob("out.json.*"))
 
@@ -181,7 +178,7 @@ def test_two_runs_never_write_one_file(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    other = Spool(trained / "shared.json.part", Done())
+    other = PredictionJournal(trained / "shared.json.part", Done())
     assert predict("--predictions.path", "shared.json") == 2
     assert "another process is writing it" in capsys.readouterr().err
     other.close()
@@ -190,42 +187,6 @@ def test_two_runs_never_write_one_file(
     assert predict("--predictions.path", "shared.json") == 0
     assert [path.name for path in trained.glob("shared.json.*")] == [notes.name]
     notes.unlink()
-
-
-def test_what_a_disk_takes_in_parts_is_whole(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Reluctant(FileIO):
-        def write(self, content: Any) -> int:  # noqa: ANN401 - any buffer
-            return super().write(content[:7])
-
-    found = list(Sample().read("dev"))
-    spool = Spool(trained / "reluctant.part", Done())
-    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Reluctant(path, "ab"))
-    spool.open({})
-    spool.write(dict(enumerate(found)))
-    spool.close()
-    monkeypatch.undo()
-    assert "".join(map(line_of, documents_in([spool.path]))) == "".join(map(line_of, found))
-    spool.path.unlink()
-
-
-def test_documents_that_are_tagged_are_known_in_any_order() -> None:
-    done = Done(1, 3)
-    for place in (7, 1, 13):
-        done.add(place)
-    assert (len(done), done.due) == (3, 4)
-    assert [place in done for place in (1, 4, 7, 10, 13, 16)] == [True, False, True, False, True, False]
-    done.add(4)
-    assert done.due == 10
-
-
-def test_documents_behind_a_gap_come_at_the_end_and_in_order() -> None:
-    assert list(in_order([(3, "d"), (1, "b"), (0, "a"), (5, "f"), (4, "e")])) == [
-        (0, "a"),
-        (1, "b"),
-        (3, "d"),
-        (4, "e"),
-        (5, "f"),
-    ]
 
 
 def test_a_limited_run_writes_what_it_tagged(

@@ -19,7 +19,7 @@ from ner.documents import Document, Span
 from ner.errors import InputError
 from ner.formats.jsonl import JsonLines
 from ner.inference.decoding import Assembler, TaggedChunk
-from ner.inference.journal import Done, Spool, documents_in
+from ner.inference.journal import Done, PredictionJournal, documents_in
 from ner.io.files import STANDARD, check_apart, check_writable
 from ner.preprocessing.collate import Batch
 from ner.runtime import gathered, rank
@@ -66,7 +66,7 @@ class PredictionWriter(Callback):
         self.path = path
         self.folder = Path()
         self._target = self._place = Path()
-        self._spool: Spool | None = None
+        self._journal: PredictionJournal | None = None
         self._progress: Progress | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -84,8 +84,8 @@ class PredictionWriter(Callback):
         # What standard output gets waits elsewhere, and a run that was cut off begins anew.
         own = Path(gettempdir()) / f"predictions-{os.getpid()}"
         self._place = own if self._target == STANDARD else self._target
-        self._spool = Spool(_parts(self._place, count)[number], Done(number, count))
-        data.done = self._spool.done
+        self._journal = PredictionJournal(_parts(self._place, count)[number], Done(number, count))
+        data.done = self._journal.done
         self._assembler = Assembler()
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -95,10 +95,10 @@ class PredictionWriter(Callback):
     def on_predict_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # An ensemble is in its place only now.
         assert isinstance(pl_module, NERModule)
-        assert self._spool is not None
+        assert self._journal is not None
         data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
         reading = blake2b(repr(sorted(data.state_dict().items())).encode(), digest_size=16).hexdigest()
-        self._spool.open(
+        self._journal.open(
             {
                 "input": data.predict_digest,
                 "checkpoint": pl_module.model.fingerprint(),
@@ -109,14 +109,14 @@ class PredictionWriter(Callback):
                 "trainer.precision": trainer.precision,
             }
         )
-        if trainer.is_global_zero and self._spool.done and self.is_reporting:
+        if trainer.is_global_zero and self._journal.done and self.is_reporting:
             Console(soft_wrap=True).print(
-                f"going on: {len(self._spool.done)} documents are tagged in {self._spool.path}",
+                f"going on: {len(self._journal.done)} documents are tagged in {self._journal.path}",
                 markup=False,
                 highlight=False,
             )
         if trainer.is_global_zero and trainer.progress_bar_callback is not None:
-            self._progress = _progress(-(-data.predict_count // rank()[1]), len(self._spool.done))
+            self._progress = _progress(-(-data.predict_count // rank()[1]), len(self._journal.done))
 
     def on_predict_batch_end(
         self,
@@ -128,20 +128,22 @@ class PredictionWriter(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         finished = self._assembler.add(outputs)
-        assert self._spool is not None
-        self._spool.write({place: self._filtered(document) for place, document in finished.items()})
+        assert self._journal is not None
+        self._journal.write({place: self._filtered(document) for place, document in finished.items()})
         if self._progress is not None:
             self._progress.advance(self._progress.task_ids[0], len(finished))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert self._spool is not None
+        assert self._journal is not None
         self._close()
         data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
         # Which also waits until all have written.
-        found = sum(gathered(len(self._spool.done)))
+        found = sum(gathered(len(self._journal.done)))
         is_limited = any(map(isfinite, trainer.num_predict_batches))
         if found > data.predict_count or (found < data.predict_count and not is_limited):
-            raise InputError(f"{self._spool.path}: {found} documents of {data.predict_count}; remove it to start anew")
+            raise InputError(
+                f"{self._journal.path}: {found} documents of {data.predict_count}; delete it to start over"
+            )
         if not trainer.is_global_zero:
             return
         counts = {"documents": 0, "entities": 0}
@@ -171,8 +173,8 @@ class PredictionWriter(Callback):
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
-        if self._spool is not None:
-            self._spool.close()
+        if self._journal is not None:
+            self._journal.close()
 
     def _find_target(self) -> Path:
         """The file or folder to write, once it is sure that it can be written."""
