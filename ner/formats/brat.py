@@ -1,8 +1,6 @@
 """The standoff format of brat: a text in one file, its annotation in another."""
 
-import os
 import re
-import shutil
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from io import BufferedReader
@@ -13,7 +11,7 @@ from typing import Literal
 from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.io.files import check_new, reading
+from ner.io.files import new_folder, reading
 
 ENTITY = re.compile(r"T\S*\t(\S+) ([0-9]{1,12} [0-9]{1,12}(?:;[0-9]{1,12} [0-9]{1,12})*) *(?:\t(.*))?", re.DOTALL)
 # Relations, events, attributes, modifications, normalisations, equivalences, notes.
@@ -89,19 +87,9 @@ class Brat(FileCorpus):
                 hold a label or entity, or writing fails.
         """
         names = {_name(label): label for label in self.labels}
-        whole = path.absolute()
-        temporary = whole.with_name(f".{whole.name}.{os.getpid()}.tmp")
-        try:
-            check_new(path)
-            temporary.mkdir(parents=True)
+        with new_folder(path) as folder:
             for document in documents:
-                _write_document(document, temporary, names)
-            temporary.replace(whole)
-        except (OSError, UnicodeEncodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "a text holds half a surrogate pair"
-            raise InputError(f"{path}: cannot be written ({reason}); choose another folder, or mend that") from None
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+                _write_document(document, folder, names)
 
     def _document(self, path: Path, name: str) -> Document:
         text = _text(path)

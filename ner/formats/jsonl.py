@@ -44,13 +44,17 @@ class JsonLines(FileCorpus):
 
 
 def line_of(document: Document) -> str:
-    """A document as a line, its end included."""
+    """Return a document as a line, its end included."""
+    return json.dumps(record_of(document), ensure_ascii=False) + "\n"
+
+
+def record_of(document: Document) -> dict[str, object]:
+    """Return a document as the JSON object of its line."""
     record: dict[str, object] = {"id": document.id, "passages": [_passage_record(part) for part in document.passages]}
     defaults = {"tier": "", "annotator": "", "weight": 1.0}
-    record |= {
+    return record | {
         name: getattr(document, name) for name, default in defaults.items() if getattr(document, name) != default
     }
-    return json.dumps(record, ensure_ascii=False) + "\n"
 
 
 def document_of(record: object) -> Document:

@@ -10,10 +10,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from io import FileIO
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,8 +19,7 @@ from main import main
 from ner.corpora import Brat, Corpus, JsonLines, PubTator, Sample
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.formats.jsonl import line_of
-from ner.inference.journal import Done, Spool, checksum, documents_in
+from ner.inference.journal import Done, PredictionJournal, checksum
 from ner.preprocessing.collate import Batch
 from ner.preprocessing.preprocessor import Preprocessor
 from ner.training.datamodule import NERDataModule
@@ -159,10 +156,10 @@ def test_a_killed_run_goes_on_and_writes_what_an_undisturbed_one_does(
     monkeypatch.chdir(trained)
     assert predict("--predictions.path", "whole.json") == 0
     part = killed_in_the_middle(trained)
-    places = [int(line.partition("\t")[0]) for line in part.read_text(encoding="utf-8").splitlines()[1:]]
+    places = [json.loads(line)[0] for line in part.read_bytes().split(b"\n")[1:-1]]
     assert places != sorted(places), "a document should not wait for those before it"
     with part.open("ab") as file:
-        file.write(b'7\t{"id": "4')  # a line that was being written
+        file.write(b'[7, {"id": "4')  # a line that was being written
     assert predict() == 0
     assert "going on: " in capsys.readouterr().out
     assert (trained / "out.json").read_bytes() == (trained / "whole.json").read_bytes()
@@ -180,16 +177,16 @@ def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
     changed = (trained / "articles.json").read_text(encoding="utf-8").replace("Mice", "Rats", 1)
     (trained / "changed.json").write_text(changed, encoding="utf-8")
     for arguments, message in (
-        (["--ckpt_path", "b.ckpt"], "out.json.part: was begun with another checkpoint; remove it"),
+        (["--ckpt_path", "b.ckpt"], "out.json.part: was started with another checkpoint; delete it"),
         (["--data.predict_path", "changed.json"], "is not what an interrupted run has tagged; the input has changed"),
-        (["--trainer.precision", "bf16-mixed"], "was begun with another trainer.precision"),
+        (["--trainer.precision", "bf16-mixed"], "was started with another trainer.precision"),
     ):
         assert predict(*arguments) == 2
         assert message in capsys.readouterr().err
     assert part.read_bytes() == before
     part.write_bytes(b"something else\n")
     assert predict() == 2
-    assert "remove it" in capsys.readouterr().err
+    assert "delete it" in capsys.readouterr().err
     part.unlink()
     assert not list(trained.glob("out.json.*"))
 
@@ -198,7 +195,7 @@ def test_two_runs_never_write_one_file(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    other = Spool(trained / "shared.json.part", Done())
+    other = PredictionJournal(trained / "shared.json.part", Done())
     assert predict("--predictions.path", "shared.json") == 2
     assert "another process is writing it" in capsys.readouterr().err
     other.close()
@@ -207,32 +204,6 @@ def test_two_runs_never_write_one_file(
     assert predict("--predictions.path", "shared.json") == 0
     assert [path.name for path in trained.glob("shared.json.*")] == [notes.name]
     notes.unlink()
-
-
-def test_what_a_disk_takes_in_parts_is_whole(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Reluctant(FileIO):
-        def write(self, content: Any) -> int:  # noqa: ANN401 - any buffer
-            return super().write(content[:7])
-
-    found = list(Sample().read("dev"))
-    spool = Spool(trained / "reluctant.part", Done())
-    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Reluctant(path, "ab"))
-    spool.open({})
-    spool.write(dict(enumerate(found)))
-    spool.close()
-    monkeypatch.undo()
-    assert "".join(map(line_of, documents_in([spool.path]))) == "".join(map(line_of, found))
-    spool.path.unlink()
-
-
-def test_documents_that_are_tagged_are_known_in_any_order() -> None:
-    done = Done(1, 3)
-    for place in (7, 1, 13):
-        done.add(place)
-    assert (len(done), done.due) == (3, 4)
-    assert [place in done for place in (1, 4, 7, 10, 13, 16)] == [True, False, True, False, True, False]
-    done.add(4)
-    assert done.due == 10
 
 
 def test_a_limited_run_writes_what_it_tagged(

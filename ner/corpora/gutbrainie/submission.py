@@ -5,19 +5,17 @@ Source: the task's page (https://hereditary.dei.unipd.it/challenges/gutbrainie/2
 """
 
 import json
-import os
 import re
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ner.errors import InputError
 from ner.formats.gutbrainie import shown_name
-from ner.io.files import check_writable, write_text
+from ner.io.files import check_writable, write_text, writing_bytes
 from ner.metrics.official import Mention, document_name
 
 TASK = "T61"
@@ -194,14 +192,6 @@ def _unpacked(archive: Path) -> dict[str, bytes]:
 
 
 def _pack(contents: Mapping[str, bytes], archive: Path) -> None:
-    temporary = archive.with_name(f".{archive.name}.{os.getpid()}.tmp")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
-            for name, content in contents.items():
-                packed.writestr(name, content)
-        temporary.replace(archive)
-    except OSError as error:
-        raise InputError(f"{archive}: cannot be written ({error.strerror}); choose another --output") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with writing_bytes(archive) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in contents.items():
+            packed.writestr(name, content)

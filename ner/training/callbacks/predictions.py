@@ -20,7 +20,7 @@ from ner.errors import InputError
 from ner.formats.jsonl import JsonLines
 from ner.inference.assembly import Assembler
 from ner.inference.backends import TaggedTexts
-from ner.inference.journal import Done, Spool, documents_in
+from ner.inference.journal import Done, PredictionJournal, documents_in
 from ner.io.files import STANDARD, check_apart, check_writable
 from ner.preprocessing.collate import Batch
 from ner.runtime import gathered, rank
@@ -67,7 +67,7 @@ class PredictionWriter(Callback):
         self.path = path
         self.folder = Path()
         self._target = self._place = Path()
-        self._spool: Spool | None = None
+        self._journal: PredictionJournal | None = None
         self._progress: Progress | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -85,17 +85,17 @@ class PredictionWriter(Callback):
         # What standard output gets waits elsewhere, and a run that was cut off begins anew.
         own = Path(gettempdir()) / f"predictions-{os.getpid()}"
         self._place = own if self._target == STANDARD else self._target
-        self._spool = Spool(_parts(self._place, count)[number], Done(number, count))
-        data.leave_out(self._spool.done)
+        self._journal = PredictionJournal(_parts(self._place, count)[number], Done(number, count))
+        data.leave_out(self._journal.done)
         self._assembler = Assembler()
 
     def on_predict_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # An ensemble is in its place only now.
         assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
-        assert self._spool is not None
+        assert self._journal is not None
         data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
         reading = blake2b(repr(sorted(data.state_dict().items())).encode(), digest_size=16).hexdigest()
-        self._spool.open(
+        self._journal.open(
             {
                 "checkpoint": pl_module.model.fingerprint(),
                 "reading of texts": reading,
@@ -103,14 +103,14 @@ class PredictionWriter(Callback):
                 "trainer.precision": trainer.precision,
             }
         )
-        if trainer.is_global_zero and self._spool.done and self.is_reporting:
+        if trainer.is_global_zero and self._journal.done and self.is_reporting:
             Console(soft_wrap=True).print(
-                f"going on: {len(self._spool.done)} documents are tagged in {self._spool.path}",
+                f"going on: {len(self._journal.done)} documents are tagged in {self._journal.path}",
                 markup=False,
                 highlight=False,
             )
         if trainer.is_global_zero and trainer.progress_bar_callback is not None:
-            self._progress = _progress(len(self._spool.done))
+            self._progress = _progress(len(self._journal.done))
 
     def on_predict_batch_end(
         self,
@@ -122,18 +122,18 @@ class PredictionWriter(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         finished = self._assembler.add(outputs)
-        assert self._spool is not None
-        self._spool.write(finished)
+        assert self._journal is not None
+        self._journal.write(finished)
         if self._progress is not None:
             self._progress.advance(self._progress.task_ids[0], len(finished))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert self._spool is not None
+        assert self._journal is not None
         self._close()
         # Which also waits until all have written.
-        has_gaps = any(gathered(self._spool.done.has_gaps))
+        has_gaps = any(gathered(self._journal.done.has_gaps))
         if has_gaps and not any(map(isfinite, trainer.num_predict_batches)):
-            raise InputError(f"{self._spool.path}: documents are missing in it; delete it to start over")
+            raise InputError(f"{self._journal.path}: documents are missing in it; delete it to start over")
         if not trainer.is_global_zero:
             return
         counts = {"documents": 0, "entities": 0}
@@ -163,8 +163,8 @@ class PredictionWriter(Callback):
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
-        if self._spool is not None:
-            self._spool.close()
+        if self._journal is not None:
+            self._journal.close()
 
     def _find_target(self) -> Path:
         """The file or folder to write, once it is sure that it can be written."""
