@@ -17,6 +17,7 @@ from ner.checkpoints.pretrained import tokenizer_json
 from ner.corpora.base import Corpus, Split, documents_of
 from ner.documents import Document
 from ner.errors import InputError
+from ner.formats.base import Format, documents_at
 from ner.inference.journal import Done
 from ner.inference.stream import BATCH_SIZE, CPU_TOKENS, GPU_TOKENS, DocumentStream
 from ner.labels import LabelSet
@@ -49,7 +50,7 @@ class NERDataModule(LightningDataModule):
         eval_batch_tokens: Most tokens in such a batch, padding included; by default what suits the device.
         predict_path: A file or folder that ``predict`` tags instead of the corpus's test split; on the command line
             ``-`` is standard input.
-        predict_corpus: Its format, where that is not the corpus's own.
+        predict_format: Its format, if that is not the corpus's own.
         num_workers: Processes that make batches beside the main one; by default none, but some for a GPU.
         seed: Decides the order of training batches, together with the epoch.
 
@@ -75,7 +76,7 @@ class NERDataModule(LightningDataModule):
         eval_batch_size: int = BATCH_SIZE,
         eval_batch_tokens: int | None = None,
         predict_path: str | None = None,
-        predict_corpus: Corpus | None = None,
+        predict_format: Format | None = None,
         num_workers: int | None = None,
         seed: int = 42,
     ) -> None:
@@ -101,12 +102,11 @@ class NERDataModule(LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.eval_batch_tokens = eval_batch_tokens
         self.predict_path = predict_path
-        self.predict_corpus = predict_corpus
+        self.predict_format = predict_format
         self.num_workers = num_workers
         self.seed = seed
         if not corpus.labels:
-            tagging = "to tag files of this format, give it as --data.predict_corpus"
-            raise InputError(f"data.corpus.labels is empty; name the entity types, as in [gene, disease], or {tagging}")
+            raise InputError("data.corpus.labels is empty; name the entity types, as in [gene, disease]")
         self.label_set = LabelSet(corpus.labels)
         self.predict_count = 0
         self.predict_digest = ""
@@ -163,8 +163,21 @@ class NERDataModule(LightningDataModule):
             InputError: if the corpus cannot read them, whatever the corpus itself raises.
         """
         if split is None:
-            return documents_of(self.predict_corpus or self.corpus, Path(str(self.predict_path)))
+            return documents_at(Path(str(self.predict_path)), self.format_of_input)
         return documents_of(self.corpus, split)
+
+    @property
+    def format_of_input(self) -> Format:
+        """The format of the files of ``predict_path``.
+
+        Raises:
+            InputError: if none is named, and the corpus has none.
+        """
+        source = self.predict_format or self.corpus.format
+        if source is None:
+            kind = type(self.corpus).__name__
+            raise InputError(f"data.predict_path: {kind} has no file format; name one as --data.predict_format")
+        return source
 
     def train_dataloader(self) -> DataLoader[EncodedChunk]:
         """Chunks with known tags, in a new order each epoch."""

@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from main import main
-from ner.corpora import Brat, Corpus, JsonLines, PubTator, Sample
+from ner.corpora import Corpus, Sample
 from ner.documents import Document, Passage, Span
-from ner.formats.jsonl import line_of
+from ner.formats.brat import Brat
+from ner.formats.jsonl import JsonLines, line_of
+from ner.formats.pubtator import PubTator
 from ner.inference.journal import Done, Spool, documents_in, in_order
 from ner.inference.stream import DocumentStream
 from ner.labels import LabelSet
@@ -243,16 +245,16 @@ def test_json_lines_hold_texts_entities_and_scores(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    options = ["--predictions.writer", "JsonLines", "--predictions.path", "out.jsonl"]
+    options = ["--predictions.format", "JsonLines", "--predictions.path", "out.jsonl"]
     assert predict(*options, "--predictions.scores", "true") == 0
-    scored = list(JsonLines().read_path(Path("out.jsonl")))
+    scored = list(JsonLines().read(Path("out.jsonl")))
     assert [document.id for document in scored] == [str(number) for number in range(400)]
     spans = [span for document in scored for passage in document.passages for span in passage.spans]
     assert spans
     assert all(span.score is not None for span in spans)
     assert f"400 documents, {len(spans)} entities: out.jsonl" in capsys.readouterr().out
     assert predict(*options) == 0
-    assert list(JsonLines().read_path(Path("out.jsonl"))) == scored
+    assert list(JsonLines().read(Path("out.jsonl"))) == scored
     assert "score" not in Path("out.jsonl").read_text(encoding="utf-8")
 
 
@@ -275,13 +277,13 @@ def test_what_a_format_cannot_hold_is_kept_for_another(
 ) -> None:
     monkeypatch.chdir(trained)
     JsonLines().write([Document("1", (Passage("Mice ate."),))] * 2, Path("twice.jsonl"))
-    options = ["--data.predict_corpus", "JsonLines", "--data.predict_path", "twice.jsonl"]
+    options = ["--data.predict_format", "JsonLines", "--data.predict_path", "twice.jsonl"]
     options += ["--predictions.path", "again"]
-    assert predict(*options, "--predictions.writer", "PubTator") == 2
+    assert predict(*options, "--predictions.format", "PubTator") == 2
     assert "kept in again.part: the same command with another predictions.writer" in capsys.readouterr().err
     assert predict(*options) == 0
     assert "going on: 2 documents are tagged" in capsys.readouterr().out
-    assert len(list(JsonLines().read_path(Path("again")))) == 2
+    assert len(list(JsonLines().read(Path("again")))) == 2
 
 
 class ReadOnly(Sample):
@@ -293,7 +295,7 @@ def test_a_corpus_that_cannot_write_is_no_writer(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    assert predict("--predictions.writer", f"{__name__}.ReadOnly") == 2
+    assert predict("--predictions.format", f"{__name__}.ReadOnly") == 2
     assert "ReadOnly has no writer" in capsys.readouterr().err
     assert not list(trained.glob("*.part*"))
 
@@ -310,26 +312,26 @@ def test_another_format_is_tagged_and_comes_back_in_it(
         "a.ckpt",
         "--data.predict_path",
         "dev.txt",
-        "--data.predict_corpus",
+        "--data.predict_format",
         "PubTator",
     ]
     options += ["--trainer.enable_progress_bar", "false"]
     assert main(options) == 0
     assert "12 documents" in capsys.readouterr().out
-    found = list(PubTator().read_path(Path("predictions.txt")))
+    found = list(PubTator().read(Path("predictions.txt")))
     assert [document.id for document in found] == [document.id for document in dev]
-    assert main([*options, "--predictions.writer", "Brat", "--predictions.path", "brat"]) == 0
+    assert main([*options, "--predictions.format", "Brat", "--predictions.path", "brat"]) == 0
     in_brat = Brat(Sample.labels, title_line=True)
-    assert {(document.id, document.passages) for document in in_brat.read_path(Path("brat"))} == {
+    assert {(document.id, document.passages) for document in in_brat.read(Path("brat"))} == {
         (document.id, document.passages) for document in found
     }
-    assert main([*options, "--predictions.writer", "Brat", "--predictions.path", "brat"]) == 2
+    assert main([*options, "--predictions.format", "Brat", "--predictions.path", "brat"]) == 2
     assert "brat: exists already" in capsys.readouterr().err
 
 
 def test_standard_input_and_output_hold_documents_alone(trained: Path) -> None:
     command = [sys.executable, str(REPOSITORY / "main.py"), "predict", "--ckpt_path", "a.ckpt"]
-    command += ["--data.predict_corpus", "PlainText", "--data.predict_path", "-", "--predictions.path", "-"]
+    command += ["--data.predict_format", "PlainText", "--data.predict_path", "-", "--predictions.path", "-"]
     before = set(trained.iterdir())
     texts = ["Kimchi lowers cortisol in mice.", "", "Probiotics reduced anxiety."]
     process = subprocess.run(command, cwd=trained, input="\n".join(texts).encode(), capture_output=True, check=True)

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 from lightning.pytorch import LightningModule, Trainer
 
-from ner.corpora import Corpus, JsonLines, Sample, Split
+from ner.corpora import Corpus, Sample, Split
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats.jsonl import JsonLines
 from ner.preprocessing.chunking import JointPassages, SeparatePassages
 from ner.preprocessing.collate import Batch
 from ner.training.datamodule import NERDataModule
@@ -81,7 +82,7 @@ def test_a_label_that_is_not_known_is_found_by_its_split(tiny_encoder: str, tmp_
 
 
 def test_a_corpus_to_train_on_needs_labels(tiny_encoder: str) -> None:
-    with pytest.raises(InputError, match=r"data\.corpus\.labels is empty; .* --data\.predict_corpus"):
+    with pytest.raises(InputError, match=r"data\.corpus\.labels is empty; .* --data\.predict_format"):
         NERDataModule(JsonLines(), tiny_encoder)
 
 
