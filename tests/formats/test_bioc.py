@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ner.corpora import GutBrainIE, PubTator
+from ner.corpora import GutBrainIE
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats.bioc import BioCJSON, BioCXML
+from ner.formats.pubtator import PubTator
 
 KINDS = [BioCXML, BioCJSON]
 UNITS = ["characters", "bytes"]
@@ -58,7 +59,7 @@ def test_what_is_written_is_read_again(
     path = tmp_path_factory.mktemp("bioc") / "documents"
     corpus = kind(offsets=unit)
     corpus.write(found, path)
-    again = list(corpus.read_path(path))
+    again = list(corpus.read(path))
     assert again == found
     scores = [[span.score for part in document.passages for span in part.spans] for document in found]
     assert [[span.score for part in document.passages for span in part.spans] for document in again] == scores
@@ -79,10 +80,10 @@ def test_bc5cdr_survives(kind: Kind, split: str, tmp_path: Path) -> None:
     root = os.environ.get("BC5CDR_ROOT")
     if not root:
         pytest.skip("BC5CDR_ROOT names no folder of BC5CDR")
-    found = list(PubTator().read_path(Path(root) / f"CDR_{split}Set.PubTator.txt"))
+    found = list(PubTator().read(Path(root) / f"CDR_{split}Set.PubTator.txt"))
     kind().write(found, tmp_path / "again")
     assert len(found) == 500
-    assert list(kind().read_path(tmp_path / "again")) == found
+    assert list(kind().read(tmp_path / "again")) == found
 
 
 ANNOTATED = Document(
@@ -144,7 +145,7 @@ def save(folder: Path, content: object) -> Path:
 
 
 def read(folder: Path, content: object, unit: Unit = "characters") -> list[Document]:
-    return list(BioCJSON(offsets=unit).read_path(save(folder, content)))
+    return list(BioCJSON(offsets=unit).read(save(folder, content)))
 
 
 def one(*annotations: dict[str, object], text: str = "Mice ate") -> dict[str, object]:
@@ -180,9 +181,9 @@ def test_an_annotation_that_does_not_fit_is_refused_or_left_out(
 ) -> None:
     path = save(tmp_path, one(annotation, mention((15, 3), text="ate")))
     with pytest.raises(InputError, match=f"in.json, document '1', annotation 'M': .*{message}.*; correct it, or") as it:
-        list(BioCJSON().read_path(path))
+        list(BioCJSON().read(path))
     assert "\n" not in str(it.value)
-    [document] = BioCJSON(on_bad_span="skip").read_path(path)
+    [document] = BioCJSON(on_bad_span="skip").read(path)
     assert document.passages[0].spans == (Span(5, 8, "x"),)
     assert "left out" in caplog.text
 
@@ -256,7 +257,7 @@ def test_a_document_without_passages_has_an_empty_one(tmp_path: Path) -> None:
     empty = Document("1", (Passage(""),))
     assert read(tmp_path, {"documents": [{"id": "1"}]}) == [empty]
     (tmp_path / "in.xml").write_text("<collection><document><id>1</id></document></collection>")
-    assert list(BioCXML().read_path(tmp_path / "in.xml")) == [empty]
+    assert list(BioCXML().read(tmp_path / "in.xml")) == [empty]
 
 
 def test_json_is_a_collection_a_document_or_what_servers_give(tmp_path: Path) -> None:
@@ -299,7 +300,7 @@ def test_what_is_no_json_is_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "in.json"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"in\.json: ") as it:
-        list(BioCJSON().read_path(path))
+        list(BioCJSON().read(path))
     assert "\n" not in str(it.value)
 
 
@@ -307,7 +308,7 @@ def xml(folder: Path, passage: str, head: str = "", encoding: str = "utf-8") -> 
     path = folder / "in.xml"
     document = f"<document><id>1</id><passage><offset>0</offset>{passage}</passage></document>"
     path.write_bytes(f"{head}<collection><source/>\n{document}\n</collection>".encode(encoding))
-    return list(BioCXML().read_path(path))
+    return list(BioCXML().read(path))
 
 
 def test_text_of_xml_is_kept_as_it_is(tmp_path: Path) -> None:
@@ -355,14 +356,14 @@ def test_xml_of_something_else_is_one_line(tmp_path: Path, content: bytes, messa
     path = tmp_path / "in.xml"
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"in.xml.*{message}") as it:
-        list(BioCXML().read_path(path))
+        list(BioCXML().read(path))
     assert "\n" not in str(it.value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_missing_file_and_one_that_cannot_be_written_are_one_line(kind: Kind, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none: cannot be read"):
-        list(kind().read_path(tmp_path / "none"))
+        list(kind().read(tmp_path / "none"))
     for unit in UNITS:
         with pytest.raises(InputError, match=r"out: cannot be written .*surrogate"):
             kind(offsets=unit).write([Document("1", (Passage("a\ud800"),))], tmp_path / "out")
@@ -376,7 +377,7 @@ def test_characters_that_xml_cannot_hold_become_blanks_and_move_nothing(unit: Un
     spans = (Span(0, len(text), "x\0y"), Span(len(text) + 1, len(text) + 4, "animal"))
     corpus.write([Document("1\x07", (Passage(f"{text} rat", "\x01", spans), Passage("b")))], tmp_path / "out.xml")
     blanks = Passage(" " * len(text) + " rat", " ", (Span(0, len(text), "x y"), spans[1]))
-    assert list(corpus.read_path(tmp_path / "out.xml")) == [Document("1 ", (blanks, Passage("b")))]
+    assert list(corpus.read(tmp_path / "out.xml")) == [Document("1 ", (blanks, Passage("b")))]
 
 
 def test_a_document_of_xml_is_let_go_when_the_next_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -390,7 +391,7 @@ def test_a_document_of_xml_is_let_go_when_the_next_is_read(tmp_path: Path, monke
             yield event, element
 
     monkeypatch.setattr(ET, "iterparse", watched)
-    read = BioCXML().read_path(tmp_path / "in.xml")
+    read = BioCXML().read(tmp_path / "in.xml")
     for document in read:
         held = [element.findtext("id") for element in roots[0].findall("document")]
         # What the parser has read ahead is there; what has been read is not.
@@ -401,8 +402,8 @@ def test_a_document_of_xml_is_let_go_when_the_next_is_read(tmp_path: Path, monke
 def test_a_folder_is_read_file_by_file(tmp_path: Path) -> None:
     for kind, name in ((BioCXML, "b.xml"), (BioCXML, "a.xml"), (BioCJSON, "c.json")):
         kind().write([Document(name, (Passage("a"),))], tmp_path / name)
-    assert [document.id for document in BioCXML().read_path(tmp_path)] == ["a.xml", "b.xml"]
-    assert [document.id for document in BioCJSON().read_path(tmp_path)] == ["c.json"]
+    assert [document.id for document in BioCXML().read(tmp_path)] == ["a.xml", "b.xml"]
+    assert [document.id for document in BioCJSON().read(tmp_path)] == ["c.json"]
 
 
 @pytest.mark.parametrize("kind", [BioCXML, BioCJSON])

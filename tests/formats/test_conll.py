@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ner.corpora import GutBrainIE, PubTator
+from ner.corpora import GutBrainIE
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats.conll import CoNLL
+from ner.formats.pubtator import PubTator
 
 characters = st.characters(exclude_categories=["Cs"])
 tokens = st.from_regex(r"\w+|[^\w\s]", fullmatch=True, alphabet=characters)
@@ -47,7 +48,7 @@ documents = st.builds(
 def test_what_is_written_is_read_again(found: list[Document], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("conll") / "documents.conll"
     CoNLL().write(found, path)
-    assert list(CoNLL().read_path(path)) == found
+    assert list(CoNLL().read(path)) == found
 
 
 Scheme = Callable[[int, int, bool], str]
@@ -103,7 +104,7 @@ def test_every_scheme_is_read_without_naming_it(
         for encoded in [tags(SCHEMES[scheme], len(words), entities)]
     ]
     path.write_bytes("\n\n".join(lines).encode())
-    assert list(CoNLL().read_path(path)) == [
+    assert list(CoNLL().read(path)) == [
         Document(f"in:{number}", (passage(*pair),)) for number, pair in enumerate(found, 1)
     ]
 
@@ -128,7 +129,7 @@ def save(folder: Path, text: str) -> Path:
 )
 def test_broken_sequences_lose_no_entity(tmp_path: Path, column: str, spans: list[Entity]) -> None:
     letters = [f"{number} {tag}" for number, tag in enumerate(column.split())]
-    [document] = CoNLL().read_path(save(tmp_path, "\n".join(letters)))
+    [document] = CoNLL().read(save(tmp_path, "\n".join(letters)))
     assert document.passages == (passage([line[0] for line in letters], spans),)
 
 
@@ -144,25 +145,25 @@ def test_documents_begin_and_are_named_at_docstart(tmp_path: Path) -> None:
         Document("1 (EU)", (Passage(""),)),
         Document("in:5", (Passage("the gut -DOCSTART-like", spans=(Span(0, 7, "body part"),)),)),
     ]
-    assert list(CoNLL().read_path(save(tmp_path, text))) == right
-    assert list(CoNLL().read_path(save(tmp_path, "\ufeff" + text.replace("\n", "\r\n")))) == right
-    assert list(CoNLL().read_path(tmp_path)) == right
+    assert list(CoNLL().read(save(tmp_path, text))) == right
+    assert list(CoNLL().read(save(tmp_path, "\ufeff" + text.replace("\n", "\r\n")))) == right
+    assert list(CoNLL().read(tmp_path)) == right
 
 
 def test_only_blanks_and_tabs_part_columns(tmp_path: Path) -> None:
     text = "10\u00a0mg  B-x  \na\u2028b\t \tI-y\u00a0z\n"
-    [document] = CoNLL().read_path(save(tmp_path, text))
+    [document] = CoNLL().read(save(tmp_path, text))
     assert document.passages == (Passage("10\u00a0mg a\u2028b", spans=(Span(0, 5, "x"), Span(6, 9, "y\u00a0z"))),)
 
 
 def test_columns_can_be_chosen_and_tags_be_none(tmp_path: Path) -> None:
     path = save(tmp_path, "1\tMice\tB-x\tNNS\n2\tate\tO\tVBD\n")
-    [document] = CoNLL(token_column=1, tag_column=2).read_path(path)
+    [document] = CoNLL(token_column=1, tag_column=2).read(path)
     assert document.passages == (Passage("Mice ate", spans=(Span(0, 4, "x"),)),)
-    [document] = CoNLL(token_column=-3, tag_column=None).read_path(path)
+    [document] = CoNLL(token_column=-3, tag_column=None).read(path)
     assert document.passages == (Passage("Mice ate", annotated_until=0),)
     path = save(tmp_path, "Mice\nate\n\n-DOCSTART- (empty)\n")
-    assert list(CoNLL(tag_column=None).read_path(path)) == [
+    assert list(CoNLL(tag_column=None).read(path)) == [
         Document("in:1", (Passage("Mice ate", annotated_until=0),)),
         Document("empty", (Passage("", annotated_until=0),)),
     ]
@@ -185,7 +186,7 @@ def test_columns_can_be_chosen_and_tags_be_none(tmp_path: Path) -> None:
 )
 def test_what_is_not_conll_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=rf"in\.conll, {message}") as caught:
-        list(CoNLL().read_path(save(tmp_path, text)))
+        list(CoNLL().read(save(tmp_path, text)))
     assert "\n" not in str(caught.value)
 
 
@@ -193,7 +194,7 @@ def test_columns_that_a_line_does_not_have_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path, "a b O\n")
     for tokens_in, tags_in in ((3, -1), (-4, -1), (0, 3), (2, -1)):
         with pytest.raises(InputError, match="line 1: 3 columns"):
-            list(CoNLL(token_column=tokens_in, tag_column=tags_in).read_path(path))
+            list(CoNLL(token_column=tokens_in, tag_column=tags_in).read(path))
 
 
 def test_tokens_are_cut_at_the_borders_of_entities(tmp_path: Path) -> None:
@@ -210,7 +211,7 @@ def test_of_nested_and_overlapping_entities_the_longest_stays(tmp_path: Path, ca
     spans = (Span(0, 4, "a"), Span(0, 8, "b"), Span(5, 12, "c"), Span(9, 12, "d"), Span(9, 12, "e"), Span(4, 5, "f"))
     passages = (Passage("Mice ate rice", spans=spans), Passage("x y z", spans=(Span(0, 3, "b"), Span(2, 5, "a"))))
     CoNLL().write([Document("1", passages)], tmp_path / "out.conll")
-    [document] = CoNLL().read_path(tmp_path / "out.conll")
+    [document] = CoNLL().read(tmp_path / "out.conll")
     assert [[span.label for span in found.spans] for found in document.passages] == [["b", "d"], ["b"]]
     assert [record.message for record in caplog.records] == [
         f"{tmp_path / 'out.conll'}: left out: 5 entities that share characters with others, or have no token"
@@ -224,14 +225,14 @@ def test_tags_do_not_say_of_unannotated_texts_that_they_have_no_entities(tmp_pat
     assert not (tmp_path / "out.conll").exists()
     CoNLL(tag_column=None).write([bare], tmp_path / "out.conll")
     assert (tmp_path / "out.conll").read_text() == "-DOCSTART- (1)\n\nMice\nate\n.\n\n"
-    [document] = CoNLL(tag_column=None).read_path(tmp_path / "out.conll")
+    [document] = CoNLL(tag_column=None).read(tmp_path / "out.conll")
     assert document == Document("1", (Passage("Mice ate .", annotated_until=0),))
 
 
 def test_predictions_have_tags_where_the_input_has_none(tmp_path: Path) -> None:
     tagged = Document("1", (Passage("Mice ate", spans=(Span(0, 4, "x"),)),))
     CoNLL(tag_column=None).write_predictions([tagged], tmp_path / "out.conll")
-    assert list(CoNLL().read_path(tmp_path / "out.conll")) == [tagged]
+    assert list(CoNLL().read(tmp_path / "out.conll")) == [tagged]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +265,7 @@ def mentions(document: Document) -> Counter[tuple[str, str]]:
 
 def assert_mentions_survive(found: list[Document], path: Path) -> None:
     CoNLL().write(found, path)
-    again = list(CoNLL().read_path(path))
+    again = list(CoNLL().read(path))
     assert [document.id for document in again] == [document.id for document in found]
     assert [mentions(document) for document in again] == [mentions(document) for document in found]
     assert ["".join(squeezed(document)) for document in again] == ["".join(squeezed(document)) for document in found]
@@ -284,5 +285,5 @@ def test_bc5cdr_survives(tmp_path: Path, split: str) -> None:
     root = os.environ.get("BC5CDR_ROOT")
     if not root:
         pytest.skip("BC5CDR_ROOT names no folder of BC5CDR")
-    found = list(PubTator().read_path(Path(root) / f"CDR_{split}Set.PubTator.txt"))
+    found = list(PubTator().read(Path(root) / f"CDR_{split}Set.PubTator.txt"))
     assert_mentions_survive(found, tmp_path / "out.conll")

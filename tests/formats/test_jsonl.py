@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ner.corpora import GutBrainIE, JsonLines, PubTator
+from ner.corpora import GutBrainIE
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats.jsonl import JsonLines
+from ner.formats.pubtator import PubTator
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
@@ -37,7 +39,7 @@ documents = st.builds(
 def test_what_is_written_is_read_again(found: list[Document], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("lines") / "documents.jsonl"
     JsonLines().write(found, path)
-    again = list(JsonLines().read_path(path))
+    again = list(JsonLines().read(path))
     assert again == found
     scores = [[span.score for part in document.passages for span in part.spans] for document in found]
     assert [[span.score for part in document.passages for span in part.spans] for document in again] == scores
@@ -56,7 +58,7 @@ def test_the_short_form_is_a_document_of_one_passage(tmp_path: Path) -> None:
         '{"id": "2", "text": "Mice ate."}',
     ]
     (tmp_path / "in.jsonl").write_text("\r\n".join(lines), encoding="utf-8-sig")
-    assert list(JsonLines().read_path(tmp_path)) == [
+    assert list(JsonLines().read(tmp_path)) == [
         Document("1", (Passage("Mice ate.", spans=(Span(0, 4, "animal"),)),)),
         Document("2", (Passage("Mice ate.", annotated_until=0),)),
     ]
@@ -93,7 +95,7 @@ def test_the_short_form_is_a_document_of_one_passage(tmp_path: Path) -> None:
 def test_a_broken_line_is_named(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text('{"id": "0", "text": ""}\n' + line, encoding="utf-8")
-    found = JsonLines().read_path(path)
+    found = JsonLines().read(path)
     assert next(found).id == "0"
     with pytest.raises(InputError, match=r"in\.jsonl, line 2: ") as caught:
         next(found)
@@ -108,11 +110,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match=message):
-        list(PubTator().read_path(path))
+        list(PubTator().read(path))
 
 
 def test_a_split_without_a_file_and_an_empty_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data\.corpus\.train: no file"):
         list(JsonLines().read("train"))
     with pytest.raises(InputError, match=r"no \*\.jsonl file"):
-        list(JsonLines().read_path(tmp_path))
+        list(JsonLines().read(tmp_path))

@@ -1,4 +1,4 @@
-"""Prediction as a stream: order, memory, and runs that are cut off."""
+"""Prediction as a stream: order, memory, and interrupted runs."""
 
 import json
 import os
@@ -9,16 +9,22 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from main import main
-from ner.corpora import Brat, Corpus, JsonLines, PubTator, Sample
+from ner.corpora import Sample
+from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats.base import Record
+from ner.formats.brat import Brat
+from ner.formats.jsonl import JsonLines
+from ner.formats.pubtator import PubTator
 from ner.inference.journal import Done, PredictionJournal, checksum
 from ner.preprocessing.collate import Batch
 from ner.preprocessing.preprocessor import Preprocessor
@@ -87,18 +93,50 @@ def test_an_input_that_has_changed_is_noticed(preprocessor: Preprocessor, place:
     assert message in str(error)
 
 
-def test_workers_share_the_documents(tiny_encoder: str, tmp_path: Path) -> None:
+@dataclass
+class Counting(JsonLines):
+    """Notes each document that is parsed, in whatever process, in a file."""
+
+    log: str = ""
+
+    def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
+        for record in super().records(file, folder):
+            yield partial(self._noted, record)
+
+    def _noted(self, record: Record) -> Document:
+        document = record()
+        with Path(self.log).open("a", encoding="utf-8") as log:
+            log.write(f"{document.id}\n")
+        return document
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_each_document_is_parsed_once_whatever_the_number_of_workers(
+    tiny_encoder: str, tmp_path: Path, workers: int
+) -> None:
     JsonLines().write(documents(30), tmp_path / "in.jsonl")
-    data = NERDataModule(
-        JsonLines(["animal"]),
-        tiny_encoder,
-        predict_path=str(tmp_path / "in.jsonl"),
-        num_workers=2,
-        eval_batch_tokens=64,
-    )
+    corpus = FileCorpus(Counting(log=str(tmp_path / "log")), ["animal"])
+    path = str(tmp_path / "in.jsonl")
+    data = NERDataModule(corpus, tiny_encoder, predict_path=path, num_workers=workers, eval_batch_tokens=64)
     data.setup("predict")
     numbers = Counter(number for batch in data.predict_dataloader() for number in batch.texts.numbers.tolist())
     assert numbers == Counter(dict.fromkeys(range(30), 2))
+    parsed = Counter((tmp_path / "log").read_text(encoding="utf-8").split())
+    assert parsed == Counter(f"id{number}" for number in range(30))
+
+
+def test_processes_parse_what_they_tag(tiny_encoder: str, tmp_path: Path) -> None:
+    JsonLines().write(documents(31), tmp_path / "in.jsonl")
+    parsed = []
+    for rank in range(2):
+        log = tmp_path / f"log{rank}"
+        corpus = FileCorpus(Counting(log=str(log)), ["animal"])
+        data = NERDataModule(corpus, tiny_encoder, predict_path=str(tmp_path / "in.jsonl"), num_workers=2)
+        data.leave_out(Done(rank, 2))
+        found = {number for batch in data.predict_dataloader() for number in batch.texts.numbers.tolist()}
+        assert found == set(range(rank, 31, 2))
+        parsed += log.read_text(encoding="utf-8").split()
+    assert Counter(parsed) == Counter(f"id{number}" for number in range(31))
 
 
 @pytest.fixture(scope="module")
@@ -221,16 +259,16 @@ def test_json_lines_hold_texts_entities_and_scores(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    options = ["--predictions.writer", "JsonLines", "--predictions.path", "out.jsonl"]
+    options = ["--predictions.format", "JsonLines", "--predictions.path", "out.jsonl"]
     assert predict(*options, "--predictions.scores", "true") == 0
-    scored = list(JsonLines().read_path(Path("out.jsonl")))
+    scored = list(JsonLines().read(Path("out.jsonl")))
     assert [document.id for document in scored] == [str(number) for number in range(400)]
     spans = [span for document in scored for passage in document.passages for span in passage.spans]
     assert spans
     assert all(span.score is not None for span in spans)
     assert f"400 documents, {len(spans)} entities: out.jsonl" in capsys.readouterr().out
     assert predict(*options) == 0
-    assert list(JsonLines().read_path(Path("out.jsonl"))) == scored
+    assert list(JsonLines().read(Path("out.jsonl"))) == scored
     assert "score" not in Path("out.jsonl").read_text(encoding="utf-8")
 
 
@@ -253,26 +291,21 @@ def test_what_a_format_cannot_hold_is_kept_for_another(
 ) -> None:
     monkeypatch.chdir(trained)
     JsonLines().write([Document("1", (Passage("Mice ate."),))] * 2, Path("twice.jsonl"))
-    options = ["--data.predict_corpus", "JsonLines", "--data.predict_path", "twice.jsonl"]
+    options = ["--data.predict_format", "JsonLines", "--data.predict_path", "twice.jsonl"]
     options += ["--predictions.path", "again"]
-    assert predict(*options, "--predictions.writer", "PubTator") == 2
-    assert "kept in again.part: the same command with another predictions.writer" in capsys.readouterr().err
+    assert predict(*options, "--predictions.format", "PubTator") == 2
+    assert "kept in again.part: the same command with another predictions.format" in capsys.readouterr().err
     assert predict(*options) == 0
     assert "going on: 2 documents are tagged" in capsys.readouterr().out
-    assert len(list(JsonLines().read_path(Path("again")))) == 2
+    assert len(list(JsonLines().read(Path("again")))) == 2
 
 
-class ReadOnly(Sample):
-    write = Corpus.write
-    write_predictions = Corpus.write_predictions
-
-
-def test_a_corpus_that_cannot_write_is_no_writer(
+def test_a_format_that_holds_no_entities_is_refused(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    assert predict("--predictions.writer", f"{__name__}.ReadOnly") == 2
-    assert "ReadOnly has no writer" in capsys.readouterr().err
+    assert predict("--predictions.format", "PlainText") == 2
+    assert "predictions.format: PlainText cannot hold entities" in capsys.readouterr().err
     assert not list(trained.glob("*.part*"))
 
 
@@ -288,26 +321,26 @@ def test_another_format_is_tagged_and_comes_back_in_it(
         "a.ckpt",
         "--data.predict_path",
         "dev.txt",
-        "--data.predict_corpus",
+        "--data.predict_format",
         "PubTator",
     ]
     options += ["--trainer.enable_progress_bar", "false"]
     assert main(options) == 0
     assert "12 documents" in capsys.readouterr().out
-    found = list(PubTator().read_path(Path("predictions.txt")))
+    found = list(PubTator().read(Path("predictions.txt")))
     assert [document.id for document in found] == [document.id for document in dev]
-    assert main([*options, "--predictions.writer", "Brat", "--predictions.path", "brat"]) == 0
-    in_brat = Brat(Sample.labels, title_line=True)
-    assert {(document.id, document.passages) for document in in_brat.read_path(Path("brat"))} == {
+    assert main([*options, "--predictions.format", "Brat", "--predictions.path", "brat"]) == 0
+    in_brat = Brat(labels=Sample.labels, title_line=True)
+    assert {(document.id, document.passages) for document in in_brat.read(Path("brat"))} == {
         (document.id, document.passages) for document in found
     }
-    assert main([*options, "--predictions.writer", "Brat", "--predictions.path", "brat"]) == 2
+    assert main([*options, "--predictions.format", "Brat", "--predictions.path", "brat"]) == 2
     assert "brat: exists already" in capsys.readouterr().err
 
 
 def test_standard_input_and_output_hold_documents_alone(trained: Path) -> None:
     command = [sys.executable, str(REPOSITORY / "main.py"), "predict", "--ckpt_path", "a.ckpt"]
-    command += ["--data.predict_corpus", "PlainText", "--data.predict_path", "-", "--predictions.path", "-"]
+    command += ["--data.predict_format", "PlainText", "--data.predict_path", "-", "--predictions.path", "-"]
     before = set(trained.iterdir())
     texts = ["Kimchi lowers cortisol in mice.", "", "Probiotics reduced anxiety."]
     process = subprocess.run(command, cwd=trained, input="\n".join(texts).encode(), capture_output=True, check=True)

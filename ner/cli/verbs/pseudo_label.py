@@ -14,10 +14,12 @@ from rich.console import Console
 from ner.cli.lightning import CommandLine, guarded
 from ner.cli.parser import LightParser
 from ner.cli.selection import with_checkpoints
-from ner.corpora import Corpus, JsonLines
 from ner.documents import Document
 from ner.errors import InputError
+from ner.formats.base import Format
+from ner.formats.jsonl import JsonLines
 from ner.io.files import STANDARD, check_apart, check_writable
+from ner.training.datamodule import NERDataModule
 
 ANNOTATOR = "pseudo-label"
 HELP = """Tag articles with trained checkpoints, and write them as an annotated collection.
@@ -68,18 +70,18 @@ def main(arguments: Sequence[str]) -> int:
     # What is tagged lies there until it is written as wanted; an interrupted run goes on behind it.
     tagged = chosen.output.with_name(f"{chosen.output.name}.tagged.jsonl")
     options = [f"--data.predict_path={chosen.input}", f"--ensemble.checkpoints={list(chosen.checkpoints)}"]
-    options += [f"--predictions.path={tagged}", "--predictions.writer=JsonLines", "--predictions.scores=true"]
+    options += [f"--predictions.path={tagged}", "--predictions.format=JsonLines", "--predictions.scores=true"]
     line = guarded(lambda: _Tagging(["predict", *with_checkpoints([*rest, *options])], chosen.output))
     cut = Cut(chosen.min_score, chosen.min_document_score)
     counts = Counter[str]()
-    if not any(label(JsonLines().read_path(tagged), cut, counts)):
+    if not any(label(JsonLines().read(tagged), cut, counts)):
         tagged.unlink()
         raise InputError(
             f"{chosen.output}: not written, since of {counts['entities']} entities nothing is kept; lower --min_score "
             "or --min_document_score"
         )
     counts.clear()
-    line.datamodule.corpus.write(label(JsonLines().read_path(tagged), cut, counts), chosen.output)
+    _format_of(line.datamodule).write(label(JsonLines().read(tagged), cut, counts), chosen.output)
     tagged.unlink()
     Console(soft_wrap=True).print(
         f"{counts['kept documents']} of {line.datamodule.predict_count} documents, "
@@ -105,13 +107,24 @@ class _Tagging(CommandLine):
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
         data = self.datamodule
-        if type(data.corpus).write is Corpus.write:
-            kind = type(data.corpus).__name__
-            raise InputError(f"data.corpus: {kind} has no writer, which the annotated documents need")
-        check_apart(Path(str(data.predict_path)), self._output, (data.predict_corpus or data.corpus).suffixes)
+        target = _format_of(data)
+        check_apart(Path(str(data.predict_path)), self._output, data.format_of_input.suffixes)
         # Before the work, rather than behind it: can the corpus hold such documents?
         with TemporaryDirectory() as folder:
-            data.corpus.write(map(_without_entities, data.documents(None)), Path(folder) / self._output.name)
+            target.write(map(_without_entities, data.documents(None)), Path(folder) / self._output.name)
+
+
+def _format_of(data: NERDataModule) -> Format:
+    """Return the format of the corpus's files.
+
+    Raises:
+        InputError: if it has none that holds annotated documents.
+    """
+    target = data.corpus.format
+    if target is None or not target.can_write_entities:
+        kind = type(data.corpus).__name__
+        raise InputError(f"data.corpus: {kind} has no format to write, which the annotated documents need")
+    return target
 
 
 def _without_entities(document: Document) -> Document:

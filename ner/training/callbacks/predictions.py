@@ -14,9 +14,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 
-from ner.corpora.base import Corpus
 from ner.documents import Document, Span
 from ner.errors import InputError
+from ner.formats.base import Format
 from ner.formats.jsonl import JsonLines
 from ner.inference.assembly import Assembler
 from ner.inference.backends import TaggedTexts
@@ -40,8 +40,8 @@ class PredictionWriter(Callback):
     Args:
         path: The file, or the folder in formats of many files; ``-`` is standard output. By default ``predictions``,
             with the ending of the format, in ``folder``.
-        writer: The format: a corpus that can write, such as ``JsonLines``. By default that of what is tagged, or JSON
-            Lines where it has no writer; GutBrainIE's is that of a submission.
+        format: The format, such as ``JsonLines``. By default that of ``data.predict_format``, else that of the corpus
+            for predictions, else JSON Lines; GutBrainIE's is that of a submission.
         scores: Whether each entity is written with its ``score``, its probability under the CRF.
         min_score: Entities that are less probable than this are left out.
 
@@ -50,18 +50,24 @@ class PredictionWriter(Callback):
         is_reporting: Whether the file's path is printed when it is written.
 
     Raises:
-        InputError: if ``min_score`` is no probability, or the writer cannot write.
+        InputError: if ``min_score`` is no probability, or the format holds no entities.
     """
 
     def __init__(
-        self, path: str | None = None, writer: Corpus | None = None, scores: bool = False, min_score: float = 0.0
+        self,
+        path: str | None = None,
+        format: Format | None = None,  # noqa: A002 - the name of its key in configurations
+        scores: bool = False,
+        min_score: float = 0.0,
     ) -> None:
         if not 0 <= min_score <= 1:
             raise InputError(f"predictions.min_score is {min_score}; a probability lies between 0 and 1")
-        if writer is not None and not writer.has_writer:
-            raise InputError(f"predictions.writer: {type(writer).__name__} has no writer; JsonLines has, for one")
+        if format is not None and not format.can_write_entities:
+            raise InputError(
+                f"predictions.format: {type(format).__name__} cannot hold entities; JsonLines can, for one"
+            )
         self.is_reporting = True
-        self.writer = writer
+        self.format = format
         self.scores = scores
         self.min_score = min_score
         self.path = path
@@ -74,11 +80,13 @@ class PredictionWriter(Callback):
         if stage != "predict":
             return
         data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        format_of_input = data.predict_corpus if data.predict_path and data.predict_corpus else data.corpus
-        self._writer = self.writer or (format_of_input if format_of_input.has_writer else JsonLines())
+        usual = data.predict_format if data.predict_path and data.predict_format else data.corpus.prediction_format
+        self._format = self.format or (usual if usual and usual.can_write_entities else JsonLines())
         self._target = self._find_target()
         if data.predict_path is not None:
-            check_apart(Path(data.predict_path), self._target, format_of_input.suffixes, self._writer.writes_folder)
+            check_apart(
+                Path(data.predict_path), self._target, data.format_of_input.suffixes, self._format.writes_folder
+            )
         number, count = rank()
         if self._target == STANDARD and count > 1:
             raise InputError("predictions.path: several processes cannot share standard output; name a file")
@@ -140,9 +148,9 @@ class PredictionWriter(Callback):
         path = self._target
         parts = _parts(self._place, rank()[1])
         try:
-            self._writer.write_predictions(_counted(map(self._filtered, documents_in(parts)), counts), path)
+            self._format.write(_counted(map(self._filtered, documents_in(parts)), counts), path)
         except InputError as error:
-            kept = f"what was tagged is kept in {parts[0]}: the same command with another predictions.writer writes it"
+            kept = f"what was tagged is kept in {parts[0]}: the same command with another predictions.format writes it"
             raise InputError(f"{error}; {kept}") from None
         self._remove_parts()
         console = Console(soft_wrap=True, quiet=not self.is_reporting, stderr=path == STANDARD)
@@ -171,9 +179,9 @@ class PredictionWriter(Callback):
         if self.path is not None:
             path = Path(self.path)
         else:
-            ending = "" if self._writer.writes_folder or not self._writer.suffixes else self._writer.suffixes[0]
+            ending = "" if self._format.writes_folder or not self._format.suffixes else self._format.suffixes[0]
             path = self.folder / f"predictions{ending}"
-        check_writable(path, is_folder=self._writer.writes_folder)
+        check_writable(path, is_folder=self._format.writes_folder)
         return path
 
     def _filtered(self, document: Document) -> Document:

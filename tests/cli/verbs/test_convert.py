@@ -12,10 +12,16 @@ import pytest
 
 from main import main
 from ner.cli.verbs.convert import convert, losses
-from ner.corpora import BioCJSON, BioCXML, Brat, CoNLL, Corpus, GutBrainIE, JsonLines, PlainText, PubTator
+from ner.corpora import Corpus, GutBrainIE
 from ner.corpora.sample import FOLDER
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats.bioc import BioCJSON, BioCXML
+from ner.formats.brat import Brat
+from ner.formats.conll import CoNLL
+from ner.formats.jsonl import JsonLines
+from ner.formats.plain_text import PlainText
+from ner.formats.pubtator import PubTator
 
 REPOSITORY = Path(__file__).parents[3]
 DEV = FOLDER / "dev.json"
@@ -53,13 +59,13 @@ def test_the_dev_set_of_gutbrainie_loses_what_is_said_and_nothing_else(
 ) -> None:
     dev = list(gutbrainie.read("dev"))
     target.write(dev, tmp_path / "there")
-    assert losses(dev, target.read_path(tmp_path / "there")) == {
+    assert losses(dev, target.read(tmp_path / "there")) == {
         "all documents": 40,
         "all entities": ENTITIES,
         **lost,
     }
-    JsonLines().write(target.read_path(tmp_path / "there"), tmp_path / "back.jsonl")
-    again = list(JsonLines().read_path(tmp_path / "back.jsonl"))
+    JsonLines().write(target.read(tmp_path / "there"), tmp_path / "back.jsonl")
+    again = list(JsonLines().read(tmp_path / "back.jsonl"))
     assert Counter(losses(dev, again)) == Counter({"all documents": 40, "all entities": ENTITIES} | lost)
 
 

@@ -44,7 +44,7 @@ def command(server: EUtilitiesServer, output: Path, *more: str) -> list[str]:
 
 
 def texts(path: Path) -> dict[str, list[str]]:
-    return {document.id: [p.text for p in document.passages] for document in GutBrainIE().read_path(path)}
+    return {document.id: [p.text for p in document.passages] for document in GutBrainIE().read(path)}
 
 
 def write_corpus(path: Path, *pmids: str) -> Path:

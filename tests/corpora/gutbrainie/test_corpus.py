@@ -35,7 +35,7 @@ def save_train(root: Path, **tiers: Mapping[str, object]) -> None:
 
 
 def read(path: Path) -> list[Document]:
-    return list(GutBrainIE().read_path(path))
+    return list(GutBrainIE().read(path))
 
 
 def test_the_files_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
