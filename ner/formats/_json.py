@@ -94,9 +94,9 @@ class Fields:
         Raises:
             JSONError: if something else is there.
         """
-        value = self.values.get(key)
-        if value is None:
+        if key not in self.values:
             return None
+        value = self.values[key]
         if not isinstance(value, float | int) or isinstance(value, bool) or not 0 <= value <= 1:
             raise self.error(key, "a number from 0 to 1")
         return float(value)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 Record: TypeAlias = Callable[[], Document]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Format(ABC):
     """A file format that documents are read from and, in most formats, written to.
 

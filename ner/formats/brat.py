@@ -46,14 +46,14 @@ class Brat(FileFormat):
     """
 
     title_line: bool = False
-    labels: Sequence[str] = ()
+    labels: tuple[str, ...] = ()
 
     suffixes = (".txt",)
     can_write_entities = True
     writes_folder = True
 
     def for_labels(self, labels: Sequence[str]) -> Self:
-        return replace(self, labels=tuple(self.labels or labels))
+        return replace(self, labels=self.labels or tuple(labels))
 
     def files(self, folder: Path) -> list[Path]:
         """Return the texts in a folder and its subfolders.

@@ -83,8 +83,9 @@ class CoNLL(FileFormat):
                 self._check(document)
                 file.write(f"-DOCSTART- ({document.id})\n\n")
                 for passage in document.passages:
-                    tokens, tags, lost = _tagged(passage)
-                    left_out += lost if document.is_annotated else 0
+                    spans = passage.spans if document.is_annotated else ()
+                    tokens, tags = _tagged(passage, spans)
+                    left_out += len(spans) - sum(tag.startswith("B") for tag in tags)
                     for token, tag in zip(tokens, tags, strict=True):
                         file.write(_line(token, tag if document.is_annotated else None, document) + "\n")
                     file.write("\n")
@@ -203,9 +204,10 @@ def _spans(rows: Sequence[Row]) -> Iterator[Span]:
         position = end + 1
 
 
-def _tagged(passage: Passage) -> tuple[list[str], list[str], int]:
-    """Return the tokens of a passage, their IOB2 tags, and the number of entities that these do not hold."""
-    spans = _by_length(passage.spans)
+def _tagged(passage: Passage, spans: Iterable[Span]) -> tuple[list[str], list[str]]:
+    """Return the tokens of a passage and their IOB2 tags: of spans that share a token, the longest has it."""
+    # The earliest first among equals.
+    spans = sorted(spans, key=lambda span: (-len(span), span))
     tokens: Sequence[tuple[int, int]]
     if passage.tokens is None:
         spans = _apart(passage.text, spans)
@@ -213,19 +215,12 @@ def _tagged(passage: Passage) -> tuple[list[str], list[str], int]:
     else:
         tokens = passage.tokens
     tags = [OUTSIDE] * len(tokens)
-    kept = 0
     for span in spans:
         own = [place for place, (start, end) in enumerate(tokens) if start < span.end and span.start < end]
         if own and all(tags[place] == OUTSIDE for place in own):
-            kept += 1
             for place in own:
                 tags[place] = f"{'B' if place == own[0] else 'I'}-{span.label}"
-    return [passage.text[start:end] for start, end in tokens], tags, len(passage.spans) - kept
-
-
-def _by_length(spans: Iterable[Span]) -> list[Span]:
-    """Return the longest spans first, the earliest first among equals."""
-    return sorted(spans, key=lambda span: (-len(span), span))
+    return [passage.text[start:end] for start, end in tokens], tags
 
 
 def _apart(text: str, spans: Iterable[Span]) -> list[Span]:

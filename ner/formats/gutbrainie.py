@@ -44,13 +44,13 @@ class GutBrainIE(FileFormat):
         labels: Labels that an entity may have; any, if none is named.
     """
 
-    labels: Sequence[str] = ()
+    labels: tuple[str, ...] = ()
 
     suffixes = (".json",)
     can_write_entities = True
 
     def for_labels(self, labels: Sequence[str]) -> Self:
-        return replace(self, labels=tuple(self.labels or labels))
+        return replace(self, labels=self.labels or tuple(labels))
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         content = read_object(file).values
@@ -101,19 +101,19 @@ class GutBrainIE(FileFormat):
         bad = []
         for number, value in enumerate(entities or ()):
             try:
-                entity = read_entity(Fields(value, f"entities[{number}]"))
-                spans[entity.location].append(self._span(entity, texts))
+                fields = Fields(value, f"entities[{number}]")
+                entity = read_entity(fields)
+                if entity.location not in texts:
+                    raise fields.error("location", " or ".join(SECTIONS))
+                spans[entity.location].append(self._span(entity, texts[entity.location]))
             except JSONError as error:
                 bad.append(JSONError(f"{where}, {error.what}", f"{error.fix}, or {SKIP}"))
         until = 0 if entities is None else None
         passages = (Passage(texts[section], section, tuple(spans[section]), until) for section in SECTIONS)
         return Document(pmid, tuple(passages), annotator=annotator), bad
 
-    def _span(self, entity: Entity, texts: Mapping[str, str]) -> Span:
-        if entity.location not in texts:
-            location = excerpt(entity.location, SHOWN_CHARACTERS)
-            raise JSONError(f"unknown location {location}", f"it must be {' or '.join(SECTIONS)}")
-        where, text = f"{entity.location}: span [{entity.start}, {entity.end})", texts[entity.location]
+    def _span(self, entity: Entity, text: str) -> Span:
+        where = f"{entity.location}: span [{entity.start}, {entity.end})"
         if not 0 <= entity.start < entity.end <= len(text):
             what = f"is empty or lies outside the {len(text)} characters of the {entity.location}"
             quoted = excerpt(entity.text, SHOWN_CHARACTERS)

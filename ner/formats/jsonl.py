@@ -115,7 +115,7 @@ def _span(fields: Fields) -> Span:
     start, end, label = fields.integer("start"), fields.integer("end"), fields.string("label")
     if not label:
         raise fields.error("label", "a name", "give the span a label")
-    return Span(start, end, label, fields.probability("score"))
+    return Span(start, end, label, None if fields.values.get("score") is None else fields.probability("score"))
 
 
 def _interval(value: object) -> tuple[int, int]:

@@ -254,7 +254,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_the_dev_set_of_gutbrainie_survives(gutbrainie: GutBrainIE, tmp_path: Path) -> None:
     dev = [Document(document.id, document.passages) for document in gutbrainie.read("dev")]
     Brat().write(dev, tmp_path / "dev")
-    assert list(Brat(gutbrainie.labels, title_line=True).read(tmp_path / "dev")) == in_order(dev)
+    assert list(Brat(labels=gutbrainie.labels, title_line=True).read(tmp_path / "dev")) == in_order(dev)
 
 
 @pytest.mark.parametrize("split", ["Training", "Development", "Test"])

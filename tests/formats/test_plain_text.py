@@ -52,11 +52,8 @@ def test_passages_and_line_breaks_become_one_line(tmp_path: Path) -> None:
     assert list(PlainText().read(path)) == [document("1", "a b  c d "), document("3", "e")]
 
 
-def test_predictions_are_not_thrown_away(tmp_path: Path) -> None:
-    assert not PlainText().has_writer
-    with pytest.raises(InputError, match=r"out\.txt: plain text holds no entities; .*JsonLines"):
-        PlainText().write_predictions([], tmp_path / "out.txt")
-    assert not (tmp_path / "out.txt").exists()
+def test_entities_have_no_place_in_it() -> None:
+    assert not PlainText.can_write_entities
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:

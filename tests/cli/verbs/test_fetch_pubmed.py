@@ -44,7 +44,7 @@ def command(server: EUtilitiesServer, output: Path, *more: str) -> list[str]:
 
 
 def texts(path: Path) -> dict[str, list[str]]:
-    return {document.id: [p.text for p in document.passages] for document in GutBrainIE().read(path)}
+    return {document.id: [p.text for p in document.passages] for document in GutBrainIE.format.read(path)}
 
 
 def write_corpus(path: Path, *pmids: str) -> Path:
@@ -240,7 +240,7 @@ def test_the_key_comes_from_the_environment_too(
         (["--max", "10000"], "argument --max: should be a whole number from 1 to 9999"),
         (["--exclude", "no-such"], "--exclude: no file or folder no-such"),
         (["--exclude"], "argument --exclude: expected at least one argument"),
-        (["--exclude", str(REPOSITORY / "README.md")], "README.md: is not valid JSON"),
+        (["--exclude", str(REPOSITORY / "README.md")], "README.md: broken JSON at line 1"),
         (["--exclude", str(REPOSITORY / "configs")], "--exclude: no *.json file in "),
         (["--output", str(REPOSITORY)], "it is a folder"),
         (["--output", "-"], "name a file"),

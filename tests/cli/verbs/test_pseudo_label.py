@@ -40,7 +40,7 @@ def pseudo_label(source: Path, *arguments: str) -> list[Document]:
     command = ["pseudo-label", "--checkpoints", CHECKPOINTS, "--input", str(source), "--output", "augmented.json"]
     assert main([*command, *arguments]) == 0
     assert list(Path().glob("*augmented*")) == [Path("augmented.json")]
-    return list(GutBrainIE().read(Path("augmented.json")))
+    return list(GutBrainIE.format.read(Path("augmented.json")))
 
 
 def entities(documents: list[Document]) -> int:
@@ -52,7 +52,7 @@ def test_every_article_comes_back_with_its_text_and_all_that_was_found(
 ) -> None:
     monkeypatch.chdir(trained)
     found = pseudo_label(SAMPLE / "test.json")
-    articles = list(GutBrainIE().read(SAMPLE / "test.json"))
+    articles = list(GutBrainIE.format.read(SAMPLE / "test.json"))
     assert [[passage.text for passage in document.passages] for document in found] == [
         [passage.text for passage in document.passages] for document in articles
     ]
@@ -120,7 +120,9 @@ def test_a_corpus_in_another_format_is_labelled_in_that(trained: Path, monkeypat
     bare = [Document("1", (Passage("Mice ate food.", "body", annotated_until=0),))]
     JsonLines().write(bare, Path("in.jsonl"))
     command = ["pseudo-label", "--checkpoints", CHECKPOINTS, "--input", "in.jsonl", "--output", "out.jsonl"]
-    corpus = json.dumps({"class_path": "JsonLines", "init_args": {"labels": list(GutBrainIE.labels)}})
+    corpus = json.dumps(
+        {"class_path": "FileCorpus", "init_args": {"format": "JsonLines", "labels": list(GutBrainIE.labels)}}
+    )
     assert main([*command, "--data.corpus", corpus]) == 0
     [document] = JsonLines().read(Path("out.jsonl"))
     assert document.is_annotated
@@ -148,11 +150,11 @@ def test_real_articles_become_a_tier(trained: Path, monkeypatch: pytest.MonkeyPa
     [
         (["--min_score", "2"], "should be a number from 0 to 1"),
         (["--checkpoints", "no/*.ckpt"], "no checkpoint matches"),
-        (["--input", "missing.json"], "missing.json: no such file"),
+        (["--input", "missing.json"], "missing.json: cannot be read (No such file"),
         (["--output", "."], "it is a folder"),
         (["--output", str(SAMPLE / "test.json")], "belongs to the input"),
         (["--output", "-"], "name a file"),
-        (["--data.corpus", f"{__name__}.ReadOnly"], "ReadOnly has no writer"),
+        (["--data.corpus", f"{__name__}.ReadOnly"], "ReadOnly has no format to write"),
         (["--min_document_score", "1"], "nothing is kept; lower --min_score or --min_document_score"),
     ],
 )
