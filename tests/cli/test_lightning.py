@@ -302,7 +302,7 @@ def test_what_validate_prints_is_what_score_computes(best: Path, capsys: pytest.
     capsys.readouterr()
     assert main(["score", "--gold", str(dev), "--predictions", "dev.json", "--json"]) == 0
     micro = json.loads(capsys.readouterr().out)["micro"]
-    line = next(line for line in printed.splitlines() if line.startswith("micro "))
+    line = next(line for line in printed.splitlines() if line.startswith(" micro "))
     assert [f"{micro[key]:.4f}" for key in ("p", "r", "f1")] == line.split()[-3:]
 
 

@@ -98,8 +98,33 @@ def test_it_says_what_the_checkpoints_say() -> None:
         "- torch 2.13.0 -",
     ):
         assert text in card
-    assert "OnnxTagger" not in card
+    assert "onnx" not in card
     assert "others differ" not in card
+
+
+def test_a_folder_with_onnx_says_how_to_run_it() -> None:
+    card = model_card([member()], VERSIONS, with_onnx=True)
+    assert 'Tagger.load("path/to/this/folder", backend="onnx")' in card
+
+
+def test_its_sections_and_tables_are_markdown() -> None:
+    lines = model_card([member(), member(17)], VERSIONS).splitlines()
+    assert [line for line in lines if line.startswith("#")] == [
+        "# minilm_crf",
+        "## What it is",
+        "## Data",
+        "## Recipe",
+        "## Scores on dev",
+        "## Intended use and limits",
+        "## How to load it",
+        "## Licence",
+        "## Versions",
+    ]
+    assert all(not lines[place - 1] and not lines[place + 1] for place, line in enumerate(lines) if line[:2] == "##")
+    table = lines.index("| member | seed | epochs trained | micro-F1 | macro-F1 |")
+    assert not lines[table - 1]
+    assert lines[table + 1] == "| --- | --- | --- | --- | --- |"
+    assert [line.startswith("| ") for line in lines[table + 2 : table + 5]] == [True, True, False]
 
 
 def test_it_says_that_no_marker_stands_before_a_text() -> None:

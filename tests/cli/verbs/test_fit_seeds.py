@@ -133,7 +133,7 @@ def test_what_validate_measures_is_what_predict_writes(copied: Path, capsys: pyt
     capsys.readouterr()
     assert main(["score", "--gold", str(SAMPLE / "dev.json"), "--predictions", "out.json", "--json"]) == 0
     micro = json.loads(capsys.readouterr().out)["micro"]
-    line = next(line for line in printed.splitlines() if line.startswith("micro "))
+    line = next(line for line in printed.splitlines() if line.startswith(" micro "))
     assert [f"{micro[key]:.4f}" for key in ("p", "r", "f1")] == line.split()[-3:]
 
 

@@ -69,7 +69,6 @@ def test_help_needs_neither_torch_nor_lightning_nor_numpy() -> None:
     program = """if True:
         import sys
         from ner.cli.verbs.score import main
-from ner.errors import InputError
         try:
             main(["--help"])
         except SystemExit as finished:
