@@ -2,7 +2,7 @@
 
 import logging
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -18,6 +18,7 @@ from ner.cli.parser import LightParser
 from ner.cli.selection import with_checkpoints
 from ner.errors import InputError
 from ner.metrics.official import Score
+from ner.reports.tables import Row, build_table
 
 HELP = """Train several seeds of one configuration, one after the other, into checkpoints/<run>/seed=<n>/.
 
@@ -132,31 +133,17 @@ def _validated(arguments: Sequence[str], run: str, checkpoints: Sequence[str]) -
 
 
 def _table(name: str, scores: Mapping[str, Mapping[str, Score]]) -> Table:
-    """One row a seed, then their mean and standard deviation, then the ensemble."""
-    table = Table(
-        title=f"dev, {name}; the best epoch is chosen on dev, so its score is optimistic",
-        title_justify="left",
-    )
-    table.add_column("")
+    """Build a table with a row for each seed, then their mean and standard deviation, then the ensemble."""
     columns = [(kind, average) for kind in KINDS for average in ("micro", "macro")]
-    for kind, average in columns:
-        table.add_column(f"{KINDS[kind]}\n{average} F1", justify="right")
 
     def values(row: str) -> list[float]:
         return [getattr(scores[row][kind], average).f1 for kind, average in columns]
 
     singles = [row for row in scores if row != ENSEMBLE]
-    for row in singles:
-        table.add_row(row, *map(_shown, values(row)), end_section=row == singles[-1])
+    sections: list[list[Row]] = [[(row, *values(row)) for row in singles]]
     if len(singles) > 1:
         over_seeds = list(zip(*map(values, singles), strict=True))
-        statistics: Mapping[str, Callable[[Sequence[float]], float]] = {"mean": mean, "standard deviation": stdev}
-        for row, statistic in statistics.items():
-            table.add_row(row, *(_shown(statistic(column)) for column in over_seeds))
-        table.add_section()
-        table.add_row(ENSEMBLE, *map(_shown, values(ENSEMBLE)))
-    return table
-
-
-def _shown(value: float) -> str:
-    return f"{value:.4f}"
+        sections.append([("mean", *map(mean, over_seeds)), ("standard deviation", *map(stdev, over_seeds))])
+        sections.append([(ENSEMBLE, *values(ENSEMBLE))])
+    headings = ["", *(f"{KINDS[kind]}\n{average} F1" for kind, average in columns)]
+    return build_table(f"dev, {name}; the best epoch is chosen on dev, so its score is optimistic", headings, *sections)

@@ -23,19 +23,6 @@ class ReadOnly(Sample):
     write = Corpus.write
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which two seeds of the quickstart were trained for three epochs."""
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "ner").symlink_to(REPOSITORY / "ner")
-    command = ["fit-seeds", "--config", str(REPOSITORY / "configs" / "quickstart.yaml"), "--seeds", "1,2"]
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.chdir(folder)
-        quiet = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
-        assert main([*command, "--trainer.max_epochs", "3", *quiet]) == 0
-    return folder
-
-
 def pseudo_label(source: Path, *arguments: str) -> list[Document]:
     command = ["pseudo-label", "--checkpoints", CHECKPOINTS, "--input", str(source), "--output", "augmented.json"]
     assert main([*command, *arguments]) == 0
