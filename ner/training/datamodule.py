@@ -106,7 +106,8 @@ class NERDataModule(LightningDataModule):
         self.num_workers = num_workers
         self.seed = seed
         if not corpus.labels:
-            raise InputError("data.corpus.labels is empty; name the entity types, as in [gene, disease]")
+            tagging = "to tag files, give their format as --data.predict_format"
+            raise InputError(f"data.corpus.labels is empty; name the entity types, as in [gene, disease], or {tagging}")
         self.label_set = LabelSet(corpus.labels)
         self.predict_count = 0
         self.predict_digest = ""

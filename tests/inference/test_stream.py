@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from main import main
-from ner.corpora import Corpus, Sample
+from ner.corpora import Sample
+from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.formats.brat import Brat
 from ner.formats.jsonl import JsonLines, line_of
@@ -78,7 +79,7 @@ def test_what_is_done_is_left_out(text_encoder: TextEncoder) -> None:
 
 def test_workers_share_the_pools(tiny_encoder: str, tmp_path: Path) -> None:
     JsonLines().write(documents(30), tmp_path / "in.jsonl")
-    corpus = JsonLines(["animal"])
+    corpus = FileCorpus(JsonLines(), ["animal"])
     data = NERDataModule(
         corpus, tiny_encoder, predict_path=str(tmp_path / "in.jsonl"), num_workers=2, eval_batch_tokens=64
     )
@@ -280,23 +281,18 @@ def test_what_a_format_cannot_hold_is_kept_for_another(
     options = ["--data.predict_format", "JsonLines", "--data.predict_path", "twice.jsonl"]
     options += ["--predictions.path", "again"]
     assert predict(*options, "--predictions.format", "PubTator") == 2
-    assert "kept in again.part: the same command with another predictions.writer" in capsys.readouterr().err
+    assert "kept in again.part: the same command with another predictions.format" in capsys.readouterr().err
     assert predict(*options) == 0
     assert "going on: 2 documents are tagged" in capsys.readouterr().out
     assert len(list(JsonLines().read(Path("again")))) == 2
 
 
-class ReadOnly(Sample):
-    write = Corpus.write
-    write_predictions = Corpus.write_predictions
-
-
-def test_a_corpus_that_cannot_write_is_no_writer(
+def test_a_format_that_holds_no_entities_takes_no_predictions(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    assert predict("--predictions.format", f"{__name__}.ReadOnly") == 2
-    assert "ReadOnly has no writer" in capsys.readouterr().err
+    assert predict("--predictions.format", "PlainText") == 2
+    assert "PlainText cannot hold entities" in capsys.readouterr().err
     assert not list(trained.glob("*.part*"))
 
 
@@ -321,7 +317,7 @@ def test_another_format_is_tagged_and_comes_back_in_it(
     found = list(PubTator().read(Path("predictions.txt")))
     assert [document.id for document in found] == [document.id for document in dev]
     assert main([*options, "--predictions.format", "Brat", "--predictions.path", "brat"]) == 0
-    in_brat = Brat(Sample.labels, title_line=True)
+    in_brat = Brat(labels=Sample.labels, title_line=True)
     assert {(document.id, document.passages) for document in in_brat.read(Path("brat"))} == {
         (document.id, document.passages) for document in found
     }

@@ -1,20 +1,24 @@
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from lightning.pytorch import LightningModule, Trainer
 
 from ner.corpora import Corpus, Sample, Split
+from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats.base import Format
 from ner.formats.jsonl import JsonLines
+from ner.formats.plain_text import PlainText
 from ner.preprocessing.chunking import JointPassages, SeparatePassages
 from ner.preprocessing.collate import Batch
 from ner.training.datamodule import NERDataModule
 
 
 class Lines(Corpus):
-    """A corpus of one's own: texts in memory, files with one text a line."""
+    """A corpus of one's own: texts in memory."""
 
     labels = ("animal",)
 
@@ -23,9 +27,18 @@ class Lines(Corpus):
         spans = () if is_test else (Span(0, 4, "animal"),)
         yield Document("1", (Passage("Mice ate.", spans=spans, annotated_until=0 if is_test else None),))
 
-    def read_path(self, path: Path) -> Iterator[Document]:
+
+@dataclass
+class OneLineEach(Format):
+    """A format of one's own: one text a line."""
+
+    def read(self, path: Path) -> Iterator[Document]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
             yield Document(str(number), (Passage(line, annotated_until=0),))
+
+
+class InOwnFormat(Lines):
+    format = OneLineEach()
 
 
 def test_a_corpus_of_ones_own_needs_no_edit_elsewhere(tiny_encoder: str) -> None:
@@ -53,10 +66,18 @@ def test_any_module_can_use_it(tiny_encoder: str) -> None:
 
 def test_predict_reads_files_of_the_corpus_format(tiny_encoder: str, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("Rats slept.\nNobody ate.\n", encoding="utf-8")
-    data = NERDataModule(Lines(), tiny_encoder, predict_path=str(tmp_path / "texts.txt"))
+    data = NERDataModule(InOwnFormat(), tiny_encoder, predict_path=str(tmp_path / "texts.txt"))
     data.setup("predict")
     [batch] = data.predict_dataloader()
     assert sorted(chunk.chunk.document.id for chunk in batch.chunks) == ["0", "1"]
+
+
+def test_a_corpus_without_a_format_needs_one_for_files(tiny_encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("Rats slept.\n", encoding="utf-8")
+    path = str(tmp_path / "texts.txt")
+    with pytest.raises(InputError, match=r"Lines has no file format; name one as --data\.predict_format"):
+        NERDataModule(Lines(), tiny_encoder, predict_path=path).setup("predict")
+    NERDataModule(Lines(), tiny_encoder, predict_path=path, predict_format=PlainText()).setup("predict")
 
 
 def test_testing_without_annotation_points_to_predict(tiny_encoder: str) -> None:
@@ -69,7 +90,7 @@ def test_the_best_epoch_is_not_chosen_without_annotation(tiny_encoder: str, tmp_
     annotated, bare = tmp_path / "train.jsonl", tmp_path / "dev.jsonl"
     JsonLines().write([Document("1", (Passage("Mice ate.", spans=(Span(0, 4, "animal"),)),))], annotated)
     JsonLines().write([Document("2", (Passage("Mice ate.", annotated_until=0),))], bare)
-    corpus = JsonLines(["animal"], str(annotated), str(bare))
+    corpus = FileCorpus(JsonLines(), ["animal"], str(annotated), str(bare))
     with pytest.raises(InputError, match="the dev split carries no annotation to score"):
         NERDataModule(corpus, tiny_encoder).setup(stage)
 
@@ -78,18 +99,18 @@ def test_a_label_that_is_not_known_is_found_by_its_split(tiny_encoder: str, tmp_
     path = tmp_path / "train.jsonl"
     JsonLines().write([Document("7", (Passage("Mice ate.", spans=(Span(0, 4, "beast"),)),))], path)
     with pytest.raises(InputError, match="the train split, document 7: unknown label 'beast'"):
-        NERDataModule(JsonLines(["animal"], str(path)), tiny_encoder).setup("fit")
+        NERDataModule(FileCorpus(JsonLines(), ["animal"], str(path)), tiny_encoder).setup("fit")
 
 
 def test_a_corpus_to_train_on_needs_labels(tiny_encoder: str) -> None:
     with pytest.raises(InputError, match=r"data\.corpus\.labels is empty; .* --data\.predict_format"):
-        NERDataModule(JsonLines(), tiny_encoder)
+        NERDataModule(FileCorpus(JsonLines()), tiny_encoder)
 
 
 def test_a_file_without_documents_is_an_error(tiny_encoder: str, tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match=r"empty\.txt holds no documents"):
-        NERDataModule(Lines(), tiny_encoder, predict_path=str(tmp_path / "empty.txt")).setup("predict")
+        NERDataModule(InOwnFormat(), tiny_encoder, predict_path=str(tmp_path / "empty.txt")).setup("predict")
 
 
 def test_its_state_tells_another_reading_apart(tiny_encoder: str) -> None:
