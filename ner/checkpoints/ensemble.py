@@ -1,8 +1,6 @@
-"""The members of an ensemble: which files they are, whether they fit together, and the taggers in them."""
+"""The members of an ensemble: whether they fit together, and their models."""
 
-import re
 from collections.abc import Mapping, Sequence
-from glob import glob
 from pathlib import Path
 
 from ner.checkpoints.checkpoint import Checkpoint, read_checkpoint
@@ -15,23 +13,6 @@ from ner.nn.models import EncoderCRF
 # What members, or a checkpoint and the data it is used on, have to share so that their tokens are the same.
 SHARED = ("tokenizer", "markers", "chunking")
 PREFIX = "model."
-
-
-def find(patterns: str | Sequence[str]) -> list[Path]:
-    """The checkpoints and exported folders that some patterns name, those of each pattern by seed, each once.
-
-    Raises:
-        InputError: if a pattern matches nothing.
-    """
-    found: dict[Path, None] = {}
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        matches = [Path(match) for match in glob(str(Path(pattern).expanduser()))]  # noqa: PTH207 - absolute ones too
-        if not matches and not Path(pattern).exists():
-            raise InputError(f"{pattern}: no checkpoint matches; train some with `fit-seeds`, or correct the pattern")
-        found |= dict.fromkeys(sorted(matches or [Path(pattern)], key=_by_number))
-    if not found:
-        raise InputError("an ensemble needs checkpoints: none is named")
-    return list(found)
 
 
 def read(paths: Sequence[Path]) -> list[Checkpoint]:
@@ -88,8 +69,3 @@ def build_model(member: Checkpoint, is_mapped: bool = False) -> EncoderCRF:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{member.name}: its weights are not those of its configuration: {reason}") from error
     return tagger.eval()
-
-
-def _by_number(path: Path) -> list[tuple[int, str]]:
-    """A key that sorts seed=7 before seed=11."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]

@@ -2,37 +2,37 @@
 
 import logging
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
-import torch
 import yaml
-from jsonargparse import Namespace
 from jsonargparse.typing import restricted_number_type
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 
 from ner.checkpoints import ensemble as members
-from ner.checkpoints.checkpoint import CONFIG_KEY, Checkpoint, differing_keys, read_checkpoint, seed_folder
+from ner.checkpoints import runs
+from ner.checkpoints.checkpoint import Checkpoint, read_checkpoint
+from ner.checkpoints.runs import differing_keys, seed_folder
 from ner.cli.arguments import is_given, run_name, split_configs
 from ner.cli.selection import common_folder, with_checkpoints
 from ner.errors import InputError
-from ner.io.files import kept, write_text
-from ner.runtime import has_fast_bf16
+from ner.io.files import kept
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.predictions import PredictionWriter
 from ner.training.callbacks.progress import ProgressBar
 from ner.training.callbacks.report import ScoreReport
+from ner.training.callbacks.run_config import RunConfig
 from ner.training.callbacks.seeding import EpochSeed
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
+from ner.training.trainer import CountingTrainer, check_trainer, quiet_lightning, usable_precision
 
 DEFAULT_SEED = 42
 EVALUATION = ("validate", "test", "predict")
@@ -78,7 +78,7 @@ def guarded(start: Callable[[], "CommandLine"]) -> "CommandLine":
         InputError: if Lightning refuses the arguments.
         KeyboardInterrupt: if the user interrupts it.
     """
-    _quiet()
+    quiet_lightning()
     try:
         return start()
     except MisconfigurationException as error:
@@ -102,55 +102,6 @@ class Parser(LightningArgumentParser):
         raise InputError(" ".join(message.split()))
 
 
-class CountingTrainer(Trainer):
-    """A trainer for which 1 is one batch and 1.0 all of them, whatever was imported before Lightning.
-
-    Python hands out ``Optional[float | int]`` for ``Optional[int | float]`` once a library (rich is one) asked for the
-    former, and then the parser makes a share of every number.
-    """
-
-    def __init__(
-        self,
-        *,
-        limit_train_batches: int | float | None = None,
-        limit_val_batches: int | float | None = None,
-        limit_test_batches: int | float | None = None,
-        limit_predict_batches: int | float | None = None,
-        overfit_batches: int | float = 0.0,
-        val_check_interval: int | float | None = None,
-        **kwargs: Any,  # noqa: ANN401 - all others of Lightning's
-    ) -> None:
-        super().__init__(
-            limit_train_batches=limit_train_batches,
-            limit_val_batches=limit_val_batches,
-            limit_test_batches=limit_test_batches,
-            limit_predict_batches=limit_predict_batches,
-            overfit_batches=overfit_batches,
-            val_check_interval=val_check_interval,
-            **kwargs,
-        )
-
-
-class _RunRecord(SaveConfigCallback):
-    """Keeps the whole configuration beside the checkpoints of a run, and inside each of them."""
-
-    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage != "fit" or self.config.trainer.fast_dev_run:
-            return
-        folder = Path(self.config.checkpoint.dirpath)
-        write_text(self._text(), folder / self.config_filename)
-        if self.config.ckpt_path is None:
-            # What another run left there is not this run's to resume.
-            (folder / "last.ckpt").unlink(missing_ok=True)
-
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, object]) -> None:
-        checkpoint[CONFIG_KEY] = self._text()
-
-    def _text(self) -> str:
-        text: str = self.parser.dump(self.config, skip_unset=False)
-        return text
-
-
 class CommandLine(LightningCLI):
     """LightningCLI with the module, the data module and the callbacks of this project.
 
@@ -170,7 +121,7 @@ class CommandLine(LightningCLI):
                 NERModule,
                 NERDataModule,
                 trainer_class=CountingTrainer,
-                save_config_callback=_RunRecord,
+                save_config_callback=RunConfig,
                 save_config_kwargs={"save_to_log_dir": False},
                 trainer_defaults={
                     "num_sanity_val_steps": 0,
@@ -261,7 +212,7 @@ class CommandLine(LightningCLI):
             if paths:
                 self._check_resumable(read_checkpoint(paths[0]))
             return
-        paths = paths or members.find(config.ensemble.checkpoints or [])
+        paths = paths or runs.find(config.ensemble.checkpoints or [])
         self._restore(members.read(paths)[0])
         self._folder = common_folder(paths)
         if self.subcommand == "predict" and config.data.predict_path is not None:
@@ -313,7 +264,7 @@ class CommandLine(LightningCLI):
         """Begin with the weights of another training, and with nothing else of it."""
         if Path(path).parent == Path(self.config[self.subcommand].checkpoint.dirpath):
             raise InputError(f"{path}: lies where this run would write; give it a name of its own with --run")
-        found = members.read(members.find(path))
+        found = members.read(runs.find(path))
         seed = str(self.config[self.subcommand].seed_everything)
         own = [member for member in found if len(found) == 1 or Path(member.name).name == seed]
         if len(own) != 1:
@@ -325,10 +276,8 @@ class CommandLine(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         config = self._get(self.config_init, "trainer")
-        _check_trainer(config, is_fit=self.subcommand == "fit")
-        if config.precision == "bf16-mixed" and _computes_on_cpu(config) and not has_fast_bf16():
-            log.warning("This processor has no instructions for bf16, and would be many times slower with it: using 32")
-            config.precision = "32"
+        check_trainer(config, is_fit=self.subcommand == "fit")
+        config.precision = usable_precision(config)
         folder = self._get(self.config_init, "checkpoint").dirpath
         predictions = self._get(self.config_init, "predictions")
         predictions.is_reporting = self._is_reporting
@@ -363,40 +312,5 @@ def _is_printing(arguments: Sequence[str]) -> bool:
     return any(argument.partition("=")[0] == "--print_config" for argument in arguments)
 
 
-def _check_trainer(config: Namespace, *, is_fit: bool) -> None:
-    """Refuse what Lightning takes and this project, or Lightning itself later on, cannot work with."""
-    if str(config.precision or 32) not in PRECISIONS:
-        listed = ", ".join(PRECISIONS)
-        raise InputError(
-            f"trainer.precision is {config.precision}, but weights are trained in fp32; use one of {listed}"
-        )
-    if config.val_check_interval == 0:
-        raise InputError("trainer.val_check_interval is 0; give the share of an epoch, or the number of steps")
-    if is_fit and (config.max_epochs is None or config.max_epochs < 1) and config.max_steps < 1:
-        raise InputError("trainer.max_epochs should be at least 1: the learning rates are planned over all epochs")
-
-
-def _computes_on_cpu(config: Namespace) -> bool:
-    return config.accelerator == "cpu" or (
-        config.accelerator in ("auto", None) and not torch.accelerator.is_available()
-    )
-
-
 def _dirpath(run: str, seed: int) -> str:
     return str(seed_folder(run, seed))
-
-
-def _quiet() -> None:
-    """Silence what Lightning and transformers say to developers, not to users."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (
-        "does not have many workers",  # one process makes batches faster than the encoder reads them
-        "exists and is not empty",  # a run may be repeated
-        "dirpath has changed",  # a checkpoint may be moved
-        "custom batch sampler",  # ours returns every text once
-        "isinstance.treespec",  # Lightning's own use of torch
-        "callbacks used to create the checkpoint",  # an evaluation does not need all of them
-        "recommended to use `sync_dist=True`",  # what is logged at an epoch's end is of all processes already
-    ):
-        warnings.filterwarnings("ignore", message=f".*{message}.*")

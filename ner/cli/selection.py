@@ -9,8 +9,9 @@ from pathlib import Path
 import yaml
 
 from ner.checkpoints import ensemble as members
-from ner.checkpoints.checkpoint import newest_best
+from ner.checkpoints import runs
 from ner.checkpoints.export import is_exported
+from ner.checkpoints.runs import newest_best
 from ner.cli.arguments import given, is_given, run_name, split_configs
 from ner.errors import InputError
 
@@ -28,7 +29,7 @@ def with_checkpoints(arguments: Sequence[str]) -> list[str]:
     patterns, path = given(arguments, "ensemble.checkpoints"), given(arguments, "ckpt_path")
     if patterns and path:
         raise InputError("both --ckpt_path and --ensemble.checkpoints are given; an ensemble needs only the latter")
-    paths = members.find(patterns) if isinstance(patterns, str | list) else _paths(arguments, path)
+    paths = runs.find(patterns) if isinstance(patterns, str | list) else _paths(arguments, path)
     config = members.read(paths)[0].config
     kept = {key: config[key] for key in ("seed_everything", "data", "model") if key in config}
     before = ["--config", yaml.safe_dump(kept)] if kept else []
@@ -50,7 +51,7 @@ def _paths(arguments: Sequence[str], path: object) -> list[Path]:
     run = run_name(arguments) if configs or is_given(arguments, "run") else None
     # A configuration names the seed that it trains by default, which need not be there.
     seed = given(arguments, "seed_everything") if is_given(arguments, "seed_everything") else None
-    newest = newest_best(run, seed)
+    newest = newest_best(run, None if seed is None else str(seed))
     if path is None and seed is None:
-        return members.find(f"{escape(str(newest.parent.parent))}/seed=*/best.ckpt")
+        return runs.find(f"{escape(str(newest.parent.parent))}/seed=*/best.ckpt")
     return [newest.with_name(f"{path or 'best'}.ckpt")]

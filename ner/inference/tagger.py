@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 
 from ner.checkpoints import ensemble as members
+from ner.checkpoints import runs
 from ner.checkpoints.checkpoint import Checkpoint
 from ner.checkpoints.manifest import build_chunking, is_exported
 from ner.documents import Document, Passage, of_characters
@@ -108,7 +109,7 @@ class Tagger:
         paths = [folder]
         if folder.is_dir() and not is_exported(folder):
             own = folder / "best.ckpt"
-            paths = [own] if own.exists() else members.find(f"{escape(str(folder))}/seed=*/best.ckpt")
+            paths = [own] if own.exists() else runs.find(f"{escape(str(folder))}/seed=*/best.ckpt")
         return cls(members.read(paths), device, precision)
 
     def tag(self, text: str | Passage | Document) -> list[Entity]:

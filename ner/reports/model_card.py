@@ -10,7 +10,8 @@ from pathlib import PurePath
 
 import yaml
 
-from ner.checkpoints.checkpoint import Checkpoint, differing_keys
+from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.runs import differing_keys
 from ner.preprocessing.tokenizer import MARKERS
 
 UNKNOWN_LICENSE = "other"

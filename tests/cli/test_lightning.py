@@ -114,7 +114,7 @@ def test_a_processor_without_bf16_computes_in_fp32_and_says_so(
     best: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_fast: bool, precision: str
 ) -> None:
     used: list[str] = []
-    monkeypatch.setattr("ner.cli.lightning.has_fast_bf16", lambda: is_fast)
+    monkeypatch.setattr("ner.training.trainer.has_fast_bf16", lambda: is_fast)
     monkeypatch.setattr(NERModule, "on_predict_start", lambda self: used.append(self.trainer.precision))
     options = ["--trainer.precision", "bf16-mixed", "--trainer.accelerator", "cpu"]
     assert main(["predict", "--ckpt_path", best.name, *options]) == 0

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ner import __version__
 from ner.checkpoints import ensemble as members
+from ner.checkpoints import runs
 from ner.checkpoints.export import write_folder
 from ner.checkpoints.onnx import check_installed
 from ner.cli.parser import LightParser
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(list(arguments))
     if chosen.onnx:
         check_installed()
-    found = members.read(members.find(chosen.checkpoints))
+    found = members.read(runs.find(chosen.checkpoints))
     versions = {"ner": __version__, "torch": str(torch.__version__), "transformers": transformers.__version__}
     card = model_card(found, versions, chosen.license, chosen.onnx)
     write_folder([(member, members.build_model(member)) for member in found], chosen.output, card, chosen.onnx)

@@ -10,8 +10,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
 
-from ner.checkpoints import ensemble as members
-from ner.checkpoints.checkpoint import read_checkpoint, seed_folder
+from ner.checkpoints import runs
+from ner.checkpoints.checkpoint import read_checkpoint
+from ner.checkpoints.runs import seed_folder
 from ner.cli.arguments import is_given, run_name
 from ner.cli.lightning import SEEDS, CommandLine, guarded
 from ner.cli.parser import LightParser
@@ -50,7 +51,7 @@ class _SeedFit(CommandLine):
             # Of all seeds before the first is trained, rather than one by one.
             for seed in self._seeds:
                 if not (seed_folder(config.run, seed) / "last.ckpt").exists():
-                    members.find(config.init_from.replace("{seed}", str(seed)))
+                    runs.find(config.init_from.replace("{seed}", str(seed)))
         last = Path(config.checkpoint.dirpath) / "last.ckpt"
         if last.exists():
             config.ckpt_path = str(last)

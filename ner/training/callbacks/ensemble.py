@@ -5,6 +5,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from rich.console import Console
 
 from ner.checkpoints import ensemble as members
+from ner.checkpoints import runs
 from ner.checkpoints.pretrained import max_positions
 from ner.errors import InputError
 from ner.nn.models import CRFEnsemble, Model
@@ -48,7 +49,7 @@ class SeedEnsemble(Callback):
         self.on_validation_end(trainer, pl_module)
 
     def _ensemble(self, trainer: Trainer, module: NERModule) -> CRFEnsemble:
-        found = members.read(members.find(self.checkpoints or []))
+        found = members.read(runs.find(self.checkpoints or []))
         data = getattr(trainer, "datamodule", None)
         if data is not None:
             members.check_agreement(found[0], "the data", module.label_set.labels, data.state_dict())
