@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ner.checkpoints import runs
 from ner.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from ner.checkpoints.export import is_exported, read_folder
 from ner.checkpoints.pretrained import build_encoder
@@ -27,6 +28,24 @@ def read(paths: Sequence[Path]) -> list[Checkpoint]:
     for member in members[1:]:
         check_agreement(member, members[0].name, members[0].labels, members[0].data)
     return members
+
+
+def read_of_seed(pattern: str, seed: int) -> Checkpoint:
+    """Read the one checkpoint that a pattern names, or that of a seed among several.
+
+    Args:
+        pattern: A checkpoint, an exported folder or a pattern, in which ``{seed}`` stands for the seed.
+        seed: The seed.
+
+    Raises:
+        InputError: if there is none, or several and none of them is the seed's.
+    """
+    path = pattern.replace("{seed}", str(seed))
+    found = read(runs.find(path))
+    own = [member for member in found if len(found) == 1 or Path(member.name).name == str(seed)]
+    if len(own) != 1:
+        raise InputError(f"{path}: has {len(found)} members, none of them seed {seed}; name one checkpoint")
+    return own[0]
 
 
 def check_agreement(member: Checkpoint, name: str, labels: Sequence[str], data: Mapping[str, object]) -> None:

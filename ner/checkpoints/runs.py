@@ -75,22 +75,39 @@ def differing_keys(saved: Mapping[str, object], own: Mapping[str, object]) -> li
     return sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
 
 
+def check_resumable(name: str, saved: Mapping[str, object], own: Mapping[str, object]) -> None:
+    """Refuse to resume another training than the one that a configuration describes.
+
+    Args:
+        name: What messages call the checkpoint.
+        saved: The configuration in it; an empty one is not compared.
+        own: The configuration of the training that would resume it.
+
+    Raises:
+        InputError: if decisive settings differ; it names them.
+    """
+    if saved and (keys := differing_keys(saved, own)):
+        fix = "resume it with the settings that it was started with, or train anew under another --run"
+        raise InputError(f"{name}: was trained with another {', '.join(keys)}; {fix}")
+
+
+def flat(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the settings of a nested configuration, each by its dotted name."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
 def _by_number(path: Path) -> list[tuple[int, str]]:
     """Return a key that sorts seed=7 before seed=11."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
 
 
 def _decisive(config: Mapping[str, object]) -> dict[str, object]:
-    return {key: value for key, value in _flat(config) if _is_in(key, DECISIVE) and not _is_in(key, FREE)}
+    return {key: value for key, value in flat(config) if _is_in(key, DECISIVE) and not _is_in(key, FREE)}
 
 
 def _is_in(key: str, settings: Sequence[str]) -> bool:
     return any(f"{key}.".startswith(f"{setting}.") for setting in settings)
-
-
-def _flat(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -12,6 +12,14 @@ from ner.errors import InputError
 from ner.runtime import has_fast_bf16
 
 PRECISIONS = ("32", "32-true", "16-mixed", "bf16-mixed")
+# Settings in which this project differs from Lightning.
+TRAINER_DEFAULTS = {
+    "num_sanity_val_steps": 0,
+    "use_distributed_sampler": False,
+    "enable_model_summary": False,
+    "gradient_clip_val": 1.0,
+    "log_every_n_steps": 10,
+}
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The verb ``export``: trained taggers as one folder that other programs read; see ``ner.checkpoints.export``."""
+"""Write checkpoints as a folder that other programs read."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,9 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         InputError: if a checkpoint cannot be read, they do not fit together, or the folder cannot be written as asked.
     """
-    parser = LightParser(
-        prog="main.py export", description="Write checkpoints as one safe, self-contained folder.", allow_abbrev=False
-    )
+    parser = LightParser(prog="export", description="Write checkpoints as one safe, self-contained folder.")
     parser.add_argument(
         "--checkpoints",
         nargs="+",

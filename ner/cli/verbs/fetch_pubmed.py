@@ -1,4 +1,4 @@
-"""``python main.py fetch-pubmed``: titles and abstracts from PubMed, in the layout of GutBrainIE's articles."""
+"""Write titles and abstracts from PubMed for a query, in the layout of GutBrainIE's articles."""
 
 import json
 import os
@@ -22,6 +22,7 @@ from ner.io.files import STANDARD, check_writable, write_text
 from ner.metrics.submissions import read_content
 
 DEFAULT_MAX = 500
+RESUME = "the same command resumes after what was fetched"
 KEY_VARIABLE = "NCBI_API_KEY"
 DESCRIPTION = """\
 Titles and abstracts from PubMed for a query, to be tagged or learned from.
@@ -86,9 +87,8 @@ def _fetch(chosen: Namespace, partial: Partial, most: int, excluded: Collection[
 
 def _parser() -> LightParser:
     parser = LightParser(
-        prog="main.py fetch-pubmed",
+        prog="fetch-pubmed",
         description=DESCRIPTION,
-        allow_abbrev=False,
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""``python main.py score``: the official GutBrainIE score of a prediction file, from files alone.
+"""Score predictions against gold annotation, file against file, with the official GutBrainIE score.
 
 On request also how two predictions differ, which errors there are, and whether the scores of entities can be believed.
 """
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> LightParser:
-    parser = LightParser(prog="main.py score", description="Official GutBrainIE NER score.", allow_abbrev=False)
+    parser = LightParser(prog="score", description="Official GutBrainIE NER score.")
     parser.add_argument("--gold", type=Path, required=True, metavar="FILE", help="annotated GutBrainIE JSON file")
     parser.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="JSON file to score")
     parser.add_argument("--json", action="store_true", help="write one JSON object, unrounded, instead of tables")

@@ -43,9 +43,7 @@ class PredictionWriter(Callback):
             Lines where it has no writer; GutBrainIE's is that of a submission.
         scores: Whether each entity is written with its ``score``, its probability under the CRF.
         min_score: Entities that are less probable than this are left out.
-
-    Attributes:
-        folder: Where the file lies if no path is given; the command line puts the checkpoint's here.
+        folder: Where the file lies if no path is given.
         is_reporting: Whether the file's path is printed when it is written.
 
     Raises:
@@ -53,18 +51,24 @@ class PredictionWriter(Callback):
     """
 
     def __init__(
-        self, path: str | None = None, writer: Corpus | None = None, scores: bool = False, min_score: float = 0.0
+        self,
+        path: str | None = None,
+        writer: Corpus | None = None,
+        scores: bool = False,
+        min_score: float = 0.0,
+        folder: Path | str = ".",
+        is_reporting: bool = True,
     ) -> None:
         if not 0 <= min_score <= 1:
             raise InputError(f"predictions.min_score is {min_score}; a probability lies between 0 and 1")
         if writer is not None and not writer.has_writer:
             raise InputError(f"predictions.writer: {type(writer).__name__} has no writer; JsonLines has, for one")
-        self.is_reporting = True
         self.writer = writer
         self.scores = scores
         self.min_score = min_score
         self.path = path
-        self.folder = Path()
+        self.folder = Path(folder)
+        self.is_reporting = is_reporting
         self._target = self._place = Path()
         self._spool: Spool | None = None
         self._progress: Progress | None = None
