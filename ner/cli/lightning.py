@@ -59,8 +59,7 @@ def run(verb: str, arguments: Sequence[str]) -> None:
     selection = read_selection(arguments)
     if not {"-h", "--help"} & set(arguments):
         # To see a configuration nobody needs the checkpoint that would change it.
-        is_printing = any(argument.startswith("--print_config") for argument in arguments)
-        with suppress(*[InputError] * is_printing):
+        with suppress(*[InputError] * selection.has_option("print_config")):
             selection = select_resumed(selection) if verb == "fit" else select_trained(selection)
     CommandLine(verb, selection)
 

@@ -60,7 +60,8 @@ def main(arguments: Sequence[str]) -> int:
     for option, instead in (("seed_everything", "--seeds"), ("ckpt_path", "nothing: what is there is resumed")):
         if selection.has_option(option):
             raise InputError(f"fit-seeds takes no --{option}; give {instead}")
-    _check_sources(selection, seeds)
+    if not selection.has_option("print_config"):
+        _check_sources(selection, seeds)
     console = Console(soft_wrap=True, quiet=getattr(rank_zero_only, "rank", 0) != 0)
     for seed in seeds:
         console.rule(f"{selection.run_name}, seed {seed}")

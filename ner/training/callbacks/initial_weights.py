@@ -25,11 +25,15 @@ class InitialWeights(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
-        own = trainer.checkpoint_callback
-        if stage == "fit" and Path(self.member.name).parent.resolve() == Path(getattr(own, "dirpath", "")).resolve():
-            raise InputError(f"{self.member.name}: lies where this run would write; give it another name with --run")
+        if stage == "fit":
+            self._check(trainer, pl_module)
         weights = dict(self.member.read_weights())
         pl_module.on_load_checkpoint({"hyper_parameters": self.member.model, "state_dict": weights})
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        check_agreement(self.member, "the data", pl_module.label_set.labels, data.state_dict())
         pl_module.load_state_dict(weights)
+
+    def _check(self, trainer: Trainer, module: NERModule) -> None:
+        folder = getattr(trainer.checkpoint_callback, "dirpath", "")
+        if Path(self.member.name).parent.resolve() == Path(folder).resolve():
+            raise InputError(f"{self.member.name}: lies where this run would write; give it another name with --run")
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        check_agreement(self.member, "the data", module.label_set.labels, data.state_dict())
