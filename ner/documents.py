@@ -1,11 +1,7 @@
 """What a text and its annotation are: spans of characters in the passages of a document."""
 
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
-
-# Half of a surrogate pair is no character, and tokenizers refuse it. What stands for it is as long.
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,6 +44,8 @@ class Passage:
         spans: The annotated mentions, in the order of the file.
         annotated_until: The character at which the annotation stops; ``None`` where it covers the whole text, 0 where
             there is none. Text behind it is unknown, not negative.
+        tokens: The characters ``[start, end)`` of the tokens that the corpus itself has, in order and apart; ``None``
+            where it has none.
 
     Raises:
         ValueError: if a span ends beyond the text, or the annotation does.
@@ -57,6 +55,7 @@ class Passage:
     section: str = ""
     spans: tuple[Span, ...] = ()
     annotated_until: int | None = None
+    tokens: tuple[tuple[int, int], ...] | None = None
 
     def __post_init__(self) -> None:
         if self.annotated_until is not None and not 0 <= self.annotated_until <= len(self.text):
@@ -106,11 +105,3 @@ class Document:
     def is_annotated(self) -> bool:
         """Whether any part of the document carries annotation (which may find no entity)."""
         return any(passage.annotated_until != 0 for passage in self.passages)
-
-
-def of_characters(document: Document) -> Document:
-    """The document with the sign for what is no character in place of halves of surrogate pairs."""
-    if not any(SURROGATE.search(passage.text) for passage in document.passages):
-        return document
-    passages = (replace(passage, text=SURROGATE.sub("\ufffd", passage.text)) for passage in document.passages)
-    return replace(document, passages=tuple(passages))

@@ -1,19 +1,33 @@
 """Entity types and their BIO tags: the only place that knows ``B-`` and ``I-``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ner.documents import Span
 from ner.errors import InputError
 
 OUTSIDE = "O"
+Integers = NDArray[np.int64]
+
+
+class Intervals(NamedTuple):
+    """N entities in units of B texts: ``[start, end)`` of a row, and the index of a label; each (N,)."""
+
+    rows: Integers
+    starts: Integers
+    ends: Integers
+    labels: Integers
 
 
 @dataclass(frozen=True, slots=True)
 class LabelSet:
     """Entity types in a fixed order, and the tags ``O, B-first, I-first, B-second, ...`` made of them.
 
-    The spans of this class count tokens, not characters: ``Span(0, 2, "gene")`` is the first two tokens.
+    The spans of this class count units (tokens or words), not characters: ``Span(0, 2, "gene")`` is the first two.
 
     Args:
         labels: The entity types; their order decides the tag ids, so a checkpoint fixes it.
@@ -38,57 +52,58 @@ class LabelSet:
         """Tag names by tag id, ``2 * len(labels) + 1`` of them."""
         return (OUTSIDE, *(f"{prefix}-{label}" for label in self.labels for prefix in "BI"))
 
-    def encode(self, spans: Iterable[Span], length: int) -> tuple[list[int], list[Span]]:
-        """Tag ids of ``length`` tokens, and the spans that BIO cannot hold.
+    def encode(self, spans: Iterable[Span], length: int) -> tuple[Integers, list[Span]]:
+        """Return the tag ids of ``length`` units, and the spans that BIO cannot hold.
 
-        Of spans that share a token the longest is kept, the earliest among equals.
+        Of spans that share a unit the longest is kept, the earliest among equals.
 
         Raises:
             InputError: if a span's label is not in the set.
-            ValueError: if a span ends beyond the tokens.
+            ValueError: if a span ends beyond the units.
         """
-        tags = [0] * length
+        tags = np.zeros(length, np.int64)
         dropped = []
         for span in sorted(spans, key=lambda span: (-len(span), span)):
             if span.label not in self.labels:
                 raise InputError(f"unknown label {span.label!r}; the labels are: {', '.join(self.labels)}")
             if span.end > length:
-                raise ValueError(f"span [{span.start}, {span.end}) ends beyond {length} tokens")
-            if any(tags[span.start : span.end]):
+                raise ValueError(f"span [{span.start}, {span.end}) ends beyond {length} units")
+            if tags[span.start : span.end].any():
                 dropped.append(span)
                 continue
             begin, inside = self.tag_ids(span.label)
-            tags[span.start : span.end] = [begin] + [inside] * (len(span) - 1)
+            tags[span.start] = begin
+            tags[span.start + 1 : span.end] = inside
         return tags, dropped
 
-    def decode(self, tags: Sequence[int]) -> list[Span]:
-        """The entities of a tag path, in order.
+    def decode(self, paths: Integers) -> Intervals:
+        """Return the entities of tag paths, row by row, in order.
 
         Every ``B-`` closes what is open. An ``I-`` that continues nothing of its own label opens an entity, as in
         conlleval: a free CRF may emit one, and its text is more often an entity than not.
+
+        Args:
+            paths: Tag ids, 0 after a row's last unit, (B, T).
         """
-        spans: list[Span] = []
-        start, open_label = 0, -1
-        for position, tag in enumerate([*tags, 0]):
-            label = (tag - 1) // 2 if tag else -1
-            begins = tag % 2 == 1
-            if open_label >= 0 and (begins or label != open_label):
-                spans.append(Span(start, position, self.labels[open_label]))
-                open_label = -1
-            if label >= 0 and open_label < 0:
-                start, open_label = position, label
-        return spans
+        # A column of ``O`` at each end, so that every entity begins and ends within its row.
+        tags = np.pad(paths, ((0, 0), (1, 1)))
+        labels = (tags - 1) // 2
+        before, after = labels[:, :-1], labels[:, 1:]
+        is_new = (tags[:, 1:] % 2 == 1) | (before != after)
+        rows, starts = np.nonzero(is_new & (after >= 0))
+        _, ends = np.nonzero(is_new & (before >= 0))
+        return Intervals(rows, starts, ends, after[rows, starts])
 
     def tag_ids(self, label: str) -> tuple[int, int]:
-        """The ids of a label's ``B-`` and ``I-``."""
+        """Return the ids of a label's ``B-`` and ``I-``."""
         begin = 1 + 2 * self.labels.index(label)
         return begin, begin + 1
 
     def legal_starts(self) -> list[bool]:
-        """Whether a path may start with each tag: all but ``I-``. Shape (K,)."""
+        """Return for each tag if a path may start with it: all but ``I-``. Shape (K,)."""
         return [tag == 0 or tag % 2 == 1 for tag in range(len(self.tags))]
 
     def legal_transitions(self) -> list[list[bool]]:
-        """Whether tag ``j`` may follow tag ``i``: ``I-x`` follows only ``B-x`` and ``I-x``. Shape (K, K)."""
+        """Return for each tag which may follow: ``I-x`` follows ``B-x`` and ``I-x`` alone. Shape (K, K)."""
         tags = range(len(self.tags))
         return [[j == 0 or j % 2 == 1 or i in (j - 1, j) for j in tags] for i in tags]

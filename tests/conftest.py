@@ -11,7 +11,8 @@ import pytest
 
 from ner.checkpoints.pretrained import tokenizer_json
 from ner.corpora import GutBrainIE
-from ner.preprocessing.tokenizer import TextEncoder
+from ner.preprocessing.preprocessor import Preprocessor
+from ner.preprocessing.tokenizer import TextTokenizer
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -32,9 +33,15 @@ def minilm_tokenizer(minilm: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def text_encoder(minilm_tokenizer: str) -> TextEncoder:
+def text_tokenizer(minilm_tokenizer: str) -> TextTokenizer:
     """Its tokenizer with section markers."""
-    return TextEncoder(minilm_tokenizer)
+    return TextTokenizer(minilm_tokenizer)
+
+
+@pytest.fixture(scope="session")
+def preprocessor(minilm_tokenizer: str) -> Preprocessor:
+    """How texts are read by default, with its tokenizer."""
+    return Preprocessor(minilm_tokenizer)
 
 
 @pytest.fixture(scope="session")

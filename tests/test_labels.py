@@ -1,5 +1,7 @@
+from collections.abc import Sequence
 from itertools import pairwise, product
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,14 @@ from ner.labels import LabelSet
 
 LABELS = LabelSet(["gene", "drug"])
 OUT, B_GENE, I_GENE, B_DRUG, I_DRUG = range(5)
+
+
+def decode(tags: Sequence[int]) -> list[Span]:
+    found = LABELS.decode(np.array([tags], np.int64))
+    return [
+        Span(start, end, LABELS.labels[label])
+        for _, start, end, label in zip(*map(np.ndarray.tolist, found), strict=True)
+    ]
 
 
 @st.composite
@@ -26,20 +36,20 @@ def test_spans_survive_tags(spans_and_length: tuple[list[Span], int]) -> None:
     spans, length = spans_and_length
     tags, dropped = LABELS.encode(spans, length)
     assert not dropped
-    assert LABELS.decode(tags) == spans
+    assert decode(tags) == spans
 
 
 @given(flat_spans())
 def test_encoded_tags_are_legal(spans_and_length: tuple[list[Span], int]) -> None:
     tags, _ = LABELS.encode(*spans_and_length)
     legal = LABELS.legal_transitions()
-    assert not tags or LABELS.legal_starts()[tags[0]]
+    assert not len(tags) or LABELS.legal_starts()[tags[0]]
     assert all(legal[before][behind] for before, behind in pairwise(tags))
 
 
 @given(st.lists(st.integers(0, 4), max_size=30))
 def test_decoded_spans_are_in_order_and_apart(tags: list[int]) -> None:
-    spans = LABELS.decode(tags)
+    spans = decode(tags)
     assert all(before.end <= behind.start for before, behind in pairwise(spans))
     covered = {position for span in spans for position in range(span.start, span.end)}
     assert covered == {position for position, tag in enumerate(tags) if tag}
@@ -49,7 +59,7 @@ def test_legality_is_what_decoding_and_encoding_agree_on() -> None:
     for tags in product(range(5), repeat=3):
         legal = LABELS.legal_transitions()
         is_legal = LABELS.legal_starts()[tags[0]] and all(legal[i][j] for i, j in pairwise(tags))
-        assert is_legal == (tuple(LABELS.encode(LABELS.decode(tags), 3)[0]) == tags)
+        assert is_legal == (tuple(LABELS.encode(decode(tags), 3)[0]) == tags)
 
 
 def test_tags_follow_the_order_of_the_labels() -> None:
@@ -57,7 +67,7 @@ def test_tags_follow_the_order_of_the_labels() -> None:
 
 
 def test_an_entity_right_behind_another_is_kept() -> None:
-    assert LABELS.decode([B_GENE, I_GENE, B_GENE, B_DRUG]) == [
+    assert decode([B_GENE, I_GENE, B_GENE, B_DRUG]) == [
         Span(0, 2, "gene"),
         Span(2, 3, "gene"),
         Span(3, 4, "drug"),
@@ -65,12 +75,21 @@ def test_an_entity_right_behind_another_is_kept() -> None:
 
 
 def test_an_inside_tag_that_continues_nothing_opens_an_entity() -> None:
-    assert LABELS.decode([I_GENE, I_DRUG, OUT, I_DRUG]) == [Span(0, 1, "gene"), Span(1, 2, "drug"), Span(3, 4, "drug")]
+    assert decode([I_GENE, I_DRUG, OUT, I_DRUG]) == [Span(0, 1, "gene"), Span(1, 2, "drug"), Span(3, 4, "drug")]
 
 
 def test_of_nested_spans_the_longer_is_kept_and_the_other_returned() -> None:
     outer, inner = Span(0, 3, "drug"), Span(1, 2, "gene")
-    assert LABELS.encode([inner, outer], 4) == ([B_DRUG, I_DRUG, I_DRUG, OUT], [inner])
+    tags, dropped = LABELS.encode([inner, outer], 4)
+    assert (tags.tolist(), dropped) == ([B_DRUG, I_DRUG, I_DRUG, OUT], [inner])
+
+
+@given(st.lists(st.lists(st.integers(0, 4), min_size=7, max_size=7), min_size=1, max_size=5))
+def test_rows_are_decoded_as_each_alone(rows: list[list[int]]) -> None:
+    found = LABELS.decode(np.array(rows))
+    for row, tags in enumerate(rows):
+        alone = LABELS.decode(np.array([tags]))
+        assert all((part[found.rows == row] == whole).all() for part, whole in zip(found[1:], alone[1:], strict=True))
 
 
 def test_an_unknown_label_is_named() -> None:

@@ -11,7 +11,9 @@ import torch
 import yaml
 from torch import Tensor
 
+from ner.checkpoints.renames import present, present_reading
 from ner.errors import InputError
+from ner.preprocessing.preprocessor import Preprocessor
 
 CONFIG_KEY = "config"
 MODULE_KEY = "hyper_parameters"
@@ -40,7 +42,7 @@ class Checkpoint:
     Args:
         name: What messages call it: its path.
         model: Arguments of the ``NERModule``.
-        data: How texts are read: the state of the ``NERDataModule``.
+        preprocessor: How texts are read.
         read_weights: Reads the tensors of the ``NERModule``, by name.
         config: The whole configuration of the run, empty where it was not trained from the command line.
         epochs: Number of finished epochs.
@@ -51,13 +53,18 @@ class Checkpoint:
 
     name: str
     model: Mapping[str, object]
-    data: Mapping[str, object]
+    preprocessor: Preprocessor
     read_weights: Callable[[], Mapping[str, Tensor]]
     config: Mapping[str, object] = field(default_factory=dict)
     epochs: int = 0
     steps: int = 0
     is_stopped: bool = False
     best_epoch: BestEpoch | None = None
+
+    @property
+    def data(self) -> Mapping[str, object]:
+        """How texts are read, as arguments of the ``NERDataModule``."""
+        return self.preprocessor.to_dict()
 
     @property
     def labels(self) -> list[str]:
@@ -94,14 +101,21 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(
         name=str(path),
         model=model,
-        data=data,
+        preprocessor=_preprocessor(path, present_reading(data)),
         read_weights=lambda: with_present_names(weights),
-        config=config,
+        config=present(config),
         epochs=content.get("epoch", -1) + 1,
         steps=content.get("global_step", 0),
         is_stopped=any(state.get("stopped_epoch") for state in stopping),
         best_epoch=_best_epoch(callbacks.get("ScoreReport")),
     )
+
+
+def _preprocessor(path: Path, settings: Mapping[str, object]) -> Preprocessor:
+    try:
+        return Preprocessor.from_dict(settings)
+    except InputError as error:
+        raise InputError(f"{path}: a damaged checkpoint: {error}") from None
 
 
 def with_present_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

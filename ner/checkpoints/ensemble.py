@@ -10,9 +10,8 @@ from ner.checkpoints.pretrained import build_encoder
 from ner.errors import InputError
 from ner.labels import LabelSet
 from ner.nn.models import EncoderCRF
+from ner.preprocessing.preprocessor import Preprocessor
 
-# What members, or a checkpoint and the data it is used on, have to share so that their tokens are the same.
-SHARED = ("tokenizer", "markers", "chunking")
 PREFIX = "model."
 
 
@@ -26,7 +25,7 @@ def read(paths: Sequence[Path]) -> list[Checkpoint]:
     for path in paths:
         members += read_folder(path) if is_exported(path) else [read_checkpoint(path)]
     for member in members[1:]:
-        check_agreement(member, members[0].name, members[0].labels, members[0].data)
+        check_agreement(member, members[0].name, members[0].labels, members[0].preprocessor)
     return members
 
 
@@ -48,20 +47,20 @@ def read_of_seed(pattern: str, seed: int) -> Checkpoint:
     return own[0]
 
 
-def check_agreement(member: Checkpoint, name: str, labels: Sequence[str], data: Mapping[str, object]) -> None:
-    """Refuse a checkpoint whose tags or tokens are not those of another one, or of the data it is used on.
+def check_agreement(member: Checkpoint, name: str, labels: Sequence[str], preprocessor: Preprocessor) -> None:
+    """Refuse a checkpoint whose tags or units are not those of another one, or of the data it is used on.
 
     Args:
         member: The checkpoint.
         name: What messages call the other.
         labels: Entity types of the other, in order.
-        data: How the other reads texts.
+        preprocessor: How the other reads texts.
 
     Raises:
         InputError: if they differ; it names both, and what differs.
     """
     differing = ["labels"] if member.labels != list(labels) else []
-    differing += [key for key in SHARED if member.data.get(key) != data.get(key)]
+    differing += member.preprocessor.differences(preprocessor)
     if differing:
         raise InputError(f"{member.name} and {name} do not fit together: they differ in {', '.join(differing)}")
 

@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from torch import Tensor
 from transformers import logging
 
 from ner.checkpoints.checkpoint import Checkpoint
-from ner.checkpoints.manifest import FORMAT, READING, is_exported, read_settings
+from ner.checkpoints.manifest import FORMAT, Manifest, is_exported, read_manifest
 from ner.checkpoints.onnx import write_emissions
 from ner.checkpoints.pretrained import load_encoder, load_encoder_config
 from ner.errors import InputError
@@ -61,14 +61,14 @@ def write_folder(
         settings = {
             "format": FORMAT,
             "members": names,
-            "reading": {key: first.data[key] for key in READING},
+            "reading": {key: value for key, value in first.preprocessor.to_dict().items() if key != "tokenizer"},
             "config": {key: first.config[key] for key in ("data", "model") if key in first.config},
         }
         write_text(json.dumps(first.labels, ensure_ascii=False, indent=2) + "\n", temporary / "labels.json")
         write_text(json.dumps(settings, indent=2) + "\n", temporary / "settings.json")
         if card:
             write_text(card, temporary / "README.md")
-        _write_tokenizer(str(first.data["tokenizer"]), temporary)
+        _write_tokenizer(first.preprocessor.tokenizer, temporary)
         crf = CRFEnsemble([tagger for _, tagger in members]).crf
         save_file(crf.state_dict(), temporary / "crf.safetensors")
         for name, (_, tagger) in zip(names, members, strict=True):
@@ -90,16 +90,17 @@ def read_folder(path: Path) -> list[Checkpoint]:
     Raises:
         InputError: if a file is missing or damaged.
     """
-    settings = read_settings(path)
-    data = {"tokenizer": settings.tokenizer, **settings.reading}
-    return [_member(folder, path, settings.labels, data, settings.config) for folder in settings.members]
+    manifest = read_manifest(path)
+    return [_member(folder, path, manifest) for folder in manifest.members]
 
 
-def _member(
-    folder: Path, path: Path, labels: Sequence[str], data: Mapping[str, object], config: Mapping[str, object]
-) -> Checkpoint:
-    model = {"labels": list(labels), "encoder": str(folder), "encoder_config": load_encoder_config(str(folder))}
-    return Checkpoint(str(folder), model, data, partial(_weights, folder, path), config)
+def _member(folder: Path, path: Path, manifest: Manifest) -> Checkpoint:
+    model = {
+        "labels": list(manifest.labels),
+        "encoder": str(folder),
+        "encoder_config": load_encoder_config(str(folder)),
+    }
+    return Checkpoint(str(folder), model, manifest.preprocessor, partial(_weights, folder, path), manifest.config)
 
 
 def _weights(folder: Path, path: Path) -> dict[str, Tensor]:

@@ -136,15 +136,21 @@ class CommandLine(LightningCLI):
         parser.add_class_arguments(SeedEnsemble, "ensemble", skip={"members"}, instantiate=False)
         parser.add_class_arguments(PredictionWriter, "predictions", skip={"folder", "is_reporting"}, instantiate=False)
         parser.set_defaults(CHECKPOINT_DEFAULTS)
-        if self._verb != "fit" and self.selection.members:
-            config = self.selection.members[0].config
-            parser.set_defaults({key: config[key] for key in TRAINED if key in config})
+        if self._verb != "fit":
+            self._set_trained_defaults(parser)
         parser.link_arguments(("run", "seed_everything"), "checkpoint.dirpath", _dirpath)
         parser.link_arguments("seed_everything", "epoch_seed.seed")
         parser.link_arguments("seed_everything", "data.seed")
         parser.link_arguments("model.encoder", "data.tokenizer")
         parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
         parser.link_arguments("data.vocabulary_size", "model.vocabulary_size", apply_on="instantiate")
+
+    def _set_trained_defaults(self, parser: LightningArgumentParser) -> None:
+        for member in self.selection.members[:1]:
+            try:
+                parser.set_defaults({key: member.config[key] for key in TRAINED if key in member.config})
+            except (KeyError, AttributeError) as error:
+                raise InputError(f"{member.name}: has a setting that this version does not know: {error}") from None
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         try:

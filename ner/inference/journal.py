@@ -1,54 +1,83 @@
 """What is tagged goes to a file at once, document by document, so that a killed run can go on."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from heapq import merge
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
+from zlib import crc32
 
 from filelock import FileLock, Timeout
 
 from ner.documents import Document
 from ner.errors import InputError
 from ner.formats.jsonl import document_of, line_of
+from ner.inference.assembly import in_order
 
 Settings = Mapping[str, object]
-T = TypeVar("T")
 
 
 class Done:
-    """Which documents of a process are tagged, by their places in the input: all up to one, and some behind it.
+    """The documents of a process that are tagged, by their places in the input: all up to one, and some after it.
 
     Args:
         first: The place of the process's first document.
-        step: How far each is behind the one before: the number of processes that share the input.
+        step: The distance to the next one: the number of processes that share the input.
 
     Attributes:
         due: The first place that is not tagged.
     """
 
     def __init__(self, first: int = 0, step: int = 1) -> None:
-        self.due = first
+        self.first = first
         self.step = step
+        self.due = first
         self._count = 0
         # As many as a pool has documents, however many were tagged.
-        self._behind: set[int] = set()
+        self._after: set[int] = set()
+        # Of an earlier run's documents, four bytes each.
+        self._checksums = array("I")
 
-    def add(self, place: int) -> None:
-        """Note that a document is tagged."""
+    def add(self, place: int, checksum: int | None = None) -> None:
+        """Note that a document is tagged; by an earlier run, if its checksum is given."""
+        if checksum is not None:
+            index = (place - self.first) // self.step
+            self._checksums.extend([0] * (index + 1 - len(self._checksums)))
+            self._checksums[index] = checksum
         self._count += 1
-        self._behind.add(place)
-        while self.due in self._behind:
-            self._behind.remove(self.due)
+        self._after.add(place)
+        while self.due in self._after:
+            self._after.remove(self.due)
             self.due += self.step
 
+    def checksum(self, place: int) -> int:
+        """Return the checksum of a document that an earlier run has tagged."""
+        return self._checksums[(place - self.first) // self.step]
+
+    @property
+    def last(self) -> int:
+        """The last place that an earlier run has tagged, ``first - step`` if there is none."""
+        return self.first + (len(self._checksums) - 1) * self.step
+
+    @property
+    def has_gaps(self) -> bool:
+        """Is a document missing before one that is tagged?"""
+        return bool(self._after)
+
     def __contains__(self, place: int) -> bool:
-        return place < self.due or place in self._behind
+        return place < self.due or place in self._after
 
     def __len__(self) -> int:
         return self._count
+
+
+def checksum(document: Document) -> int:
+    """Return a checksum of what a tagger reads of a document, and of its identifier."""
+    parts = (document.id, *(part for passage in document.passages for part in (passage.section, passage.text)))
+    return crc32("\0".join(parts).encode(errors="surrogatepass"))
 
 
 class Spool:
@@ -96,8 +125,8 @@ class Spool:
                     break
                 try:
                     if end:
-                        place, _ = _read(line)
-                        self.done.add(place)
+                        place, document = _read(line)
+                        self.done.add(place, checksum(document))
                     else:
                         self.settings = json.loads(line)["settings"]
                 except (ValueError, KeyError, TypeError):
@@ -161,17 +190,6 @@ def documents_in(paths: Sequence[Path]) -> Iterator[Document]:
         ordered = (in_order(lines, number, len(paths)) for number, lines in enumerate(spools))
         for _, line in merge(*ordered, key=itemgetter(0)):
             yield _read(line)[1]
-
-
-def in_order(numbered: Iterable[tuple[int, T]], first: int = 0, step: int = 1) -> Iterator[tuple[int, T]]:
-    """Values by their numbers, each as soon as none before it is missing; those behind a gap at the end."""
-    waiting: dict[int, T] = {}
-    for number, value in numbered:
-        waiting[number] = value
-        while first in waiting:
-            yield first, waiting.pop(first)
-            first += step
-    yield from sorted(waiting.items(), key=itemgetter(0))
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torchcrf
 from torch import Tensor
 
 from ner.nn import linear_chain as chain
+from ner.nn.viterbi import Integers
 
 # Far below any score that training reaches, and far from overflow when added up over thousands of tokens in fp32.
 ILLEGAL = -1e4
@@ -56,8 +58,8 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         return loss.to(emissions.device, torch.promote_types(emissions.dtype, torch.float))
 
     @torch.no_grad()
-    def viterbi(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
-        """The best path of each row; shapes as in :meth:`nll`."""
+    def viterbi(self, emissions: Tensor, mask: Tensor) -> Integers:
+        """Return the best path of each row, 0 after its last token, (B, T); arguments as in :meth:`nll`."""
         with torch.autocast(emissions.device.type, enabled=False):
             emissions = emissions.to(torch.promote_types(emissions.dtype, torch.float))
             return chain.best_paths(self._scores(emissions, mask))
@@ -67,8 +69,8 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         self,
         emissions: Tensor,
         mask: Tensor,
-        intervals: Sequence[tuple[int, int, int]],
-        tags: Sequence[tuple[int, int]],
+        intervals: tuple[Integers, Integers, Integers],
+        tags: Integers,
     ) -> Tensor:
         """Log-probability that a path reads each of N intervals as one entity, neither longer nor shorter.
 
@@ -78,21 +80,21 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         Args:
             emissions: Scores of tags, (B, T, K).
             mask: True on a prefix of each row, at least one token long, (B, T).
-            intervals: Row, start and end of each, N of them; ``0 <= start < end <=`` the row's length.
-            tags: The tags ``begin`` and ``inside`` of each.
+            intervals: Rows, starts and ends, each (N,); ``0 <= start < end <=`` the row's length.
+            tags: The tags ``begin`` and ``inside`` of each, (N, 2).
 
         Returns:
             Log-probabilities, (N,), computed in fp64.
 
         Source: Rabiner (1989) for the forward and backward scores; Culotta & McCallum (2004) for their constraint.
         """
-        if not intervals:
+        if not len(tags):
             return emissions.new_zeros(0, dtype=torch.double)
         scores = self._scores(chain.exact(emissions), mask)
         found = chain.messages(scores, in_tree=emissions.is_cuda)
         emissions, transitions, device = scores.emissions, scores.transitions, scores.emissions.device
-        rows, starts, ends = torch.tensor(intervals, device=device).T
-        begin_inside = torch.tensor(tags, device=device)
+        rows, starts, ends, *both = torch.from_numpy(np.stack([*intervals, *tags.T])).to(device)
+        begin_inside = torch.stack(both, 1)
         begin, inside = begin_inside.T
         every_tag = torch.arange(self.num_tags, device=device)
         # Up to the entity's first token, which is `begin` or `inside`: (N, 2).
@@ -138,7 +140,8 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         return chain.log_partition(scores, in_tree=emissions.is_cuda).to(emissions)
 
     def _viterbi_decode(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
-        return self.viterbi(emissions.transpose(0, 1), mask.T)
+        paths = self.viterbi(emissions.transpose(0, 1), mask.T)
+        return [path[:length].tolist() for path, length in zip(paths, mask.sum(0).tolist(), strict=True)]
 
 
 def merge_crfs(crfs: Sequence[CRF]) -> CRF:

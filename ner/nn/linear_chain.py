@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ner.nn.viterbi import REBASE, walk_back
+from ner.nn.viterbi import REBASE, Integers, walk_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +206,8 @@ def path_score(scores: Scores, tags: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def best_paths(scores: Scores) -> list[list[int]]:
-    """The tags of the best path of each row.
+def best_paths(scores: Scores) -> Integers:
+    """Return the tags of the best path of each row, 0 after its last token, (B, T).
 
     The recursion stays on the scores' device; the way back, which is a chain of look-ups, is walked by the host.
 

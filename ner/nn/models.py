@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ner.nn.crf import CRF, merge_crfs
+from ner.nn.viterbi import Integers
 
 
 class Model(nn.Module, ABC):
@@ -51,8 +52,8 @@ class Model(nn.Module, ABC):
         """What tells this tagger from others: a digest of the weights behind its encoder."""
 
     @torch.no_grad()
-    def decode(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
-        """The best tag path of each row, as long as the row's prefix mask."""
+    def decode(self, emissions: Tensor, mask: Tensor) -> Integers:
+        """Return the best tag path of each row, 0 after its prefix mask, (B, T) in main memory."""
         return self.crf.viterbi(emissions, mask)
 
 

@@ -1,82 +1,51 @@
-"""Characters and subword tokens of one text: encoding, alignment of spans, and the input the encoder reads."""
+"""Subword tokens of texts, and the special tokens and section markers around them."""
 
-from bisect import bisect_left, bisect_right
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
-from tokenizers import AddedToken, Tokenizer
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import AddedToken, Encoding, Tokenizer
 
-from ner.documents import Span
+from ner.errors import InputError
+from ner.preprocessing.ragged import Integers, borders_of
 
 MARKERS = {"title": "[TITLE]", "abstract": "[ABSTRACT]"}
 DEFAULT_SECTION = "abstract"
+# Half of a surrogate pair is no character, and tokenizers refuse it. Its replacement has the same length.
+SURROGATE = re.compile("[\ud800-\udfff]")
+SPACES = np.array([chr(code).isspace() for code in range(0x3002)])
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The subword tokens of a text, without special tokens.
+    """The subword tokens of N texts, without special tokens: S of them, one text after the other.
 
     Args:
-        ids: Vocabulary ids, T of them.
-        offsets: The characters ``[start, end)`` of each token, without surrounding white space. Tokens may share
-            characters (the bytes of one emoji) or have none (a lone space).
+        ids: Vocabulary ids, (S,).
+        offsets: The characters ``[start, end)`` of each token in its own text, without surrounding white space, (S, 2).
+            Tokens may share characters (the bytes of one emoji) or have none (a lone space).
+        starts_word: True on the first token of each word of the tokenizer's pre-tokenization, (S,).
+        borders: Where each text starts, and where the last one ends, (N + 1,).
     """
 
-    ids: tuple[int, ...]
-    offsets: tuple[tuple[int, int], ...]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def before(self, character: int) -> int:
-        """Number of leading tokens that start before a character."""
-        return sum(start < character for start, _ in self.offsets)
-
-    def align(self, spans: Sequence[Span]) -> tuple[list[Span], list[Span]]:
-        """Spans of characters as spans of tokens: all tokens that share a character with them.
-
-        Returns:
-            The spans of tokens, and the spans of characters that :meth:`characters` would not give back (a border
-            inside a token, or no token at all). The former are still aligned, as well as tokens can.
-        """
-        starts = [start for start, _ in self.offsets]
-        ends = [end for _, end in self.offsets]
-        aligned, inexact = [], []
-        for span in spans:
-            first, last = bisect_right(ends, span.start), bisect_left(starts, span.end)
-            if first >= last:
-                inexact.append(span)
-                continue
-            if (starts[first], ends[last - 1]) != (span.start, span.end):
-                inexact.append(span)
-            aligned.append(Span(first, last, span.label))
-        return aligned, inexact
-
-    def characters(self, spans: Sequence[Span]) -> tuple[Span, ...]:
-        """Spans of tokens, in order, as spans of characters that do not overlap.
-
-        Where two entities meet inside one character's tokens the earlier keeps the character.
-        """
-        found: list[Span] = []
-        for span in spans:
-            covered = [(start, end) for start, end in self.offsets[span.start : span.end] if start < end]
-            if not covered:
-                continue
-            start = max(covered[0][0], found[-1].end if found else 0)
-            if start < covered[-1][1]:
-                found.append(Span(start, covered[-1][1], span.label, span.score))
-        return tuple(found)
+    ids: Integers
+    offsets: Integers
+    starts_word: NDArray[np.bool_]
+    borders: Integers
 
 
-class TextEncoder:
-    """Turns texts into tokens, and tokens into what the encoder reads; the same in training and in prediction.
+class TextTokenizer:
+    """A fast tokenizer that truncates nothing, pads nothing and reads special tokens in a text as plain letters.
 
     Args:
-        serialised: The JSON of a fast tokenizer, whose padding entry names the padding token. Truncation and padding
-            that it carries are switched off.
-        markers: Whether ``[TITLE]`` or ``[ABSTRACT]`` stands before the text. A text without a section of these two
-            gets the abstract's.
+        serialised: The JSON of the tokenizer, whose padding entry names the padding token. Truncation and padding that
+            it carries are switched off.
+        markers: Whether ``[TITLE]`` or ``[ABSTRACT]`` precedes the text. A text of any other section gets the
+            abstract's.
     """
 
     def __init__(self, serialised: str, markers: bool = True) -> None:
@@ -85,7 +54,10 @@ class TextEncoder:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        tokenizer = Tokenizer.from_str(self.serialised)
+        try:
+            tokenizer = Tokenizer.from_str(self.serialised)
+        except Exception as error:  # the library raises no narrower one
+            raise InputError(f"the tokenizer's JSON is damaged: {' '.join(str(error).split())}") from error
         tokenizer.no_truncation()
         tokenizer.no_padding()
         # A text that quotes "[SEP]" or "[TITLE]" means these letters, not the special token.
@@ -96,7 +68,7 @@ class TextEncoder:
 
     @cached_property
     def _frame(self) -> tuple[list[int], list[int]]:
-        """The special tokens before and behind a text, read off an encoded letter, so for any model's template."""
+        """The special tokens before and after a text, read off an encoded letter, so for any model's template."""
         letter = self._tokenizer.encode("a")
         special = letter.special_tokens_mask
         first, last = special.index(0), len(special) - special[::-1].index(0)
@@ -109,51 +81,91 @@ class TextEncoder:
 
     @cached_property
     def padding_id(self) -> int:
-        """The id that fills short rows of a batch."""
+        """The id that fills up short rows of a batch."""
         padding = Tokenizer.from_str(self.serialised).padding
         return int(padding["pad_id"]) if padding else 0
 
-    @property
+    @cached_property
     def vocabulary_size(self) -> int:
         """Rows that the encoder's embedding needs, markers included."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
 
     @property
     def overhead(self) -> int:
-        """Number of tokens that the input has beyond the text's own."""
-        before, behind = self._frame
-        return len(before) + len(behind) + self.markers
+        """Number of tokens that the input has in addition to the text's own."""
+        return self.start + len(self._frame[1])
 
     @property
     def start(self) -> int:
         """Position of the text's first token in the input."""
         return len(self._frame[0]) + self.markers
 
-    def encode(self, texts: Sequence[str]) -> list[Tokens]:
-        """The tokens of each text, all of them: nothing is truncated.
+    def before(self, sections: Sequence[str]) -> Integers:
+        """Return the special tokens and the marker that precede texts of some sections, (N, start)."""
+        first, _ = self._frame
+        frame = np.empty((len(sections), self.start), np.int64)
+        frame[:, : len(first)] = first
+        if self.markers:
+            default = self._marker_ids[DEFAULT_SECTION]
+            frame[:, -1] = [self._marker_ids.get(section, default) for section in sections]
+        return frame
 
-        A text without tokens (empty, or control characters only) reads as one special token without characters, so
-        that every text passes the same way and yields no entity.
+    @property
+    def after(self) -> list[int]:
+        """The special tokens that follow a text."""
+        return self._frame[1]
+
+    def tokens(self, texts: Sequence[str], with_words: bool = True) -> Tokens:
+        """Return the tokens of texts, all of them: nothing is truncated.
+
+        A text without tokens (empty, or control characters only) is read as one special token without characters, so
+        that every text passes the same way and yields no entity. Without words every token starts one.
         """
-        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [
-            Tokens(tuple(encoding.ids), tuple(_trim(text, *offset) for offset in encoding.offsets))
-            if encoding.ids
-            else Tokens((self._frame[1][-1] if self._frame[1] else self.padding_id,), ((0, 0),))
-            for text, encoding in zip(texts, encodings, strict=True)
-        ]
+        texts = [SURROGATE.sub("\ufffd", text) for text in texts]
+        encodings: list[Encoding | _Placeholder] = [*self._tokenizer.encode_batch(texts, add_special_tokens=False)]
+        lengths = np.array([len(encoding) for encoding in encodings], np.int64)
+        if not lengths.all():
+            encodings = [encoding if len(encoding) else self._placeholder for encoding in encodings]
+            lengths = np.maximum(lengths, 1)
+        borders = borders_of(lengths)
+        count = int(borders[-1])
+        ids = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), np.int64, count)
+        pairs = chain.from_iterable(chain.from_iterable(encoding.offsets for encoding in encodings))
+        offsets = np.fromiter(pairs, np.int64, 2 * count).reshape(count, 2)
+        starts_word = np.ones(count, np.bool_)
+        if with_words:
+            words = np.fromiter(chain.from_iterable(encoding.word_ids for encoding in encodings), np.int64, count)
+            starts_word[1:] = words[1:] != words[:-1]
+            starts_word[borders[:-1]] = True
+        return Tokens(ids, _trimmed(texts, offsets, lengths), starts_word, borders)
 
-    def input_ids(self, ids: Sequence[int], section: str) -> list[int]:
-        """What the encoder reads for some tokens of a text: special tokens, section marker, tokens, special tokens."""
-        before, behind = self._frame
-        marker = [self._marker_ids.get(section, self._marker_ids[DEFAULT_SECTION])] if self.markers else []
-        return [*before, *marker, *ids, *behind]
+    @cached_property
+    def _placeholder(self) -> "_Placeholder":
+        return _Placeholder(self.after[-1] if self.after else self.padding_id)
 
 
-def _trim(text: str, start: int, end: int) -> tuple[int, int]:
-    """An interval without the white space at its borders, which byte-level tokenizers count to the token."""
-    while start < end and text[start].isspace():
-        start += 1
-    while start < end and text[end - 1].isspace():
-        end -= 1
-    return start, end
+class _Placeholder:
+    """The encoding of a text that has no token."""
+
+    offsets = ((0, 0),)
+    word_ids = (0,)
+
+    def __init__(self, token: int) -> None:
+        self.ids = (token,)
+
+    def __len__(self) -> int:
+        return 1
+
+
+def _trimmed(texts: Sequence[str], offsets: Integers, lengths: Integers) -> Integers:
+    """Return offsets without the white space at their borders, which byte-level tokenizers count to the token."""
+    # A sentinel at each end, so that there is a character at every offset.
+    codes = np.frombuffer("".join(("a", *texts, "a")).encode("utf-32-le"), np.uint32)
+    is_space = SPACES[np.minimum(codes, len(SPACES) - 1)]
+    bases = borders_of(np.array([len(text) for text in texts], np.int64))[:-1] + 1
+    starts, ends = (offsets + np.repeat(bases, lengths)[:, None]).T
+    while (at := np.flatnonzero((starts < ends) & is_space[starts])).size:
+        starts[at] += 1
+    while (at := np.flatnonzero((starts < ends) & is_space[ends - 1])).size:
+        ends[at] -= 1
+    return np.stack([starts, ends], 1) - np.repeat(bases, lengths)[:, None]

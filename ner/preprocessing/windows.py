@@ -1,40 +1,67 @@
-"""A text longer than the encoder's limit as overlapping windows, and the place from which each token is read."""
+"""Texts longer than the encoder's limit as overlapping windows, and the window from which each token is read."""
 
-from math import ceil
+from dataclasses import dataclass
+
+import numpy as np
+
+from ner.preprocessing.ragged import Integers, ranges
 
 
-def split(length: int, capacity: int, overlap: int) -> list[tuple[int, int]]:
-    """Windows ``[start, end)`` over ``length`` tokens: as few as can be, equally long, overlapping by at least
-    ``overlap``.
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """W windows over N texts, in the order of the texts.
 
     Args:
-        length: Number of tokens, at least 1.
-        capacity: Most tokens a window can hold.
-        overlap: Fewest tokens that neighbours share.
+        texts: The text of each window, (W,).
+        starts: Its first token, (W,).
+        lengths: Its number of tokens, (W,).
+        read_from: The first token that is read from it; the ones before are read from the window before it, (W,).
+    """
+
+    texts: Integers
+    starts: Integers
+    lengths: Integers
+    read_from: Integers
+
+
+def shapes(lengths: Integers, capacity: int, overlap: int) -> tuple[Integers, Integers]:
+    """Return the number and the width of the windows of each text: as few as possible, equally wide.
+
+    Args:
+        lengths: Tokens of each text, at least 1, (N,).
+        capacity: Most tokens that a window can hold.
+        overlap: Fewest tokens that neighbouring windows share.
 
     Raises:
-        ValueError: if there is nothing to split, or windows could not advance.
+        ValueError: if a text has no token, or windows could not advance.
     """
-    if length < 1 or not 0 <= overlap < capacity:
-        raise ValueError(f"cannot split {length} tokens into windows of {capacity} that overlap by {overlap}")
-    if length <= capacity:
-        return [(0, length)]
-    count = ceil((length - overlap) / (capacity - overlap))
-    width = ceil((length + (count - 1) * overlap) / count)
-    last = length - width
-    return [(start, start + width) for start in (last * window // (count - 1) for window in range(count))]
+    if not 0 <= overlap < capacity or lengths.min(initial=1) < 1:
+        shortest = lengths.min(initial=1)
+        raise ValueError(f"cannot split {shortest} tokens or more into windows of {capacity} that overlap by {overlap}")
+    counts = np.where(lengths <= capacity, 1, -(-(lengths - overlap) // (capacity - overlap)))
+    return counts, -(-(lengths + (counts - 1) * overlap) // counts)
 
 
-def places(windows: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """For each token the window it is read from, and its position there.
+def split(lengths: Integers, capacity: int, overlap: int) -> Windows:
+    """Split texts into windows.
 
-    Neighbours share out their overlap in its middle, so that a token is read where it has most context on both sides.
-    Stitching is then a selection: emissions of an encoder that ignores context come back as they were, bit for bit.
+    Neighbouring windows share out their overlap in its middle, so that a token is read where it has most context on
+    both sides. Stitching is then a selection: emissions of an encoder that ignores context come back as they were, bit
+    for bit.
+
+    Args:
+        lengths: Tokens of each text, at least 1, (N,).
+        capacity: Most tokens that a window can hold.
+        overlap: Fewest tokens that neighbouring windows share.
+
+    Raises:
+        ValueError: if a text has no token, or windows could not advance.
     """
-    found = []
-    begin = 0
-    for window, (start, end) in enumerate(windows):
-        until = end if window == len(windows) - 1 else (windows[window + 1][0] + end + 1) // 2
-        found += [(window, token - start) for token in range(begin, until)]
-        begin = until
-    return found
+    counts, widths = shapes(lengths, capacity, overlap)
+    texts = np.repeat(np.arange(len(lengths)), counts)
+    number = ranges(np.zeros_like(counts), counts)
+    width = widths[texts]
+    starts = (lengths[texts] - width) * number // np.maximum(counts[texts] - 1, 1)
+    read_from = np.zeros_like(starts)
+    read_from[1:] = np.where(number[1:] > 0, (starts[1:] + starts[:-1] + width[:-1] + 1) // 2, 0)
+    return Windows(texts, starts, width, read_from)

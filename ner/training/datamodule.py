@@ -1,28 +1,30 @@
 """Stages and loaders over any corpus."""
 
-import inspect
-import json
 import logging
 import os
 from collections.abc import Iterator
 from functools import cached_property, partial
-from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
+from ner import runtime
 from ner.checkpoints.pretrained import tokenizer_json
 from ner.corpora.base import Corpus, Split, documents_of
 from ner.documents import Document
 from ner.errors import InputError
 from ner.inference.journal import Done
-from ner.inference.stream import BATCH_SIZE, CPU_TOKENS, GPU_TOKENS, DocumentStream
 from ner.labels import LabelSet
+from ner.preprocessing.bucketing import BATCH_SIZE, CPU_TOKENS, GPU_TOKENS
 from ner.preprocessing.chunking import Chunking, SeparatePassages
-from ner.preprocessing.collate import Batch, Collator, EncodedChunk, LengthBatchSampler, encode
-from ner.preprocessing.tokenizer import TextEncoder
+from ner.preprocessing.collate import Batch, collate
+from ner.preprocessing.preprocessor import Preprocessor, Units
+from ner.preprocessing.texts import Texts
+from ner.training.sampler import LengthBatchSampler
+from ner.training.stream import DocumentStream
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ GPU_WORKERS = 4
 
 
 class NERDataModule(LightningDataModule):
-    """Documents of a corpus as batches of tokens and tags.
+    """Documents of a corpus as batches of units and tags.
 
     Works with any LightningModule: a batch is a :class:`ner.preprocessing.collate.Batch`.
 
@@ -39,10 +41,12 @@ class NERDataModule(LightningDataModule):
         corpus: Where the documents come from; it also names the labels.
         tokenizer: A fast tokenizer: a folder, a name on the hub, or its JSON.
         chunking: What is read as one text: each passage on its own (the default), or all of a document.
-        markers: Whether ``[TITLE]`` or ``[ABSTRACT]`` stands before each text.
+        markers: Whether ``[TITLE]`` or ``[ABSTRACT]`` precedes each text.
         window_tokens: Most tokens the encoder reads at once, special tokens included. Longer texts are read in
             overlapping windows; nothing is truncated.
         overlap_tokens: Fewest tokens that neighbouring windows share.
+        units: What the CRF tags: all subword tokens, or the first one of each word, so that no entity begins or ends
+            inside a word. A word is a token of the corpus, where it has tokens, else what the tokenizer splits at.
         batch_size: Most texts in a training batch.
         batch_tokens: Most tokens in a training batch, padding included, that batches aim at; none by default.
         eval_batch_size: Most texts in a batch of validation, test or prediction.
@@ -52,11 +56,6 @@ class NERDataModule(LightningDataModule):
         predict_corpus: Its format, where that is not the corpus's own.
         num_workers: Processes that make batches beside the main one; by default none, but some for a GPU.
         seed: Decides the order of training batches, together with the epoch.
-
-    Attributes:
-        predict_count: Documents to tag, once ``predict`` is set up.
-        predict_digest: A checksum of their identifiers and texts.
-        done: Which of this process's documents ``predict`` leaves out because they are tagged already.
 
     Raises:
         InputError: if a number is out of its range.
@@ -70,6 +69,7 @@ class NERDataModule(LightningDataModule):
         markers: bool = True,
         window_tokens: int = 512,
         overlap_tokens: int = 128,
+        units: Units = "subwords",
         batch_size: int = 8,
         batch_tokens: int | None = None,
         eval_batch_size: int = BATCH_SIZE,
@@ -96,6 +96,7 @@ class NERDataModule(LightningDataModule):
         self.markers = markers
         self.window_tokens = window_tokens
         self.overlap_tokens = overlap_tokens
+        self.units: Units = units
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
         self.eval_batch_size = eval_batch_size
@@ -108,10 +109,8 @@ class NERDataModule(LightningDataModule):
             tagging = "to tag files of this format, give it as --data.predict_corpus"
             raise InputError(f"data.corpus.labels is empty; name the entity types, as in [gene, disease], or {tagging}")
         self.label_set = LabelSet(corpus.labels)
-        self.predict_count = 0
-        self.predict_digest = ""
-        self.done: Done | None = None
-        self._encoded: dict[Split, list[EncodedChunk]] = {}
+        self._done: Done | None = None
+        self._texts: dict[Split, Texts] = {}
 
     @property
     def labels(self) -> list[str]:
@@ -119,19 +118,21 @@ class NERDataModule(LightningDataModule):
         return list(self.label_set.labels)
 
     @cached_property
-    def encoder(self) -> TextEncoder:
-        """Texts to tokens and inputs, the same in every stage."""
-        return TextEncoder(tokenizer_json(self.tokenizer), self.markers)
+    def preprocessor(self) -> Preprocessor:
+        """How texts are read, the same in every stage."""
+        return Preprocessor(
+            tokenizer_json(self.tokenizer),
+            self.chunking,
+            self.markers,
+            self.window_tokens,
+            self.overlap_tokens,
+            self.units,
+        )
 
     @property
     def vocabulary_size(self) -> int:
         """Rows that an encoder's embedding needs for this data, markers included."""
-        return self.encoder.vocabulary_size
-
-    @cached_property
-    def collator(self) -> Collator:
-        """Chunks to batches, the same in every stage."""
-        return Collator(self.encoder, self.window_tokens, self.overlap_tokens)
+        return self.preprocessor.vocabulary_size
 
     def prepare_data(self) -> None:
         """Let the corpus fetch what is missing."""
@@ -139,22 +140,25 @@ class NERDataModule(LightningDataModule):
             self.corpus.prepare()
 
     def setup(self, stage: str) -> None:
-        """Read, tokenize and align what a stage needs, once; for ``predict`` only look through what it will stream.
+        """Read, tokenize and align what a stage needs, once; ``predict`` streams its documents instead.
 
         Raises:
             InputError: if the corpus cannot be read, or a split to score carries no annotation.
         """
         if stage == "predict":
-            self._look_through()
             return
         for split in SPLITS[stage]:
-            if split not in self._encoded:
-                self._encoded[split] = self._encode(split)
+            if split not in self._texts:
+                self._texts[split] = self._encode(split)
         scored = SPLITS[stage][-1]
-        if not any(chunk.annotated for chunk in self._encoded[scored]):
+        if not self._texts[scored].annotated.any():
             raise InputError(
                 f"the {scored} split carries no annotation to score; annotate it, or tag it with `predict`"
             )
+
+    def leave_out(self, done: Done) -> None:
+        """Let ``predict`` tag none of these documents of this process again."""
+        self._done = done
 
     def documents(self, split: Split | None) -> Iterator[Document]:
         """The documents of a split of the corpus, or, for ``None``, of the files of ``predict_path``.
@@ -166,44 +170,44 @@ class NERDataModule(LightningDataModule):
             return documents_of(self.predict_corpus or self.corpus, Path(str(self.predict_path)))
         return documents_of(self.corpus, split)
 
-    def train_dataloader(self) -> DataLoader[EncodedChunk]:
-        """Chunks with known tags, in a new order each epoch."""
-        chunks = [chunk for chunk in self._encoded["train"] if chunk.annotated]
-        if not chunks:
+    def train_dataloader(self) -> DataLoader[int]:
+        """Texts with known tags, in a new order each epoch."""
+        texts = self._texts["train"]
+        known = texts.take(texts.annotated.nonzero()[0])
+        if not len(known):
             raise InputError("the train split carries no annotation to learn from")
-        return self._loader(chunks, self.batch_size, self.batch_tokens, shuffle=True)
+        return self._loader(known, self.batch_size, self.batch_tokens, shuffle=True)
 
-    def val_dataloader(self) -> DataLoader[EncodedChunk]:
-        """All chunks of the dev split."""
-        return self._loader(self._encoded["dev"], self.eval_batch_size, self._eval_tokens())
+    def val_dataloader(self) -> DataLoader[int]:
+        """All texts of the dev split."""
+        return self._loader(self._texts["dev"], self.eval_batch_size, self._eval_tokens())
 
-    def test_dataloader(self) -> DataLoader[EncodedChunk]:
-        """All chunks of the test split."""
-        return self._loader(self._encoded["test"], self.eval_batch_size, self._eval_tokens())
+    def test_dataloader(self) -> DataLoader[int]:
+        """All texts of the test split."""
+        return self._loader(self._texts["test"], self.eval_batch_size, self._eval_tokens())
 
-    def predict_dataloader(self) -> DataLoader[Batch]:
+    def predict_dataloader(self) -> DataLoader[Batch | InputError]:
         """The documents to tag, read as they are needed."""
         stream = DocumentStream(
-            partial(self.documents, self._to_tag()),
-            partial(encode, chunking=self.chunking, encoder=self.encoder, labels=self.label_set),
-            self.collator,
+            self._to_tag,
+            self.preprocessor,
             self.eval_batch_size,
             self._eval_tokens(),
-            self.done,
+            self._done or Done(*runtime.rank()),
         )
         return DataLoader(
             stream, batch_size=None, num_workers=self._workers(), pin_memory=self._on_gpu(), generator=self._generator()
         )
 
+    def transfer_batch_to_device(self, batch: Batch | InputError, device: torch.device, dataloader_idx: int) -> Batch:
+        """Move a batch, or raise what a worker met in the input."""
+        if isinstance(batch, InputError):
+            raise batch
+        return batch.to(device)
+
     def state_dict(self) -> dict[str, object]:
-        """How texts are read, as plain types: what a checkpoint needs to tag new text."""
-        return {
-            "tokenizer": self.encoder.serialised,
-            "chunking": _class_and_arguments(self.chunking),
-            "markers": self.markers,
-            "window_tokens": self.window_tokens,
-            "overlap_tokens": self.overlap_tokens,
-        }
+        """Return how texts are read, as plain types: what a checkpoint needs to tag new text."""
+        return self.preprocessor.to_dict()
 
     def load_state_dict(self, state_dict: dict[str, object]) -> None:
         """Check that a checkpoint that is resumed read its texts as this data module does.
@@ -211,53 +215,49 @@ class NERDataModule(LightningDataModule):
         Raises:
             InputError: if not; it names what differs.
         """
-        own = self.state_dict()
-        if differing := [key for key in own if own[key] != state_dict.get(key)]:
+        own, theirs = self.state_dict(), Preprocessor.from_dict(state_dict).to_dict()
+        if differing := [key for key in own if own[key] != theirs[key]]:
             raise InputError(f"the checkpoint read its texts with other settings of: {', '.join(differing)}")
 
-    def _look_through(self) -> None:
-        digest = blake2b(digest_size=16)
-        self.predict_count = 0
-        for document in self.documents(self._to_tag()):
-            self.predict_count += 1
-            parts = [document.id, *(part for passage in document.passages for part in (passage.section, passage.text))]
-            digest.update(json.dumps(parts).encode())
-        self._check_some(self.predict_count, self._to_tag())
-        self.predict_digest = digest.hexdigest()
+    def _to_tag(self, first: int, step: int) -> Iterator[tuple[int, Document]]:
+        """Yield each ``step``-th document to tag, from number ``first`` on, with its number."""
+        split: Split | None = "test" if self.predict_path is None else None
+        is_empty = True
+        for numbered in islice(enumerate(self.documents(split)), first, None, step):
+            is_empty = False
+            yield numbered
+        if is_empty and first == 0:
+            self._refuse_empty(split)
 
-    def _to_tag(self) -> Split | None:
-        """What ``predict`` tags; ``None`` stands for the files of ``predict_path``."""
-        return "test" if self.predict_path is None else None
+    def _refuse_empty(self, split: Split | None) -> None:
+        raise InputError(f"{self.predict_path if split is None else f'the {split} split'} holds no documents")
 
-    def _check_some(self, count: int, split: Split | None) -> None:
-        if not count:
-            raise InputError(f"{self.predict_path if split is None else f'the {split} split'} holds no documents")
-
-    def _encode(self, split: Split) -> list[EncodedChunk]:
+    def _encode(self, split: Split) -> Texts:
         documents = list(self.documents(split))
-        self._check_some(len(documents), split)
+        if not documents:
+            self._refuse_empty(split)
         try:
-            chunks = encode(documents, self.chunking, self.encoder, self.label_set)
+            texts = self.preprocessor.encode(documents, self.label_set)
         except InputError as error:
             raise InputError(f"the {split} split, {error}") from None
         lost = {
-            "share tokens with a longer one": sum(len(chunk.nested) for chunk in chunks),
-            "have a border inside a token": sum(len(chunk.inexact) for chunk in chunks),
+            "share tokens with a longer one": texts.nested.sum(),
+            "have a border inside a token": texts.inexact.sum(),
         }
         for what, count in lost.items():
             if count:
                 log.warning("%s: entities that %s, so that tags cannot give them back: %d", split, what, count)
-        return chunks
+        return texts
 
     def _loader(
-        self, chunks: list[EncodedChunk], batch_size: int, batch_tokens: int | None = None, shuffle: bool = False
-    ) -> DataLoader[EncodedChunk]:
-        shapes = [self.collator.shape(chunk) for chunk in chunks]
+        self, texts: Texts, batch_size: int, batch_tokens: int | None = None, shuffle: bool = False
+    ) -> DataLoader[int]:
         workers = self._workers()
+        sampler = LengthBatchSampler(*self.preprocessor.shapes(texts), batch_size, batch_tokens, shuffle, self.seed)
         return DataLoader(
-            dataset=chunks,  # type: ignore[arg-type]  # a list is a map-style data set
-            batch_sampler=LengthBatchSampler(shapes, batch_size, batch_tokens, shuffle, self.seed),
-            collate_fn=self.collator,
+            dataset=range(len(texts)),  # type: ignore[arg-type]  # a range is a map-style data set
+            batch_sampler=sampler,
+            collate_fn=partial(_batch, texts, self.preprocessor),
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=self._on_gpu(),
@@ -282,19 +282,5 @@ class NERDataModule(LightningDataModule):
         return self.eval_batch_tokens or (GPU_TOKENS if self._on_gpu() else CPU_TOKENS)
 
 
-def _class_and_arguments(chunking: Chunking) -> dict[str, object]:
-    """What makes an equal chunking, in the form of the configuration.
-
-    Raises:
-        InputError: if an argument of its constructor is not kept as the attribute of that name, as a plain value.
-    """
-    kind = type(chunking)
-    arguments = {}
-    for name in inspect.signature(kind).parameters:
-        arguments[name] = value = getattr(chunking, name, ...)
-        if not isinstance(value, str | int | float | bool | None):
-            raise InputError(
-                f"{kind.__qualname__}: a checkpoint cannot keep its argument {name!r}; a chunking stores each "
-                "argument under its name, and each is a text, a number, true, false or none"
-            )
-    return {"class_path": f"{kind.__module__}.{kind.__qualname__}", "init_args": arguments}
+def _batch(texts: Texts, preprocessor: Preprocessor, indices: list[int]) -> Batch:
+    return collate(texts.take(indices), preprocessor)

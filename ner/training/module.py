@@ -3,17 +3,19 @@
 import math
 from typing import Literal
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from transformers import get_linear_schedule_with_warmup
 
-from ner import runtime as processes
+from ner import runtime
 from ner.checkpoints.checkpoint import with_present_names
 from ner.checkpoints.pretrained import build_encoder, load_encoder, load_encoder_config, max_positions, plain_config
 from ner.errors import InputError
-from ner.inference.decoding import TaggedChunk, decode
+from ner.inference.backends import TaggedTexts
+from ner.inference.decoding import decode
 from ner.labels import LabelSet
 from ner.metrics.official import Score, mentions
 from ner.metrics.torchmetric import OfficialScore
@@ -50,8 +52,7 @@ class NERModule(LightningModule):
     Attributes:
         max_tokens: Most tokens that the encoder reads at once, ``None`` where it knows no limit.
         scores: The official score of the last pass over each split, ``"val"`` and ``"test"``.
-        tagger: What reads and decodes; an evaluation may put an ensemble in its place.
-        with_confidence: Whether ``tag`` gives each entity its span marginal as ``score``; off by default.
+        model: The network; an evaluation may put an ensemble in its place.
     """
 
     def __init__(
@@ -103,16 +104,15 @@ class NERModule(LightningModule):
         self.test_score = OfficialScore(labels)
         self.max_tokens = max_positions(network.config)
         self.scores: dict[str, Score] = {}
-        self.with_confidence = False
         self._accumulated: list[Tensor | int] = []
 
     def forward(self, batch: Batch) -> Tensor:
         """Emissions of the batch's texts, (B, T, K)."""
         return self.model.emissions(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
 
-    def tag(self, batch: Batch) -> list[TaggedChunk]:
-        """What is found in each text of the batch."""
-        return decode(self.model, self(batch), batch, self.label_set, self.with_confidence)
+    def tag(self, batch: Batch, with_scores: bool = False) -> TaggedTexts:
+        """Return what is found in the texts of a batch, on request each entity with its span marginal."""
+        return decode(self.model, self(batch), batch, self.label_set, with_scores)
 
     def loss(self, emissions: Tensor, batch: Batch) -> Tensor:
         """Weighted negative log-likelihood of the annotated tokens, reduced as ``loss_reduction`` says.
@@ -124,7 +124,7 @@ class NERModule(LightningModule):
 
     def _total_loss(self, emissions: Tensor, batch: Batch) -> tuple[Tensor, int]:
         """The sum that the loss is the mean of, and over how many."""
-        known = [position for position, chunk in enumerate(batch.chunks) if chunk.annotated]
+        known = np.flatnonzero(batch.texts.annotated).tolist()
         if not known:
             return emissions.sum() * 0.0, 0
         tags, annotated, weights = batch.tags, batch.annotated, batch.weights
@@ -132,14 +132,14 @@ class NERModule(LightningModule):
             emissions, tags, annotated, weights = (part[known] for part in (emissions, tags, annotated, weights))
         total = (weights * self.model.nll(emissions, tags, annotated)).sum()
         is_passages = self.hparams["loss_reduction"] == "passages"
-        return total, len(known) if is_passages else sum(chunk.annotated for chunk in batch.chunks)
+        return total, len(known) if is_passages else int(batch.texts.annotated.sum())
 
     def training_step(self, batch: Batch) -> Tensor:
         """The loss of a batch; the mean over several processes is that of all their batches together."""
         total, count = self._total_loss(self(batch), batch)
         # The processes' gradients are averaged, whatever their batches hold.
-        _, ranks = processes.rank()
-        counts = processes.total(count, total.device)
+        _, ranks = runtime.rank()
+        counts = runtime.total(count, total.device)
         self.log("train/loss", total * ranks / counts, prog_bar=True, batch_size=len(batch), sync_dist=True)
         self._accumulated.append(counts)
         # And so are those of batches that make a step together, if there are several; see `on_before_optimizer_step`.
@@ -156,17 +156,17 @@ class NERModule(LightningModule):
                 if parameter.grad is not None:
                     parameter.grad.mul_(factor)
 
-    def validation_step(self, batch: Batch) -> dict[str, list[TaggedChunk]]:
+    def validation_step(self, batch: Batch) -> dict[str, TaggedTexts]:
         """Score a batch of the dev split; ``"tagged"`` holds what was found."""
         return self._evaluate(batch, "val", self.val_score)
 
-    def test_step(self, batch: Batch) -> dict[str, list[TaggedChunk]]:
+    def test_step(self, batch: Batch) -> dict[str, TaggedTexts]:
         """Score a batch of the test split; ``"tagged"`` holds what was found."""
         return self._evaluate(batch, "test", self.test_score)
 
-    def predict_step(self, batch: Batch) -> list[TaggedChunk]:
-        """Tag a batch."""
-        return self.tag(batch)
+    def predict_step(self, batch: Batch) -> TaggedTexts:
+        """Tag a batch, each entity with its span marginal."""
+        return self.tag(batch, with_scores=True)
 
     def on_validation_epoch_end(self) -> None:
         self._log_score("val", self.val_score)
@@ -221,16 +221,16 @@ class NERModule(LightningModule):
             "weight_decay": self.hparams[f"{name}_weight_decay"],
         }
 
-    def _evaluate(self, batch: Batch, stage: str, score: OfficialScore) -> dict[str, list[TaggedChunk]]:
+    def _evaluate(self, batch: Batch, stage: str, score: OfficialScore) -> dict[str, TaggedTexts]:
         emissions = self(batch)
         total, count = self._total_loss(emissions, batch)
         # Weighted by what it is the mean of: how texts share batches does not matter.
         self.log(f"{stage}/loss", total / max(count, 1), batch_size=count, sync_dist=True)
         tagged = decode(self.model, emissions, batch, self.label_set)
-        for chunk in tagged:
-            for number, spans in chunk.entities.items():
-                passage = chunk.chunk.chunk.document.passages[number]
-                # What is found behind the annotation is neither right nor wrong.
+        for chunk, found in zip(tagged.texts.chunks, tagged.spans, strict=True):
+            for index, spans in chunk.project(found).items():
+                passage = chunk.document.passages[index]
+                # What is found after the annotation's end is neither right nor wrong.
                 known = [span for span in spans if span.start < passage.annotated_length]
                 score.update(mentions(passage, passage.spans), mentions(passage, known))
         return {"tagged": tagged}

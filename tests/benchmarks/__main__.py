@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.errors import InputError
-from tests.benchmarks import crf, gpu, growth, inference, training
+from tests.benchmarks import crf, gpu, growth, inference, preprocessing, training
 from tests.benchmarks.measuring import Bar
 from tests.benchmarks.texts import Setting, setting
 
@@ -28,6 +28,7 @@ PARTS: dict[tuple[str, ...], Callable[[Setting], Iterator[Bar]]] = {
     ("1", "2", "3", "4"): lambda _: crf.bars(),
     ("5", "6"): training.bars,
     ("11",): growth.bars,
+    ("12",): preprocessing.bars,
 }
 
 

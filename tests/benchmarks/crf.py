@@ -127,7 +127,7 @@ def decoding(ours: CRF, theirs: torchcrf.CRF) -> Iterator[Bar]:
     constrained.load_state_dict(ours.state_dict())
     constrained.forbid(LABELS.legal_starts(), LABELS.legal_transitions())
     with torch.no_grad():
-        is_same = ours.viterbi(emissions, mask) == theirs.decode(emissions, mask)
+        is_same = ours.viterbi(emissions, mask).tolist() == theirs.decode(emissions, mask)
         times = interleaved(
             {
                 "ours": lambda: ours.viterbi(emissions, mask),

@@ -82,8 +82,8 @@ def by_tokens(setting: Setting) -> list[Point]:
     """One text of real words, whole windows and their seams included."""
     [tagger] = setting.taggers(1)
     text = " ".join(passage.text for document in setting.data.documents("dev") for passage in document.passages)
-    [tokens] = setting.data.encoder.encode([text])
-    texts = {size: Document("1", (Passage(text[: tokens.offsets[size - 1][1]]),)) for size in TOKENS}
+    offsets = setting.data.preprocessor.text_tokenizer.tokens([text]).offsets
+    texts = {size: Document("1", (Passage(text[: offsets[size - 1, 1]]),)) for size in TOKENS}
     with torch.inference_mode():
         times = interleaved(
             {str(size): lambda size=size: tag(setting, tagger, [[texts[size]]]) for size in TOKENS}  # type: ignore[misc]

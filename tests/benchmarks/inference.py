@@ -3,16 +3,18 @@
 import random
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 import torchcrf
 from transformers import AutoTokenizer, BertForTokenClassification, pipeline
 
 from ner.documents import Document
-from ner.inference.decoding import TaggedChunk, decode
+from ner.inference.backends import TaggedTexts
+from ner.inference.decoding import decode
 from ner.nn.models import CRFEnsemble, EncoderCRF, Model
-from ner.preprocessing.collate import encode
+from ner.preprocessing.collate import collate
 from tests.benchmarks.measuring import Bar, at_most, faster, interleaved
-from tests.benchmarks.texts import Setting, WidestCollator, random_batches
+from tests.benchmarks.texts import Setting, random_batches
 
 
 def bars(setting: Setting) -> Iterator[Bar]:
@@ -48,32 +50,31 @@ def bars(setting: Setting) -> Iterator[Bar]:
     yield at_most("10", "ensemble of 3; one model", times["ensemble"], times["ours"], 3.2)
 
 
-def tag(setting: Setting, tagger: Model, batches: Sequence[Sequence[Document]]) -> list[TaggedChunk]:
+def tag(setting: Setting, tagger: Model, batches: Sequence[Sequence[Document]]) -> list[TaggedTexts]:
     """What `predict` does with documents that it reads together."""
     data = setting.data
-    found: list[TaggedChunk] = []
+    found = []
     for documents in batches:
-        batch = data.collator(encode(documents, data.chunking, data.encoder, data.label_set))
+        batch = collate(data.preprocessor.encode(documents), data.preprocessor)
         emissions = tagger(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
-        found += decode(tagger, emissions, batch, data.label_set)
+        found.append(decode(tagger, emissions, batch, data.label_set))
     return found
 
 
 def tag_as_winner(setting: Setting, members: Sequence[EncoderCRF], documents: Sequence[Document]) -> int:
     """Batches of eight, padded to the limit; pytorch-crf decodes in every member, and again the members' mean."""
     data = setting.data
-    widest = WidestCollator(data.encoder, data.window_tokens, data.overlap_tokens)
     crf = torchcrf.CRF(len(data.label_set.tags), batch_first=True)
     crf.load_state_dict(members[0].crf.state_dict())
     entities = 0
-    for batch in random_batches(encode(documents, data.chunking, data.encoder, data.label_set), widest):
+    for batch in random_batches(data.preprocessor.encode(documents), data.preprocessor):
         total = torch.zeros(())
         for member in members:
             emissions = member(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
             crf.decode(emissions, batch.mask)
             total = total + emissions
         for path in crf.decode(total / len(members), batch.mask):
-            entities += len(data.label_set.decode(path))
+            entities += len(data.label_set.decode(np.array([path])).rows)
     return entities
 
 

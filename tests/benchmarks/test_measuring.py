@@ -16,7 +16,7 @@ from tests.benchmarks import crf
 from tests.benchmarks.growth import Point, plot
 from tests.benchmarks.inference import tag, tag_as_winner
 from tests.benchmarks.measuring import Bar, Seconds, at_most, faster, interleaved
-from tests.benchmarks.texts import Setting, WidestCollator, random_batches
+from tests.benchmarks.texts import Setting, random_batches
 
 
 def test_bars_hold_on_their_side() -> None:
@@ -51,11 +51,10 @@ def test_the_winners_procedure_finds_what_ours_does(tiny_encoder: str) -> None:
     used = Setting(data, tiny_encoder)
     documents = list(data.documents("dev"))
     found = tag(used, module.model.eval(), [documents])
-    entities = sum(len(spans) for chunk in found for spans in chunk.entities.values())
+    entities = sum(len(spans) for tagged in found for spans in tagged.spans)
     # Weights are random, and a near tie may go either way.
     assert entities == pytest.approx(tag_as_winner(used, [module.model, module.model], documents), rel=0.01)
-    widest = WidestCollator(data.encoder, 128, 32)
-    assert {batch.input_ids.shape[1] for batch in random_batches([chunk.chunk for chunk in found], widest)} == {128}
+    assert {batch.input_ids.shape[1] for batch in random_batches(found[0].texts, data.preprocessor)} == {128}
 
 
 @pytest.mark.parametrize(("figure", "code"), [(2.0, 0), (0.5, 1)])

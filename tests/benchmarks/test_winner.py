@@ -3,36 +3,35 @@ import torch
 from ner.documents import Document, Passage, Span
 from ner.labels import LabelSet
 from ner.nn.models import EncoderCRF
-from ner.preprocessing.chunking import SeparatePassages
-from ner.preprocessing.collate import Collator, encode
-from ner.preprocessing.tokenizer import TextEncoder
-from tests.benchmarks.winner import GreedyLabels, TrainingText, WinnersEnsemble, cut
+from ner.preprocessing.collate import collate
+from ner.preprocessing.preprocessor import Preprocessor
+from tests.benchmarks.winner import GreedyLabels, TrainingPreprocessor, WinnersEnsemble, cut
 
 LABELS = ["animal", "food"]
 
 
-def test_the_winner_trains_on_another_prefix_than_it_predicts_with(text_encoder: TextEncoder) -> None:
-    training = TrainingText(text_encoder.serialised)
-    [tokens] = text_encoder.encode(["mice ate"])
-    seen, right = (encoder.input_ids(tokens.ids, "title") for encoder in (training, text_encoder))
+def test_the_winner_trains_on_another_prefix_than_it_predicts_with(preprocessor: Preprocessor) -> None:
+    texts = preprocessor.encode([Document("1", (Passage("mice ate", "title"),))])
+    training = TrainingPreprocessor(preprocessor.tokenizer)
+    [seen], [right] = (reading.inputs(texts).input_ids.tolist() for reading in (training, preprocessor))
     assert seen[:2] == [right[0], right[0]]
     assert seen[2:] == right[2:]
     assert right[1] != right[0]
 
 
-def test_the_winner_learns_nothing_beyond_the_limit(text_encoder: TextEncoder) -> None:
+def test_the_winner_learns_nothing_beyond_the_limit(preprocessor: Preprocessor) -> None:
     document = Document("1", (Passage("mice ate food", spans=(Span(0, 4, "animal"), Span(9, 13, "food"))),))
-    [chunk] = encode([document], SeparatePassages(), text_encoder, LabelSet(LABELS))
-    shorter = cut(chunk, 2)
-    assert (len(shorter.tokens), shorter.annotated) == (2, 2)
-    assert shorter.tags == chunk.tags[:2]
-    batch = Collator(text_encoder, 128, 32)([shorter])
-    assert batch.annotated.shape == (1, 2)
+    texts = preprocessor.encode([document], LabelSet(LABELS))
+    shorter = cut(texts, 2)
+    assert (shorter.unit_counts.tolist(), shorter.annotated.tolist()) == ([2], [2])
+    assert shorter.tags.tolist() == texts.tags[:2].tolist()
+    assert collate(shorter, preprocessor).annotated.shape == (1, 2)
 
 
 def test_the_winner_drops_an_entity_that_another_follows_at_once() -> None:
-    tags = LabelSet(LABELS).encode([Span(0, 2, "animal"), Span(2, 3, "food"), Span(4, 5, "food")], 6)[0]
-    assert GreedyLabels(LABELS).decode(tags) == [Span(2, 3, "food"), Span(4, 5, "food")]
+    tags, _ = LabelSet(LABELS).encode([Span(0, 2, "animal"), Span(2, 3, "food"), Span(4, 5, "food")], 6)
+    found = GreedyLabels(LABELS).decode(tags[None])
+    assert list(zip(found.starts.tolist(), found.ends.tolist(), strict=True)) == [(2, 3), (4, 5)]
 
 
 def test_the_winners_ensemble_forgets_start_and_end() -> None:

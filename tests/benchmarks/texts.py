@@ -2,9 +2,7 @@
 
 import os
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 
 import torch
@@ -14,9 +12,12 @@ from ner.corpora import GutBrainIE
 from ner.corpora.gutbrainie.corpus import ROOT_VARIABLE
 from ner.documents import Document
 from ner.errors import InputError
-from ner.inference.stream import CPU_TOKENS, DOCUMENT_TOKENS, POOL_BATCHES, DocumentStream
+from ner.inference.pipeline import DOCUMENT_TOKENS, POOL_BATCHES, batches_of
 from ner.nn.models import EncoderCRF
-from ner.preprocessing.collate import Batch, Collator, EncodedChunk, encode
+from ner.preprocessing.bucketing import CPU_TOKENS
+from ner.preprocessing.collate import Batch, collate
+from ner.preprocessing.preprocessor import Preprocessor
+from ner.preprocessing.texts import Texts
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
 
@@ -26,17 +27,16 @@ POOL = POOL_BATCHES * CPU_TOKENS // DOCUMENT_TOKENS
 BATCH_SIZE = 8
 
 
-class WidestCollator(Collator):
-    """Pads everything to the encoder's limit."""
-
-    def __call__(self, chunks: Sequence[EncodedChunk]) -> Batch:
-        batch = super().__call__(chunks)
-        width = self.capacity + self.encoder.overhead - batch.input_ids.shape[1]
-        return replace(
-            batch,
-            input_ids=pad(batch.input_ids, (0, width), value=self.encoder.padding_id),
-            attention_mask=pad(batch.attention_mask, (0, width)),
-        )
+def widest(texts: Texts, preprocessor: Preprocessor) -> Batch:
+    """A batch padded to the encoder's limit."""
+    batch = collate(texts, preprocessor)
+    width = preprocessor.window_tokens - batch.input_ids.shape[1]
+    padding = preprocessor.text_tokenizer.padding_id
+    return replace(
+        batch,
+        input_ids=pad(batch.input_ids, (0, width), value=padding),
+        attention_mask=pad(batch.attention_mask, (0, width)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +73,11 @@ class Setting:
         same length. Texts that the encoder cannot read whole are left out, since others cut them.
         """
         documents = list(chain(self.data.documents("train"), self.data.documents("dev")))
-        encoded = partial(encode, chunking=self.data.chunking, encoder=self.data.encoder, labels=self.data.label_set)
         pool = documents[:: len(documents) // POOL][:POOL]
-        stream = DocumentStream(lambda: pool, encoded, self.data.collator, self.data.eval_batch_size, CPU_TOKENS)
         titles, abstracts = [], []
-        for batch in stream:
-            texts = [Document("", (chunk.chunk.passage,)) for chunk in batch.chunks]
-            if max(len(chunk.tokens) for chunk in batch.chunks) <= self.data.collator.capacity:
+        for batch in batches_of(enumerate(pool), self.data.preprocessor, CPU_TOKENS, self.data.eval_batch_size):
+            texts = [Document("", (chunk.passage,)) for chunk in batch.chunks]
+            if batch.token_counts.max() <= self.data.preprocessor.capacity:
                 (titles if texts[0].passages[0].section == "title" else abstracts).append(texts)
         chosen = abstracts[5::10]
         return [titles[len(titles) // 2][: sum(map(len, chosen))], *chosen]
@@ -98,7 +96,8 @@ def setting(encoder: str) -> Setting:
     return Setting(data, encoder)
 
 
-def random_batches(chunks: Sequence[EncodedChunk], collator: Collator) -> list[Batch]:
-    """Batches of eight in a random order."""
-    shuffled = random.Random(0).sample(chunks, len(chunks))
-    return [collator(shuffled[start : start + BATCH_SIZE]) for start in range(0, len(shuffled), BATCH_SIZE)]
+def random_batches(texts: Texts, preprocessor: Preprocessor) -> list[Batch]:
+    """Batches of eight in a random order, padded to the encoder's limit."""
+    shuffled = random.Random(0).sample(range(len(texts)), len(texts))
+    starts = range(0, len(shuffled), BATCH_SIZE)
+    return [widest(texts.take(shuffled[start : start + BATCH_SIZE]), preprocessor) for start in starts]

@@ -6,10 +6,11 @@ import torch
 import torchcrf
 from torch.nn.utils import clip_grad_norm_
 
-from ner.preprocessing.collate import Batch, LengthBatchSampler
+from ner.preprocessing.collate import Batch, collate
 from ner.training.module import NERModule
+from ner.training.sampler import LengthBatchSampler
 from tests.benchmarks.measuring import Bar, faster, interleaved
-from tests.benchmarks.texts import BATCH_SIZE, Setting, WidestCollator, random_batches
+from tests.benchmarks.texts import BATCH_SIZE, Setting, random_batches
 
 # Batches of an epoch that are trained on: 32 texts.
 STEPS = 4
@@ -34,14 +35,12 @@ def bars(setting: Setting) -> Iterator[Bar]:
 def batches(setting: Setting) -> tuple[list[Batch], list[Batch]]:
     """Batches of eight from an epoch, evenly over their lengths, and their texts in batches as the winner's."""
     data = setting.data
-    chunks = data._encoded["train"]
-    sampler = LengthBatchSampler([data.collator.shape(chunk) for chunk in chunks], BATCH_SIZE, shuffle=True)
+    texts = data._texts["train"]
+    sampler = LengthBatchSampler(*data.preprocessor.shapes(texts), BATCH_SIZE, shuffle=True)
     whole = sorted((batch for batch in sampler if len(batch) == BATCH_SIZE), key=lambda batch: sampler.widths[batch[0]])
-    chosen = [[chunks[place] for place in whole[(2 * n + 1) * len(whole) // (2 * STEPS)]] for n in range(STEPS)]
-    widest = WidestCollator(data.encoder, data.window_tokens, data.overlap_tokens)
-    return [data.collator(batch) for batch in chosen], random_batches(
-        [text for batch in chosen for text in batch], widest
-    )
+    chosen = [whole[(2 * number + 1) * len(whole) // (2 * STEPS)] for number in range(STEPS)]
+    ours = [collate(texts.take(batch), data.preprocessor) for batch in chosen]
+    return ours, random_batches(texts.take([index for batch in chosen for index in batch]), data.preprocessor)
 
 
 def train(module: NERModule, batches: Sequence[Batch]) -> None:

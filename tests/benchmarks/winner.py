@@ -18,18 +18,22 @@ Source: the system's page and public code, ``yyLeaves/gutbrainie25`` at 057be85.
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from lightning.pytorch import Trainer, seed_everything
 from torch import nn
 from torch.utils.data import DataLoader
 
 from ner.corpora.gutbrainie.corpus import DEV_FILE, GutBrainIE
-from ner.documents import Span
-from ner.labels import LabelSet
+from ner.labels import Intervals, LabelSet
 from ner.nn.models import CRFEnsemble, EncoderCRF
-from ner.preprocessing.collate import Collator, EncodedChunk
-from ner.preprocessing.tokenizer import TextEncoder, Tokens
+from ner.preprocessing.collate import collate
+from ner.preprocessing.preprocessor import Preprocessor
+from ner.preprocessing.ragged import Integers, borders_of, ranges
+from ner.preprocessing.texts import Texts
+from ner.preprocessing.tokenizer import TextTokenizer
 from ner.training.callbacks.predictions import PredictionWriter
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
@@ -39,33 +43,45 @@ BATCH_SIZE = 8
 MINILM_RATES = (1e-4, 1e-3, 5e-3)
 
 
-class TrainingText(TextEncoder):
+class TrainingText(TextTokenizer):
     """Two ``[CLS]`` where prediction has ``[CLS]`` and a marker."""
 
-    def input_ids(self, ids: Sequence[int], section: str) -> list[int]:
-        before, _, *rest = super().input_ids(ids, section)
-        return [before, before, *rest]
+    def before(self, sections: Sequence[str]) -> Integers:
+        frame = super().before(sections)
+        frame[:, 1] = frame[:, 0]
+        return frame
+
+
+class TrainingPreprocessor(Preprocessor):
+    """Reads texts as the winner trains on them."""
+
+    @cached_property
+    def text_tokenizer(self) -> TextTokenizer:
+        return TrainingText(self.tokenizer, self.markers)
 
 
 class GreedyLabels(LabelSet):
     """Drops an entity when the next one begins right behind it."""
 
-    def decode(self, tags: Sequence[int]) -> list[Span]:
-        found = super().decode(tags)
-        starts = {span.start for span in found}
-        return [span for span in found if span.end not in starts]
+    def decode(self, paths: Integers) -> Intervals:
+        found = super().decode(paths)
+        is_next = (found.starts[1:] == found.ends[:-1]) & (found.rows[1:] == found.rows[:-1])
+        is_kept = np.append(~is_next, True)[: len(found.rows)]
+        return Intervals(*(part[is_kept] for part in found))
 
 
 class WinnersData(NERDataModule):
     """Training texts cut at the encoder's limit, in random batches."""
 
-    def train_dataloader(self) -> DataLoader[EncodedChunk]:
-        collator = Collator(TrainingText(self.encoder.serialised), self.window_tokens, self.overlap_tokens)
+    def train_dataloader(self) -> DataLoader[int]:
+        reading = self.preprocessor
+        training = TrainingPreprocessor(reading.tokenizer, window_tokens=reading.window_tokens)
+        texts = cut(self._texts["train"], reading.capacity)
         return DataLoader(
-            dataset=[cut(chunk, collator.capacity) for chunk in self._encoded["train"]],  # type: ignore[arg-type]
+            dataset=range(len(texts)),  # type: ignore[arg-type]
             batch_size=BATCH_SIZE,
             shuffle=True,
-            collate_fn=collator,
+            collate_fn=lambda indices: collate(texts.take(indices), training),
         )
 
 
@@ -106,10 +122,20 @@ class WinnersEnsemble(CRFEnsemble):
         nn.init.uniform_(self.crf.end_transitions, -0.1, 0.1)
 
 
-def cut(chunk: EncodedChunk, most: int) -> EncodedChunk:
-    """A chunk without its tokens beyond the first ``most``."""
-    tokens = Tokens(chunk.tokens.ids[:most], chunk.tokens.offsets[:most])
-    return replace(chunk, tokens=tokens, tags=chunk.tags[:most], annotated=min(chunk.annotated, most))
+def cut(texts: Texts, most: int) -> Texts:
+    """Texts without their tokens beyond the first ``most``."""
+    counts = np.minimum(texts.token_counts, most)
+    kept, borders = ranges(texts.token_borders[:-1], counts), borders_of(counts)
+    return replace(
+        texts,
+        ids=texts.ids[kept],
+        token_borders=borders,
+        heads=texts.heads[kept],
+        offsets=texts.offsets[kept],
+        unit_borders=borders,
+        tags=texts.tags[kept],
+        annotated=np.minimum(texts.annotated, most),
+    )
 
 
 def main() -> None:

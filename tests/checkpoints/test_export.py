@@ -12,7 +12,6 @@ from ner.checkpoints import ensemble as members
 from ner.checkpoints import runs
 from ner.checkpoints.checkpoint import Checkpoint
 from ner.checkpoints.export import is_exported, read_folder, write_folder
-from ner.checkpoints.manifest import build_chunking
 from ner.corpora import Sample
 from ner.errors import InputError
 from ner.training.datamodule import NERDataModule
@@ -25,7 +24,7 @@ def checkpoint(encoder: str, seed: int) -> Checkpoint:
     data = NERDataModule(Sample(), encoder, window_tokens=128, overlap_tokens=32)
     module = NERModule(data.labels, data.vocabulary_size, encoder, pretrained=False)
     state = module.state_dict()
-    return Checkpoint(f"seed={seed}", dict(module.hparams), data.state_dict(), lambda: state, {"seed_everything": seed})
+    return Checkpoint(f"seed={seed}", dict(module.hparams), data.preprocessor, lambda: state, {"seed_everything": seed})
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def test_its_members_come_back_in_order_with_the_merged_crf(exported: Path, tiny
     found = read_folder(exported)
     assert [Path(member.name).name for member in found] == ["11", "7"]
     original = checkpoint(tiny_encoder, 11)
-    assert found[0].data == original.data
+    assert found[0].preprocessor == original.preprocessor
     assert found[0].model["encoder_config"] == original.model["encoder_config"]
     crfs = [members.build_model(member).crf.transitions for member in found]
     assert torch.equal(crfs[0], crfs[1])
@@ -102,7 +101,7 @@ def test_it_has_the_card_it_is_given(exported: Path, tiny_encoder: str, tmp_path
     member = checkpoint(tiny_encoder, 1)
     write_folder([(member, members.build_model(member))], tmp_path / "other", "# A card\n")
     assert (tmp_path / "other" / "README.md").read_text(encoding="utf-8") == "# A card\n"
-    assert read_folder(tmp_path / "other")[0].data == read_folder(exported)[0].data
+    assert read_folder(tmp_path / "other")[0].preprocessor == read_folder(exported)[0].preprocessor
 
 
 @pytest.mark.parametrize("labels", ["{}", "[1]", '"gene"'])
@@ -112,15 +111,18 @@ def test_labels_that_are_no_list_of_names_are_refused(exported: Path, labels: st
         read_folder(exported)
 
 
-@pytest.mark.parametrize("settings", [None, {}, {"class_path": "os.path.join"}, {"class_path": "ner.labels.LabelSet"}])
-def test_a_chunking_that_is_none_is_refused(settings: object) -> None:
-    with pytest.raises(InputError, match="chunking"):
-        build_chunking(settings)
+def test_a_chunking_that_is_none_is_refused(exported: Path) -> None:
+    path = exported / "settings.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    settings["reading"]["chunking"] = {"class_path": "os.path.join"}
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(InputError, match=r"a damaged export: the chunking 'os\.path\.join' is unknown"):
+        read_folder(exported)
 
 
 def test_weights_that_do_not_fit_their_configuration_are_refused(tiny_encoder: str) -> None:
     member = checkpoint(tiny_encoder, 1)
-    broken = Checkpoint("broken", member.model, member.data, dict)
+    broken = Checkpoint("broken", member.model, member.preprocessor, dict)
     with pytest.raises(InputError, match="broken: its weights are not those of its configuration"):
         members.build_model(broken)
 

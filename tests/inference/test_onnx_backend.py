@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,13 +22,14 @@ from ner.checkpoints.pretrained import load_encoder
 from ner.corpora import GutBrainIE, Sample
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.inference.decoding import decode
-from ner.inference.onnx_backend import POOL, OnnxTagger, Potentials, viterbi
-from ner.labels import LabelSet
+from ner.inference.onnx_backend import OnnxBackend, load
+from ner.inference.pipeline import DOCUMENT_TOKENS, POOL_BATCHES
+from ner.inference.tagger import Tagger
 from ner.nn.crf import CRF, ILLEGAL
 from ner.nn.models import CRFEnsemble, EncoderCRF
-from ner.preprocessing.collate import Collator
-from ner.preprocessing.encoding import encode
+from ner.nn.viterbi import Potentials, viterbi
+from ner.preprocessing.bucketing import CPU_TOKENS
+from ner.preprocessing.collate import collate
 
 REPOSITORY = Path(__file__).parents[2]
 QUICKSTART = str(REPOSITORY / "configs" / "quickstart.yaml")
@@ -64,8 +65,13 @@ def exported(trained: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tagger(exported: Path) -> OnnxTagger:
-    return OnnxTagger.load(exported, threads=1)
+def backend(exported: Path) -> OnnxBackend:
+    return load(exported, threads=1)
+
+
+@pytest.fixture(scope="module")
+def tagger(backend: OnnxBackend) -> Tagger:
+    return Tagger(backend)
 
 
 @pytest.fixture(scope="module")
@@ -78,58 +84,50 @@ def copied(exported: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(exported, tmp_path / "copied"))
 
 
-def found_by_torch(ensemble: CRFEnsemble, tagger: OnnxTagger, documents: list[Document]) -> list[list[Span]]:
-    """The entities of each document, one batch a document."""
-    windowing, found = tagger.windowing, []
-    collator = Collator(windowing.encoder, windowing.capacity + windowing.encoder.overhead, windowing.overlap)
-    for document in documents:
-        batch = collator(encode([document], tagger.chunking, windowing.encoder, tagger.labels))
-        with torch.no_grad():
-            emissions = ensemble(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
-        tagged = decode(ensemble, emissions, batch, tagger.labels)
-        found.append([span for chunk in tagged for spans in chunk.entities.values() for span in spans])
-    return found
+@pytest.fixture(scope="module")
+def by_torch(exported: Path) -> Tagger:
+    return Tagger.load(exported, device="cpu")
 
 
-def entities(documents: Iterator[Document]) -> list[list[Span]]:
+def entities(documents: Iterable[Document]) -> list[list[Span]]:
     return [[span for passage in document.passages for span in passage.spans] for document in documents]
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_emissions_are_those_of_torch(tagger: OnnxTagger, ensemble: CRFEnsemble, kind: str) -> None:
+def test_emissions_are_those_of_torch(backend: OnnxBackend, ensemble: CRFEnsemble, kind: str) -> None:
     documents = [Document(str(number), (Passage(text, "title"),)) for number, text in enumerate(TEXTS[kind])]
-    windowing = tagger.windowing
-    chunks = encode(documents, tagger.chunking, windowing.encoder, tagger.labels)
-    batch = Collator(windowing.encoder, windowing.capacity + windowing.encoder.overhead, windowing.overlap)(chunks)
+    texts = backend.preprocessor.encode(documents)
+    batch = collate(texts, backend.preprocessor)
     if "several" in kind:
         assert len(batch.input_ids) > 1
     with torch.no_grad():
         expected = ensemble(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
-    found = torch.from_numpy(tagger.emissions(chunks))
+    found = torch.from_numpy(backend.emissions(texts))
     assert found.dtype == torch.float32
     assert torch.allclose(found[batch.mask], expected[batch.mask], rtol=0, atol=1e-4)
 
 
-def test_it_finds_the_entities_of_the_ensemble_in_the_sample(tagger: OnnxTagger, ensemble: CRFEnsemble) -> None:
+def test_it_finds_the_entities_of_the_ensemble_in_the_sample(tagger: Tagger, by_torch: Tagger) -> None:
     documents = list(Sample().read("dev"))
     found = list(tagger.tag_documents(documents))
-    assert entities(iter(found)) == found_by_torch(ensemble, tagger, documents)
-    assert sum(map(len, entities(iter(found)))) > 50
+    assert entities(found) == entities(by_torch.tag_documents(documents))
+    assert sum(map(len, entities(found))) > 50
     assert [document.id for document in found] == [document.id for document in documents]
-    assert {span.score for spans in entities(iter(found)) for span in spans} == {None}
+    assert {span.score for spans in entities(found) for span in spans} == {None}
 
 
 def test_it_finds_the_entities_of_the_ensemble_in_real_abstracts(
-    tagger: OnnxTagger, ensemble: CRFEnsemble, gutbrainie: GutBrainIE
+    tagger: Tagger, by_torch: Tagger, gutbrainie: GutBrainIE
 ) -> None:
     documents = list(gutbrainie.read("dev"))[:20]
     found = entities(tagger.tag_documents(documents))
-    assert found == found_by_torch(ensemble, tagger, documents)
+    assert found == entities(by_torch.tag_documents(documents))
     assert sum(map(len, found)) > 100
 
 
-def test_documents_are_read_as_they_are_needed_and_come_back_in_order(tagger: OnnxTagger) -> None:
-    count = 2 * POOL + 1
+def test_documents_are_read_as_they_are_needed_and_come_back_in_order(tagger: Tagger) -> None:
+    pool = POOL_BATCHES * CPU_TOKENS // DOCUMENT_TOKENS
+    count = 2 * pool + 1
     read = []
 
     def documents() -> Iterator[Document]:
@@ -141,26 +139,23 @@ def test_documents_are_read_as_they_are_needed_and_come_back_in_order(tagger: On
 
     found = tagger.tag_documents(documents())
     first = next(found)
-    assert len(read) == POOL
+    assert len(read) == pool
     rest = list(found)
     assert [document.id for document in (first, *rest)] == [str(number) for number in range(count)]
     assert all(passage.annotated_until is None for passage in first.passages)
-    assert "of another corpus" not in {span.label for spans in entities(iter([first, *rest])) for span in spans}
+    assert "of another corpus" not in {span.label for spans in entities([first, *rest]) for span in spans}
 
 
-def test_batches_of_other_sizes_find_the_same(tagger: OnnxTagger, exported: Path) -> None:
+def test_batches_of_other_sizes_find_the_same(tagger: Tagger) -> None:
     documents = list(Sample().read("dev"))
-    small = OnnxTagger.load(str(exported), threads=1, batch_tokens=1)
-    assert list(small.tag_documents(documents)) == list(tagger.tag_documents(documents))
-    with pytest.raises(InputError, match="batch_tokens is 0"):
-        OnnxTagger.load(exported, batch_tokens=0)
+    assert list(tagger.tag_documents(documents, batch_tokens=1)) == list(tagger.tag_documents(documents))
 
 
 def test_torch_is_never_imported(exported: Path) -> None:
     heavy = "{'torch', 'transformers', 'lightning', 'onnx', 'onnxscript'} & set(sys.modules)"
     code = (
-        "import sys; from ner.corpora import Sample; from ner.inference.onnx_backend import OnnxTagger; "
-        f"tagger = OnnxTagger.load({str(exported)!r}, threads=1); "
+        "import sys; from ner import Tagger; from ner.corpora import Sample; "
+        f"tagger = Tagger.load({str(exported)!r}, backend='onnx'); "
         f"assert list(tagger.tag_documents(Sample().read('dev'))); sys.exit(', '.join({heavy}) or 0)"
     )
     outcome = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -200,14 +195,15 @@ def test_paths_are_those_of_the_crf(seed: int, lengths: list[int], tags: int, is
             crf.transitions[0, -1] = ILLEGAL
     emissions = 3 * torch.randn(len(lengths), max(lengths), tags, generator=generator)
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
-    assert viterbi(emissions.numpy(), np.array(lengths), potentials_of(crf)) == crf.viterbi(emissions, mask)
+    found = viterbi(emissions.numpy(), np.array(lengths), potentials_of(crf))
+    assert (found == crf.viterbi(emissions, mask)).all()
 
 
 def test_paths_of_three_thousand_tokens_are_those_of_fp64() -> None:
     torch.manual_seed(0)
     crf, emissions, mask = CRF(27), 50 * torch.randn(2, 3000, 27), torch.ones(2, 3000, dtype=torch.bool)
     found = viterbi(emissions.numpy(), np.array([3000, 3000]), potentials_of(crf))
-    assert found == crf.viterbi(emissions.double(), mask)
+    assert (found == crf.viterbi(emissions.double(), mask)).all()
 
 
 def potentials_of(crf: CRF) -> Potentials:
@@ -284,8 +280,8 @@ def test_without_the_extra_export_says_what_to_install_and_writes_nothing(
 
 def test_without_the_extra_the_tagger_says_what_to_install(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(InputError, match="OnnxTagger needs onnxruntime: pip install"):
-        OnnxTagger.load(exported)
+    with pytest.raises(InputError, match="the backend onnx needs onnxruntime: pip install"):
+        load(exported)
 
 
 @pytest.mark.parametrize("name", ["settings.json", "crf.safetensors", "members/2/emissions.onnx", "members/2"])
@@ -297,7 +293,7 @@ def test_a_file_that_is_missing_or_damaged_is_one_line(copied: Path, name: str, 
     else:
         path.write_bytes(b"{")
     with pytest.raises(InputError) as error:
-        OnnxTagger.load(copied)
+        load(copied)
     assert str(copied) in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -305,12 +301,26 @@ def test_a_file_that_is_missing_or_damaged_is_one_line(copied: Path, name: str, 
 def test_labels_that_are_not_those_of_the_crf_are_refused(copied: Path) -> None:
     (copied / "labels.json").write_text('["gene"]', encoding="utf-8")
     with pytest.raises(InputError, match=r"it has 27 tags, labels\.json makes 3"):
-        OnnxTagger.load(copied)
+        load(copied)
 
 
 def test_a_provider_that_is_not_there_is_refused(exported: Path) -> None:
-    with pytest.raises(InputError, match=r"onnxruntime has no NoSuchProvider here; it has .*CPUExecutionProvider"):
-        OnnxTagger.load(exported, providers=["NoSuchProvider"])
+    with pytest.raises(InputError, match=r"onnxruntime has no CUDAExecutionProvider here; it has .*CPU"):
+        load(exported, device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"device": "tpu"}, "device is 'tpu'.*use one of cpu, cuda"), ({"precision": "bf16"}, "precision is 'bf16'")],
+)
+def test_what_onnx_cannot_do_is_refused(exported: Path, arguments: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Tagger.load(exported, backend="onnx", **arguments)  # type: ignore[arg-type]
+
+
+def test_a_checkpoint_is_no_exported_folder(trained: Path) -> None:
+    with pytest.raises(InputError, match="no exported folder, which the backend onnx needs"):
+        Tagger.load(trained / "checkpoints" / "quickstart", backend="onnx")
 
 
 def test_scores_of_different_numbers_of_tags_are_refused() -> None:
@@ -319,12 +329,12 @@ def test_scores_of_different_numbers_of_tags_are_refused() -> None:
         Potentials(np.zeros((2, 2), np.float32), scores, scores)
 
 
-def test_documents_with_one_passage_of_no_section_read_as_abstracts(tagger: OnnxTagger) -> None:
+def test_documents_with_one_passage_of_no_section_read_as_abstracts(tagger: Tagger) -> None:
     text = "Kimchi lowers cortisol in older adults."
     plain, abstract = (Document("1", (Passage(text, section),)) for section in ("", "abstract"))
     [found], [expected] = (list(tagger.tag_documents([document])) for document in (plain, abstract))
     assert found.passages[0] == replace(expected.passages[0], section="")
 
 
-def test_the_labels_come_in_the_order_of_the_tags(tagger: OnnxTagger) -> None:
-    assert tagger.labels == LabelSet(Sample.labels)
+def test_the_labels_come_in_the_order_of_the_tags(tagger: Tagger) -> None:
+    assert tagger.labels == list(Sample.labels)

@@ -1,8 +1,10 @@
 import traceback
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
@@ -15,9 +17,10 @@ from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.labels import LabelSet
 from ner.preprocessing import windows
-from ner.preprocessing.chunking import SeparatePassages
-from ner.preprocessing.collate import Batch, Collator, encode
-from ner.preprocessing.tokenizer import TextEncoder
+from ner.preprocessing.collate import Batch, collate
+from ner.preprocessing.preprocessor import Preprocessor
+from ner.preprocessing.ragged import padded
+from ner.preprocessing.texts import Texts
 from ner.training.callbacks.progress import ProgressBar
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule, check_labels
@@ -27,14 +30,17 @@ LABELS = ["animal", "food"]
 
 
 @pytest.fixture
-def module(tiny_encoder: str, text_encoder: TextEncoder) -> NERModule:
+def module(tiny_encoder: str, preprocessor: Preprocessor) -> NERModule:
     torch.manual_seed(0)
-    return NERModule(LABELS, text_encoder.vocabulary_size, tiny_encoder, pretrained=False)
+    return NERModule(LABELS, preprocessor.vocabulary_size, tiny_encoder, pretrained=False)
 
 
-def batch_of(text_encoder: TextEncoder, *documents: Document) -> Batch:
-    chunks = encode(documents, SeparatePassages(), text_encoder, LabelSet(LABELS))
-    return Collator(text_encoder, 128, 32)(chunks)
+def batch_of(preprocessor: Preprocessor, *documents: Document) -> Batch:
+    return collate(preprocessor.encode(documents, LabelSet(LABELS)), preprocessor)
+
+
+def given_back(texts: Texts, labels: LabelSet) -> list[list[Span]]:
+    return texts.spans(labels.decode(padded(texts.tags, texts.unit_counts)), labels)
 
 
 def document_of(gutbrainie: GutBrainIE, tier: str, pmid: str) -> Document:
@@ -93,35 +99,35 @@ def test_the_schedule_warms_up_and_reaches_its_end(module: NERModule) -> None:
 
 @pytest.mark.parametrize(("reduction", "divisor"), [("tokens", 2 + 9), ("passages", 2)])
 def test_the_loss_is_weighted_and_divided_as_asked(
-    module: NERModule, text_encoder: TextEncoder, reduction: str, divisor: int
+    module: NERModule, preprocessor: Preprocessor, reduction: str, divisor: int
 ) -> None:
     module.eval()
     module.hparams["loss_reduction"] = reduction
     short, long = document("mice ate", weight=0.5), document("mice " * 9, weight=2.0)
     single = []
     for one in (short, long):
-        batch = batch_of(text_encoder, one)
+        batch = batch_of(preprocessor, one)
         single.append(float(module.model.nll(module(batch), batch.tags, batch.annotated).sum().detach()))
-    batch = batch_of(text_encoder, short, long)
+    batch = batch_of(preprocessor, short, long)
     loss = float(module.loss(module(batch), batch).detach())
     assert loss == pytest.approx((0.5 * single[0] + 2.0 * single[1]) / divisor, rel=1e-4)
 
 
-def test_text_behind_the_annotation_is_read_but_not_in_the_loss(module: NERModule, text_encoder: TextEncoder) -> None:
+def test_text_behind_the_annotation_is_read_but_not_in_the_loss(module: NERModule, preprocessor: Preprocessor) -> None:
     module.eval()
     text = "mice ate nothing at all today"
-    partly = batch_of(text_encoder, document(text, annotated_until=8))
+    partly = batch_of(preprocessor, document(text, annotated_until=8))
     emissions = module(partly).detach().requires_grad_()
     module.loss(emissions, partly).backward()
     assert emissions.grad is not None
     assert emissions.grad[0, :2].abs().min() > 0
     assert not emissions.grad[0, 2:].any()
-    other = batch_of(text_encoder, document(text.replace("today", "yesterday"), annotated_until=8))
+    other = batch_of(preprocessor, document(text.replace("today", "yesterday"), annotated_until=8))
     assert not torch.equal(module(other)[0, :2], module(partly)[0, :2])
 
 
-def test_a_batch_without_annotation_has_no_loss(module: NERModule, text_encoder: TextEncoder) -> None:
-    batch = batch_of(text_encoder, Document("1", (Passage("mice", annotated_until=0),)))
+def test_a_batch_without_annotation_has_no_loss(module: NERModule, preprocessor: Preprocessor) -> None:
+    batch = batch_of(preprocessor, Document("1", (Passage("mice", annotated_until=0),)))
     assert float(module.loss(module(batch), batch).detach()) == 0
 
 
@@ -130,19 +136,19 @@ def test_pretrained_encoders_are_trained_with_their_dropout(minilm: str) -> None
     assert all(part.training for part in module.modules())
 
 
-def test_markers_widen_the_embedding_and_nothing_else(minilm: str, text_encoder: TextEncoder) -> None:
-    module = NERModule(LABELS, text_encoder.vocabulary_size, minilm)
+def test_markers_widen_the_embedding_and_nothing_else(minilm: str, preprocessor: Preprocessor) -> None:
+    module = NERModule(LABELS, preprocessor.vocabulary_size, minilm)
     embedding = module.model.encoder.get_input_embeddings().weight
-    assert len(embedding) == text_encoder.vocabulary_size == 30524
+    assert len(embedding) == preprocessor.vocabulary_size == 30524
     assert module.model.encoder.pooler is None
     assert module.max_tokens == 512
 
 
-def test_a_module_is_rebuilt_from_its_hyper_parameters_alone(module: NERModule, text_encoder: TextEncoder) -> None:
+def test_a_module_is_rebuilt_from_its_hyper_parameters_alone(module: NERModule, preprocessor: Preprocessor) -> None:
     parameters = {**module.hparams, "encoder": "no/such-model"}
     copy = NERModule(**parameters)
     copy.load_state_dict(module.state_dict())
-    batch = batch_of(text_encoder, document("mice ate"))
+    batch = batch_of(preprocessor, document("mice ate"))
     assert torch.equal(copy.eval()(batch), module.eval()(batch))
 
 
@@ -167,76 +173,78 @@ def test_bio_constraints_reach_the_crf(tiny_encoder: str) -> None:
     assert all(behind[0] != "I" or before[1:] == behind[1:] for before, behind in pairs)
 
 
-def test_without_transitions_every_token_is_tagged_on_its_own(tiny_encoder: str, text_encoder: TextEncoder) -> None:
+def test_without_transitions_every_token_is_tagged_on_its_own(tiny_encoder: str, preprocessor: Preprocessor) -> None:
     module = NERModule(
-        LABELS, text_encoder.vocabulary_size, tiny_encoder, pretrained=False, learn_transitions=False, crf_lr=1.0
+        LABELS,
+        preprocessor.vocabulary_size,
+        tiny_encoder,
+        pretrained=False,
+        learn_transitions=False,
+        crf_lr=1.0,
     )
     module.trainer = Trainer(max_steps=10, logger=False, barebones=True)
     configured = module.configure_optimizers()
     assert isinstance(configured, dict)
-    batch = batch_of(text_encoder, document("mice ate food"))
+    batch = batch_of(preprocessor, document("mice ate food"))
     for _ in range(3):
         loss = module.loss(module(batch), batch)
         loss.backward()
         configured["optimizer"].step()
     assert not any(parameter.any() for parameter in module.model.crf.parameters())
     emissions = module.eval()(batch)
-    assert module.model.decode(emissions, batch.mask) == emissions.argmax(-1).tolist()
+    assert module.model.decode(emissions, batch.mask).tolist() == emissions.argmax(-1).tolist()
     expected = torch.nn.functional.cross_entropy(emissions[0], batch.tags[0])
     assert float(module.loss(emissions, batch).detach()) == pytest.approx(float(expected.detach()), rel=1e-4)
 
 
 def test_the_longest_platinum_abstract_is_read_and_learned_to_its_end(
-    gutbrainie: GutBrainIE, text_encoder: TextEncoder, tiny_encoder: str
+    gutbrainie: GutBrainIE, preprocessor: Preprocessor, tiny_encoder: str
 ) -> None:
     longest = document_of(gutbrainie, "platinum", "37368331")
     labels = LabelSet(gutbrainie.labels)
-    chunks = encode([longest], SeparatePassages(), text_encoder, labels)
-    abstract = chunks[1]
-    assert len(abstract.tokens) > 2 * 512
-    assert abstract.annotated == len(abstract.tokens)
-    assert set(abstract.project(labels.decode(abstract.tags))[1]) == set(longest.passages[1].spans)
-    module = NERModule(list(gutbrainie.labels), text_encoder.vocabulary_size, tiny_encoder, pretrained=False).eval()
-    batch = Collator(text_encoder, 128, 32)(chunks)
+    narrow = replace(preprocessor, window_tokens=128, overlap_tokens=32)
+    texts = narrow.encode([longest], labels)
+    assert texts.unit_counts[1] > 2 * 512
+    assert texts.annotated[1] == texts.unit_counts[1]
+    assert set(given_back(texts, labels)[1]) == set(longest.passages[1].spans)
+    module = NERModule(list(gutbrainie.labels), preprocessor.vocabulary_size, tiny_encoder, pretrained=False).eval()
+    batch = collate(texts, narrow)
     emissions = module(batch).detach().requires_grad_()
     module.loss(emissions, batch).backward()
     assert emissions.grad is not None
-    last_entity = max(position for position, tag in enumerate(abstract.tags) if tag)
+    last_entity = int(texts.take([1]).tags.nonzero()[0].max())
     assert last_entity > 1000
     assert emissions.grad[1, last_entity].abs().max() > 0
 
 
 def test_an_encoder_that_knows_the_answer_in_every_window_finds_the_late_entities(
-    gutbrainie: GutBrainIE, text_encoder: TextEncoder, tiny_encoder: str
+    gutbrainie: GutBrainIE, preprocessor: Preprocessor, tiny_encoder: str
 ) -> None:
     longest = document_of(gutbrainie, "platinum", "37368331")
     labels = LabelSet(gutbrainie.labels)
-    chunks = encode([longest], SeparatePassages(), text_encoder, labels)
-    batch = Collator(text_encoder, 128, 32)(chunks)
-    module = NERModule(list(gutbrainie.labels), text_encoder.vocabulary_size, tiny_encoder, pretrained=False).eval()
+    narrow = replace(preprocessor, window_tokens=128, overlap_tokens=32)
+    texts = narrow.encode([longest], labels)
+    batch = collate(texts, narrow)
+    module = NERModule(list(gutbrainie.labels), preprocessor.vocabulary_size, tiny_encoder, pretrained=False).eval()
     # What the classifier says in each window, before it is stitched: the gold tag of the token at that place.
     answers = torch.zeros(*batch.input_ids.shape, len(labels.tags))
-    collator = Collator(text_encoder, 128, 32)
-    row = 0
-    for chunk in chunks:
-        for start, end in windows.split(len(chunk.tokens), collator.capacity, collator.overlap):
-            tags = torch.tensor(chunk.tags[start:end])
-            answers[row, text_encoder.start : text_encoder.start + end - start] = 50 * one_hot(tags, len(labels.tags))
-            row += 1
-    assert row == len(batch.input_ids) > 10
+    found = windows.split(texts.token_counts, narrow.capacity, narrow.overlap_tokens)
+    first = narrow.text_tokenizer.start
+    for row, (text, start, length) in enumerate(zip(found.texts, found.starts, found.lengths, strict=True)):
+        begin = texts.token_borders[text] + start
+        tags = torch.from_numpy(texts.tags[begin : begin + length])
+        answers[row, first : first + length] = 50 * one_hot(tags, len(labels.tags))
+    assert row + 1 == len(batch.input_ids) > 10
     module.model.classifier.forward = lambda _: answers  # type: ignore[method-assign]
-    found = [tagged.entities for tagged in module.tag(batch)]
-    assert [set(entities[number]) for number, entities in enumerate(found)] == [
-        set(passage.spans) for passage in longest.passages
-    ]
+    assert [set(spans) for spans in module.tag(batch).spans] == [set(passage.spans) for passage in longest.passages]
 
 
 def test_what_is_found_behind_the_annotation_is_neither_right_nor_wrong(
-    module: NERModule, text_encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch
+    module: NERModule, preprocessor: Preprocessor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.model, "decode", lambda *_: [[1, 0, 0, 1]])
+    monkeypatch.setattr(module.model, "decode", lambda *_: np.array([[1, 0, 0, 1]]))
     monkeypatch.setattr(module, "log", lambda *_, **__: None)
-    module.validation_step(batch_of(text_encoder, document("mice ate the rats", annotated_until=8)))
+    module.validation_step(batch_of(preprocessor, document("mice ate the rats", annotated_until=8)))
     assert module.val_score.compute().micro == pytest.approx((1.0, 1.0, 1.0))
 
 
@@ -263,23 +271,23 @@ def test_a_checkpoint_of_another_architecture_is_refused(module: NERModule) -> N
 
 
 def test_the_longest_silver_abstract_is_read_whole_and_learned_to_its_annotated_end(
-    gutbrainie: GutBrainIE, text_encoder: TextEncoder, minilm: str
+    gutbrainie: GutBrainIE, preprocessor: Preprocessor, minilm: str
 ) -> None:
     longest = document_of(gutbrainie, "silver", "39299582")
-    [_, abstract] = encode([longest], SeparatePassages(), text_encoder, LabelSet(gutbrainie.labels))
-    batch = Collator(text_encoder, 512, 128)([abstract])
+    abstract = preprocessor.encode([longest], LabelSet(gutbrainie.labels)).take([1])
+    batch, length, known = collate(abstract, preprocessor), int(abstract.unit_counts[0]), int(abstract.annotated[0])
     assert len(batch.input_ids) >= 7
-    assert batch.mask.sum() == len(abstract.tokens) > 2500
-    assert abstract.annotated < 1000
-    assert abstract.tokens.offsets[abstract.annotated - 1][1] == longest.passages[1].annotated_until
-    module = NERModule(list(gutbrainie.labels), text_encoder.vocabulary_size, minilm).eval()
+    assert batch.mask.sum() == length > 2500
+    assert known < 1000
+    assert abstract.offsets[known - 1, 1] == longest.passages[1].annotated_until
+    module = NERModule(list(gutbrainie.labels), preprocessor.vocabulary_size, minilm).eval()
     # What the encoder reads grows with the text's length, not with its square.
-    assert batch.input_ids.numel() < 1.5 * len(abstract.tokens)
+    assert batch.input_ids.numel() < 1.5 * length
     before = peak_memory()
     with torch.inference_mode():
-        [tagged] = module.tag(batch)
+        tagged = module.tag(batch)
     assert peak_memory() - before < 2**29
-    assert len(tagged.tags) == len(abstract.tokens)
+    assert tagged.paths.shape == (1, length)
 
 
 def test_the_sample_is_within_reach_of_the_tiny_encoder(tiny_encoder: str) -> None:
@@ -345,7 +353,10 @@ def test_batches_that_make_a_step_together_have_the_gradient_of_one_large_batch(
     module.hparams["loss_reduction"] = reduction
     data.setup("fit")
     parts = list(islice(data.train_dataloader(), batches))
-    whole = data.collator([chunk for part in parts for chunk in part.chunks])
+    chosen = [(chunk.document.id, chunk.pieces) for part in parts for chunk in part.texts.chunks]
+    texts = data.preprocessor.encode(data.documents("train"), data.label_set)
+    places = [(chunk.document.id, chunk.pieces) for chunk in texts.chunks]
+    whole = collate(texts.take([places.index(place) for place in chosen]), data.preprocessor)
     assert len({int(part.annotated.sum()) for part in parts}) == batches
     module.loss(module(whole), whole).backward()
     expected = {name: part.grad.clone() for name, part in module.named_parameters() if part.grad is not None}

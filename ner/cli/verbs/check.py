@@ -1,9 +1,8 @@
 """Report on a corpus before training on it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import get_args
 
@@ -16,7 +15,9 @@ from ner.cli.config_parser import config_parser
 from ner.cli.configs import ConfigFiles
 from ner.corpora.base import Split
 from ner.errors import InputError
-from ner.preprocessing.collate import EncodedChunk, encode
+from ner.labels import LabelSet
+from ner.preprocessing.ragged import padded
+from ner.preprocessing.texts import Texts
 from ner.training.datamodule import NERDataModule
 
 SHOWN_STOPS = 3
@@ -66,13 +67,13 @@ def main(arguments: Sequence[str]) -> int:
     data.prepare_data()
     for split in get_args(Split):
         try:
-            chunks = encode(data.documents(split), data.chunking, data.encoder, data.label_set)
+            texts = data.preprocessor.encode(data.documents(split), data.label_set)
         except InputError as error:
             failures.append(error)
             continue
-        splits[split] = {chunk.chunk.document.id for chunk in chunks}
-        reports |= report(split, chunks, data)
-        stops += partial_annotations(split, chunks)
+        splits[split] = {chunk.document.id for chunk in texts.chunks}
+        reports |= report(split, texts, data.label_set, data.preprocessor.capacity)
+        stops += partial_annotations(split, texts)
     console = Console(soft_wrap=True)
     if reports:
         table = table_of(reports, data.labels)
@@ -90,28 +91,45 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def report(split: str, chunks: Iterable[EncodedChunk], data: NERDataModule) -> dict[str, Report]:
-    """Counts of a split, by its name or, where it has tiers, by name and tier, in the order of the documents."""
+def report(split: str, texts: Texts, labels: LabelSet, capacity: int) -> dict[str, Report]:
+    """Return counts of a split, by its name or, where it has tiers, by name and tier, in the order of the documents.
+
+    Args:
+        split: The split's name.
+        texts: Its texts, with tags.
+        labels: The entity types.
+        capacity: Most tokens of a text that the encoder reads at once.
+    """
     reports: dict[str, Report] = {}
-    for _, group in groupby(chunks, key=lambda chunk: chunk.document_number):
-        of_document = list(group)
-        document = of_document[0].chunk.document
+    given_back = texts.spans(labels.decode(padded(texts.tags, texts.unit_counts)), labels)
+    seen: set[int] = set()
+    for row, chunk in enumerate(texts.chunks):
+        document = chunk.document
         counts = reports.setdefault(f"{split} {document.tier}".strip(), Report())
-        counts.documents += 1
-        counts.unannotated += not document.is_annotated
-        counts.partly += document.is_annotated and sum(
-            passage.annotated_until is not None for passage in document.passages
-        )
-        for chunk in of_document:
-            _count(counts, chunk, data)
+        if (number := int(texts.numbers[row])) not in seen:
+            seen.add(number)
+            counts.documents += 1
+            counts.unannotated += not document.is_annotated
+            if document.is_annotated:
+                counts.partly += sum(passage.annotated_until is not None for passage in document.passages)
+        spans = chunk.passage.spans
+        counts.entities.update(span.label for span in spans)
+        counts.inexact += int(texts.inexact[row])
+        counts.nested += int(texts.nested[row])
+        counts.returned += sum(span in given_back[row] for span in spans)
+        own = slice(texts.unit_borders[row], texts.unit_borders[row + 1])
+        if texts.token_counts[row] > capacity:
+            counts.long += 1
+            read = texts.offsets[own][texts.heads[own] < capacity]
+            counts.beyond += sum(span.end > read[-1, 1] for span in spans)
     return reports
 
 
-def partial_annotations(split: str, chunks: Iterable[EncodedChunk]) -> list[str]:
-    """Where the annotation of a text stops before its end, the first few of each tier."""
+def partial_annotations(split: str, texts: Texts) -> list[str]:
+    """Return where the annotation of a text stops before its end, the first few of each tier."""
     found: dict[str, list[str]] = {}
-    for chunk in chunks:
-        passage, document = chunk.chunk.passage, chunk.chunk.document
+    for chunk in texts.chunks:
+        passage, document = chunk.passage, chunk.document
         if document.is_annotated and passage.annotated_length < len(passage.text):
             where = f"{document.id} {passage.section}".strip()
             stop = f"{where}, annotated to character {passage.annotated_length} of {len(passage.text)}"
@@ -121,18 +139,6 @@ def partial_annotations(split: str, chunks: Iterable[EncodedChunk]) -> list[str]
         for name, stops in found.items()
         for number, stop in enumerate(stops[: SHOWN_STOPS + 1])
     ]
-
-
-def _count(counts: Report, chunk: EncodedChunk, data: NERDataModule) -> None:
-    capacity = data.collator.capacity
-    spans = chunk.chunk.passage.spans
-    counts.long += len(chunk.tokens) > capacity
-    counts.entities.update(span.label for span in spans)
-    counts.inexact += len(chunk.inexact)
-    counts.nested += len(chunk.nested)
-    counts.beyond += sum(span.end > chunk.tokens.offsets[:capacity][-1][1] for span in spans)
-    given_back = set(chunk.tokens.characters(data.label_set.decode(chunk.tags)))
-    counts.returned += sum(span in given_back for span in spans)
 
 
 class _DataFiles(ConfigFiles):

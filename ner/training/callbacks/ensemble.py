@@ -60,7 +60,7 @@ class SeedEnsemble(Callback):
         found = self.members or ensemble.read(runs.find(self.checkpoints or []))
         data = getattr(trainer, "datamodule", None)
         if data is not None:
-            ensemble.check_agreement(found[0], "the data", module.label_set.labels, data.state_dict())
+            ensemble.check_agreement(found[0], "the data", module.label_set.labels, data.preprocessor)
         taggers = [ensemble.build_model(member, is_mapped=self.one_at_a_time) for member in found]
         for member, tagger in zip(found, taggers, strict=True):
             limit = max_positions(tagger.encoder.config)  # type: ignore[arg-type]

@@ -36,4 +36,4 @@ class InitialWeights(Callback):
         if Path(self.member.name).parent.resolve() == Path(folder).resolve():
             raise InputError(f"{self.member.name}: lies where this run would write; give it another name with --run")
         data = trainer.datamodule  # type: ignore[attr-defined]
-        check_agreement(self.member, "the data", module.label_set.labels, data.state_dict())
+        check_agreement(self.member, "the data", module.label_set.labels, data.preprocessor)

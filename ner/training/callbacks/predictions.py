@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from glob import escape
 from hashlib import blake2b
@@ -12,13 +12,14 @@ from tempfile import gettempdir
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 
 from ner.corpora.base import Corpus
 from ner.documents import Document, Span
 from ner.errors import InputError
 from ner.formats.jsonl import JsonLines
-from ner.inference.decoding import Assembler, TaggedChunk
+from ner.inference.assembly import Assembler
+from ner.inference.backends import TaggedTexts
 from ner.inference.journal import Done, Spool, documents_in
 from ner.io.files import STANDARD, check_apart, check_writable
 from ner.preprocessing.collate import Batch
@@ -89,27 +90,20 @@ class PredictionWriter(Callback):
         own = Path(gettempdir()) / f"predictions-{os.getpid()}"
         self._place = own if self._target == STANDARD else self._target
         self._spool = Spool(_parts(self._place, count)[number], Done(number, count))
-        data.done = self._spool.done
+        data.leave_out(self._spool.done)
         self._assembler = Assembler()
-
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
-        pl_module.with_confidence = self.scores or self.min_score > 0
 
     def on_predict_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # An ensemble is in its place only now.
-        assert isinstance(pl_module, NERModule)
+        assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
         assert self._spool is not None
         data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
         reading = blake2b(repr(sorted(data.state_dict().items())).encode(), digest_size=16).hexdigest()
         self._spool.open(
             {
-                "input": data.predict_digest,
                 "checkpoint": pl_module.model.fingerprint(),
                 "reading of texts": reading,
                 "labels": list(pl_module.label_set.labels),
-                "predictions.scores": pl_module.with_confidence,
-                "predictions.min_score": self.min_score,
                 "trainer.precision": trainer.precision,
             }
         )
@@ -120,39 +114,37 @@ class PredictionWriter(Callback):
                 highlight=False,
             )
         if trainer.is_global_zero and trainer.progress_bar_callback is not None:
-            self._progress = _progress(-(-data.predict_count // rank()[1]), len(self._spool.done))
+            self._progress = _progress(len(self._spool.done))
 
     def on_predict_batch_end(
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: Sequence[TaggedChunk],
+        outputs: TaggedTexts,
         batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
         finished = self._assembler.add(outputs)
         assert self._spool is not None
-        self._spool.write({place: self._filtered(document) for place, document in finished.items()})
+        self._spool.write(finished)
         if self._progress is not None:
             self._progress.advance(self._progress.task_ids[0], len(finished))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert self._spool is not None
         self._close()
-        data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
         # Which also waits until all have written.
-        found = sum(gathered(len(self._spool.done)))
-        is_limited = any(map(isfinite, trainer.num_predict_batches))
-        if found > data.predict_count or (found < data.predict_count and not is_limited):
-            raise InputError(f"{self._spool.path}: {found} documents of {data.predict_count}; remove it to start anew")
+        has_gaps = any(gathered(self._spool.done.has_gaps))
+        if has_gaps and not any(map(isfinite, trainer.num_predict_batches)):
+            raise InputError(f"{self._spool.path}: documents are missing in it; delete it to start over")
         if not trainer.is_global_zero:
             return
         counts = {"documents": 0, "entities": 0}
         path = self._target
         parts = _parts(self._place, rank()[1])
         try:
-            self._writer.write_predictions(_counted(documents_in(parts), counts), path)
+            self._writer.write_predictions(_counted(map(self._filtered, documents_in(parts)), counts), path)
         except InputError as error:
             kept = f"what was tagged is kept in {parts[0]}: the same command with another predictions.writer writes it"
             raise InputError(f"{error}; {kept}") from None
@@ -211,11 +203,11 @@ def _counted(documents: Iterable[Document], counts: dict[str, int]) -> Iterator[
         yield document
 
 
-def _progress(total: int, done: int) -> Progress:
-    """A bar over documents, with how many a second and the time left."""
-    columns = (BarColumn(), MofNCompleteColumn(), "documents", _Speed(), TimeRemainingColumn())
+def _progress(done: int) -> Progress:
+    """A line with the number of documents, how many a second, and the time so far; their total is not known."""
+    columns = (SpinnerColumn(), TextColumn("{task.completed} documents"), _Speed(), TimeElapsedColumn())
     progress = Progress(*columns, console=Console(stderr=True))
-    progress.add_task("", total=total, completed=done)
+    progress.add_task("", total=None, completed=done)
     progress.start()
     return progress
 

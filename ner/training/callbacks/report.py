@@ -11,6 +11,7 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from rich.console import Console
 from rich.table import Table
 
+from ner.inference.backends import TaggedTexts
 from ner.metrics.official import Figures, Score
 from ner.metrics.seqeval import TagReport, strict_report
 from ner.preprocessing.collate import Batch
@@ -19,7 +20,7 @@ from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
 
 STRICT = "seqeval, strict IOB2 (tags of subword tokens)"
-TagPaths = list[tuple[tuple[int, ...], tuple[int, ...]]]
+TagPaths = list[tuple[list[int], list[int]]]
 
 
 class ScoreReport(Callback):
@@ -71,9 +72,10 @@ class ScoreReport(Callback):
         if trainer.state.fn == TrainerFn.FITTING:
             return
         assert isinstance(outputs, Mapping)  # the steps of NERModule return nothing else
-        for chunk in outputs["tagged"]:
-            known = chunk.chunk.annotated
-            self._paths.append((chunk.chunk.tags[:known], chunk.tags[:known]))
+        tagged: TaggedTexts = outputs["tagged"]
+        begins, annotated = tagged.texts.unit_borders, tagged.texts.annotated
+        for path, begin, known in zip(tagged.paths, begins, annotated, strict=False):
+            self._paths.append((tagged.texts.tags[begin : begin + known].tolist(), path[:known].tolist()))
 
     on_test_batch_end = on_validation_batch_end
 

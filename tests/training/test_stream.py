@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from io import FileIO
 from itertools import islice
 from pathlib import Path
@@ -19,18 +20,17 @@ import pytest
 from main import main
 from ner.corpora import Brat, Corpus, JsonLines, PubTator, Sample
 from ner.documents import Document, Passage, Span
+from ner.errors import InputError
 from ner.formats.jsonl import line_of
-from ner.inference.journal import Done, Spool, documents_in, in_order
-from ner.inference.stream import DocumentStream
-from ner.labels import LabelSet
-from ner.preprocessing.chunking import SeparatePassages
-from ner.preprocessing.collate import Collator, encode
-from ner.preprocessing.tokenizer import TextEncoder
+from ner.inference.assembly import in_order
+from ner.inference.journal import Done, Spool, checksum, documents_in
+from ner.preprocessing.collate import Batch
+from ner.preprocessing.preprocessor import Preprocessor
 from ner.training.datamodule import NERDataModule
+from ner.training.stream import DocumentStream
 
 REPOSITORY = Path(__file__).parents[2]
 QUICKSTART = str(REPOSITORY / "configs" / "quickstart.yaml")
-LABELS = LabelSet(["animal"])
 # Pools of a few documents, so that much is written before the end.
 SMALL = ["--data.eval_batch_tokens", "128", "--trainer.accelerator", "cpu"]
 
@@ -41,48 +41,67 @@ def documents(count: int) -> Iterator[Document]:
         yield Document(f"id{number}", (title, Passage("the gut of mice " * (number % 7), "abstract")))
 
 
-def stream(text_encoder: TextEncoder, count: int, done: Done | None = None) -> DocumentStream:
-    def encoded(pool: list[Document], numbers: list[int]) -> list:  # type: ignore[type-arg]
-        return encode(pool, SeparatePassages(), text_encoder, LABELS, numbers)
+def stream(preprocessor: Preprocessor, count: int, done: Done | None = None) -> DocumentStream:
+    def source(first: int, step: int) -> Iterator[tuple[int, Document]]:
+        return islice(enumerate(documents(count)), first, None, step)
 
-    return DocumentStream(lambda: documents(count), encoded, Collator(text_encoder, 128, 32), 8, 100, done)
+    narrow = replace(preprocessor, window_tokens=128, overlap_tokens=32)
+    return DocumentStream(source, narrow, 8, 100, done or Done())
 
 
-def test_every_chunk_comes_once_and_batches_hold_texts_of_one_length(text_encoder: TextEncoder) -> None:
-    batches = list(stream(text_encoder, 100))
-    met = Counter((chunk.document_number, chunk.chunk.pieces[0].passage) for batch in batches for chunk in batch.chunks)
+def batches_of(stream: DocumentStream) -> list[Batch]:
+    found = list(stream)
+    assert all(isinstance(batch, Batch) for batch in found)
+    return found  # type: ignore[return-value]
+
+
+def test_every_text_comes_once_and_batches_hold_texts_of_one_length(preprocessor: Preprocessor) -> None:
+    batches = batches_of(stream(preprocessor, 100))
+    met = Counter(
+        (number, chunk.pieces[0].passage)
+        for batch in batches
+        for number, chunk in zip(batch.texts.numbers.tolist(), batch.texts.chunks, strict=True)
+    )
     assert met == Counter((number, passage) for number in range(100) for passage in range(2))
     assert all(batch.input_ids.numel() <= 100 for batch in batches if len(batch) > 1)
-    padded, real = (sum(float(count) for count in counts) for counts in zip(*map(_sizes, batches), strict=True))
-    assert padded / real < 1.3
+    padded = sum(batch.input_ids.numel() for batch in batches)
+    assert padded / sum(int(batch.attention_mask.sum()) for batch in batches) < 1.3
 
 
-def _sizes(batch: object) -> tuple[int, int]:
-    return batch.input_ids.numel(), int(batch.attention_mask.sum())  # type: ignore[attr-defined]
-
-
-def test_only_a_pool_is_read_before_the_first_batch(text_encoder: TextEncoder) -> None:
-    endless = stream(text_encoder, sys.maxsize)
+def test_only_a_pool_is_read_before_the_first_batch(preprocessor: Preprocessor) -> None:
+    endless = stream(preprocessor, sys.maxsize)
     assert len(list(islice(endless, 30))) == 30
 
 
-def test_what_is_done_is_left_out(text_encoder: TextEncoder) -> None:
+def test_what_is_done_is_left_out(preprocessor: Preprocessor) -> None:
     done = Done()
-    for place in (*range(14, -1, -1), 17):
-        done.add(place)
-    batches = list(stream(text_encoder, 20, done))
-    assert {chunk.document_number for batch in batches for chunk in batch.chunks} == {15, 16, 18, 19}
+    for place, document in islice(enumerate(documents(20)), 18):
+        if place not in (15, 16):
+            done.add(place, checksum(document))
+    batches = batches_of(stream(preprocessor, 20, done))
+    assert {number for batch in batches for number in batch.texts.numbers.tolist()} == {15, 16, 18, 19}
 
 
-def test_workers_share_the_pools(tiny_encoder: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("place", "count", "message"), [(3, 20, "'id3' is not what"), (7, 7, "the input ends before")])
+def test_an_input_that_has_changed_is_noticed(preprocessor: Preprocessor, place: int, count: int, message: str) -> None:
+    done = Done()
+    done.add(place, 0)
+    *_, error = stream(preprocessor, count, done)
+    assert isinstance(error, InputError)
+    assert message in str(error)
+
+
+def test_workers_share_the_documents(tiny_encoder: str, tmp_path: Path) -> None:
     JsonLines().write(documents(30), tmp_path / "in.jsonl")
-    corpus = JsonLines(["animal"])
     data = NERDataModule(
-        corpus, tiny_encoder, predict_path=str(tmp_path / "in.jsonl"), num_workers=2, eval_batch_tokens=64
+        JsonLines(["animal"]),
+        tiny_encoder,
+        predict_path=str(tmp_path / "in.jsonl"),
+        num_workers=2,
+        eval_batch_tokens=64,
     )
     data.setup("predict")
-    assert data.predict_count == 30
-    numbers = Counter(chunk.document_number for batch in data.predict_dataloader() for chunk in batch.chunks)
+    numbers = Counter(number for batch in data.predict_dataloader() for number in batch.texts.numbers.tolist())
     assert numbers == Counter(dict.fromkeys(range(30), 2))
 
 
@@ -163,8 +182,7 @@ def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
     (trained / "changed.json").write_text(changed, encoding="utf-8")
     for arguments, message in (
         (["--ckpt_path", "b.ckpt"], "out.json.part: was begun with another checkpoint; remove it"),
-        (["--predictions.scores", "true"], "was begun with another predictions.scores"),
-        (["--data.predict_path", "changed.json"], "was begun with another input"),
+        (["--data.predict_path", "changed.json"], "is not what an interrupted run has tagged; the input has changed"),
         (["--trainer.precision", "bf16-mixed"], "was begun with another trainer.precision"),
     ):
         assert predict(*arguments) == 2

@@ -1,0 +1,59 @@
+"""Documents in, tagged documents out, in order, whatever their number: memory holds one pool of them.
+
+`Tagger` runs the whole of it. `predict` runs the same steps under Lightning's trainer, which makes the batches in
+:class:`ner.training.stream.DocumentStream`, tags them in the module's step and assembles them in a callback.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from ner.documents import Document
+from ner.inference.assembly import Assembler, in_order
+from ner.inference.backends import Backend
+from ner.preprocessing.bucketing import BATCH_SIZE, length_batches
+from ner.preprocessing.preprocessor import Preprocessor
+from ner.preprocessing.texts import Texts
+
+# Tokens of a document, about, and batches that a pool of documents fills: enough for texts of about the same length
+# to meet.
+DOCUMENT_TOKENS = 320
+POOL_BATCHES = 80
+
+
+def tag_documents(
+    documents: Iterable[Document], backend: Backend, batch_tokens: int | None = None
+) -> Iterator[Document]:
+    """Yield documents with the entities that are found in them instead of their own, in order, as they are found.
+
+    Args:
+        documents: Any number; they are read as they are needed.
+        backend: Tags the batches.
+        batch_tokens: Most tokens in a batch, padding included; by default what suits the backend.
+    """
+    assembler = Assembler()
+    batches = batches_of(enumerate(documents), backend.preprocessor, batch_tokens or backend.batch_tokens)
+    whole = (numbered for batch in batches for numbered in assembler.add(backend.tag(batch)).items())
+    for _, document in in_order(whole):
+        yield document
+
+
+def batches_of(
+    numbered: Iterable[tuple[int, Document]],
+    preprocessor: Preprocessor,
+    batch_tokens: int,
+    batch_size: int = BATCH_SIZE,
+) -> Iterator[Texts]:
+    """Yield the texts of documents in batches, pool by pool, the shortest of a pool first.
+
+    Args:
+        numbered: Documents and their places in the input.
+        preprocessor: How texts are read.
+        batch_tokens: Most tokens in a batch, padding included, unless one text has more.
+        batch_size: Most texts in a batch.
+    """
+    source = iter(numbered)
+    size = max(POOL_BATCHES * batch_tokens // DOCUMENT_TOKENS, 1)
+    while pool := list(islice(source, size)):
+        texts = preprocessor.encode((document for _, document in pool), numbers=(number for number, _ in pool))
+        for indices in length_batches(*preprocessor.shapes(texts), batch_size, batch_tokens):
+            yield texts.take(indices)

@@ -1,0 +1,105 @@
+"""Tagging with torch: one checkpoint, or the ensemble of several."""
+
+import logging
+from collections.abc import Sequence
+from glob import escape
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+
+from ner.checkpoints import ensemble, runs
+from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.manifest import is_exported
+from ner.errors import InputError
+from ner.inference.backends import TaggedTexts
+from ner.inference.decoding import decode
+from ner.labels import LabelSet
+from ner.nn.models import CRFEnsemble, Model
+from ner.preprocessing.bucketing import CPU_TOKENS, GPU_TOKENS
+from ner.preprocessing.collate import collate
+from ner.preprocessing.preprocessor import Preprocessor
+from ner.preprocessing.texts import Texts
+from ner.runtime import has_fast_bf16
+
+Precision = Literal["32", "bf16", "16"]
+DTYPES = {"bf16": torch.bfloat16, "16": torch.float16}
+
+log = logging.getLogger(__name__)
+
+
+class TorchBackend:
+    """A model on a device.
+
+    Args:
+        model: The network.
+        labels: The entity types.
+        preprocessor: How texts are read.
+        device: Where to compute; by default on a GPU, if there is one.
+        precision: Of the encoder. The CRF always computes in fp64 or fp32.
+
+    Raises:
+        InputError: if the device or the precision cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        labels: LabelSet,
+        preprocessor: Preprocessor,
+        device: str | None = None,
+        precision: str = "32",
+    ) -> None:
+        if precision not in get_args(Precision):
+            raise InputError(f"precision is {precision!r}; use {', '.join(get_args(Precision))}")
+        self.labels = labels
+        self.preprocessor = preprocessor
+        self.device = _device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.batch_tokens = CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS
+        if self.device.type == "cpu" and precision != "32" and not (precision == "bf16" and has_fast_bf16()):
+            log.warning("This processor has no instructions for %s and would be slow with it: using 32", precision)
+            precision = "32"
+        self.precision = precision
+        self.dtype = DTYPES.get(precision)
+        self.model = model.eval().to(self.device)
+
+    @torch.no_grad()
+    def tag(self, texts: Texts) -> TaggedTexts:
+        """Return what is found in a batch of texts, each entity with its probability under the CRF."""
+        batch = collate(texts, self.preprocessor).to(self.device)
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
+            emissions = self.model(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
+        return decode(self.model, emissions.float(), batch, self.labels, with_scores=True)
+
+
+def load(path: Path, device: str | None = None, precision: str = "32") -> TorchBackend:
+    """Load a run's folder (all its seeds, as an ensemble), a checkpoint, or an exported folder.
+
+    Raises:
+        InputError: if there is no checkpoint, or it cannot be used.
+    """
+    paths = [path]
+    if path.is_dir() and not is_exported(path):
+        own = path / "best.ckpt"
+        paths = [own] if own.exists() else runs.find(f"{escape(str(path))}/seed=*/best.ckpt")
+    return backend_of(ensemble.read(paths), device, precision)
+
+
+def backend_of(members: Sequence[Checkpoint], device: str | None = None, precision: str = "32") -> TorchBackend:
+    """Return a backend for one checkpoint, or for the ensemble of several that fit together.
+
+    Raises:
+        InputError: if there is none, or the weights of one cannot be used.
+    """
+    if not members:
+        raise InputError("a tagger needs a checkpoint: none is given")
+    models = [ensemble.build_model(member) for member in members]
+    model = models[0] if len(models) == 1 else CRFEnsemble(models)
+    return TorchBackend(model, LabelSet(members[0].labels), members[0].preprocessor, device, precision)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return torch.empty(0, device=name).device
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"device {str(name)!r} cannot be used: {' '.join(str(error).split())}") from None
