@@ -1,4 +1,4 @@
-"""What a text and its annotation are: spans of characters in the passages of a document."""
+"""Documents, their passages, and the spans of characters that are annotated in them."""
 
 from dataclasses import dataclass, field
 from math import inf
@@ -12,10 +12,10 @@ class Span:
 
     Args:
         start: The first character.
-        end: The character behind the last.
+        end: The character after the last.
         label: The entity type.
-        score: How sure a tagger is of it, in [0, 1]; ``None`` for gold and where nobody asked. It does not make two
-            spans different.
+        score: A tagger's confidence, in [0, 1]; ``None`` in gold annotation and where none was asked for. Spans that
+            differ only in their scores are equal.
 
     Raises:
         ValueError: if the interval is empty or starts before the passage.
@@ -43,12 +43,12 @@ class Passage:
         section: Its role in the document (``"title"``, ``"abstract"``), empty where there is none.
         spans: The annotated mentions, in the order of the file.
         annotated_until: The character at which the annotation stops; ``None`` where it covers the whole text, 0 where
-            there is none. Text behind it is unknown, not negative.
-        tokens: The characters ``[start, end)`` of the tokens that the corpus itself has, in order and apart; ``None``
-            where it has none.
+            there is none. Text after it is unknown, not negative.
+        tokens: Characters ``[start, end)`` of each token, where the corpus comes with tokens of its own, in order and
+            without overlap; ``None`` elsewhere.
 
     Raises:
-        ValueError: if a span ends beyond the text, or the annotation does.
+        ValueError: if a span, a token or the annotation ends beyond the text, or the tokens are out of order.
     """
 
     text: str
@@ -63,6 +63,9 @@ class Passage:
         for span in self.spans:
             if span.end > len(self.text):
                 raise ValueError(f"span [{span.start}, {span.end}) ends beyond a text of {len(self.text)} characters")
+        borders = [0, *(border for token in self.tokens or () for border in token), len(self.text)]
+        if borders != sorted(borders) or any(start == end for start, end in self.tokens or ()):
+            raise ValueError(f"tokens must be intervals of [0, {len(self.text)}), in order and without overlap")
 
     @property
     def annotated_length(self) -> int:
@@ -70,13 +73,13 @@ class Passage:
         return len(self.text) if self.annotated_until is None else self.annotated_until
 
     def mention(self, span: Span) -> str:
-        """The characters that a span covers."""
+        """Return the characters that a span covers."""
         return self.text[span.start : span.end]
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Passages under one identifier, with where their annotation comes from and what it weighs.
+    """Passages under one identifier, with the provenance and the weight of their annotation.
 
     Args:
         id: Unique in its corpus, such as a PMID.
@@ -103,5 +106,5 @@ class Document:
 
     @property
     def is_annotated(self) -> bool:
-        """Whether any part of the document carries annotation (which may find no entity)."""
+        """True if any part of the document carries annotation (which may find no entity)."""
         return any(passage.annotated_until != 0 for passage in self.passages)

@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 def rank() -> tuple[int, int]:
-    """This process's number, and how many there are."""
+    """Return this process's rank and the world size; 0 and 1 outside of distributed runs."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1
 
 
 def has_fast_bf16() -> bool:
-    """Whether this machine's processor has instructions for matrices of bf16, which it is 60 times slower without."""
+    """Return if this processor multiplies matrices of bf16 natively; without that it is 60 times slower."""
     if not hasattr(torch.cpu, "get_capabilities"):
         return True  # an older torch does not know
     can = torch.cpu.get_capabilities()
@@ -26,18 +26,18 @@ def has_fast_bf16() -> bool:
 
 
 def total(own: int, device: torch.device) -> Tensor | int:
-    """The sum of what each process passed in. All have to call it; none waits for its device."""
+    """Return the sum over the processes. All have to call it; none waits for its device."""
     _, ranks = rank()
     if ranks == 1:
         return own
-    # Filled there: a copy would wait for what the device has to do before.
+    # Filled on the device: a copy would wait for the work queued there.
     number = torch.full((), own, device=device)
     torch.distributed.all_reduce(number)
     return number
 
 
 def gathered(own: T) -> list[T]:
-    """What each process passed in, by rank. All have to call it."""
+    """Return the values of all processes, by rank. All have to call it."""
     _, ranks = rank()
     if ranks == 1:
         return [own]
@@ -47,7 +47,7 @@ def gathered(own: T) -> list[T]:
 
 
 def mixed_seed(*parts: int) -> int:
-    """A seed of 32 bits from several numbers, such as a run's seed and the epoch.
+    """Return a seed of 32 bits made of several numbers, such as a run's seed and the epoch.
 
     Their sum would give seed 11 in its seventh epoch the order and the dropout of seed 17 in its first.
     """

@@ -36,3 +36,15 @@ def test_offsets_count_code_points() -> None:
 def test_a_score_does_not_make_two_spans_different() -> None:
     assert Span(0, 3, "gene", 0.25) == Span(0, 3, "gene")
     assert len({Span(0, 3, "gene", 0.25), Span(0, 3, "gene", 0.5)}) == 1
+
+
+@pytest.mark.parametrize("tokens", [((0, 5),), ((2, 4), (0, 2)), ((0, 3), (2, 4)), ((1, 1),), ((-1, 2),), ((3, 2),)])
+def test_tokens_are_intervals_of_the_text_in_order_and_apart(tokens: tuple[tuple[int, int], ...]) -> None:
+    with pytest.raises(ValueError, match=r"tokens must be intervals of \[0, 4\)"):
+        Passage("BDNF", tokens=tokens)
+
+
+def test_a_passage_may_have_tokens_of_its_corpus() -> None:
+    assert Passage("BDNF").tokens is None
+    assert Passage("BDNF", tokens=()).tokens == ()
+    assert Passage("BDNF a", tokens=((0, 2), (2, 4), (5, 6))).tokens == ((0, 2), (2, 4), (5, 6))

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from ner.corpora import JsonLines, Sample
+from ner.corpora import Sample
+from ner.formats.jsonl import JsonLines
 from tests.first_step import build
 
 REPOSITORY = Path(__file__).parents[1]
@@ -47,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("count", [7, 1])
 def test_two_processes_write_the_predictions_of_one(trained: Path, count: int) -> None:
     JsonLines().write(islice(Sample().read("test"), count), trained / "in.jsonl")
-    files = ["--data.predict_path", "in.jsonl", "--data.predict_corpus", "JsonLines", "--predictions.path", "out.jsonl"]
+    files = ["--data.predict_path", "in.jsonl", "--data.predict_format", "JsonLines", "--predictions.path", "out.jsonl"]
     found = []
     for options in ([], TWO):
         printed = run(trained, "predict", *files, *options)

@@ -37,17 +37,17 @@ class BestEpoch:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A trained tagger as a file holds it.
+    """A trained model as a file holds it.
 
     Args:
-        name: What messages call it: its path.
+        name: Its path, for messages.
         model: Arguments of the ``NERModule``.
         preprocessor: How texts are read.
         read_weights: Reads the tensors of the ``NERModule``, by name.
         config: The whole configuration of the run, empty where it was not trained from the command line.
         epochs: Number of finished epochs.
         steps: Number of optimizer steps taken.
-        is_stopped: Whether early stopping ended the training.
+        is_stopped: True where early stopping ended the training.
         best_epoch: The best epoch so far, which need not be that of the weights; ``None`` where it is not known.
     """
 

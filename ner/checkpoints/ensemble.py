@@ -16,7 +16,7 @@ PREFIX = "model."
 
 
 def read(paths: Sequence[Path]) -> list[Checkpoint]:
-    """The members in checkpoints and exported folders, as far as they are needed to compare them.
+    """Open the members in checkpoints and exported folders; their weights are read later.
 
     Raises:
         InputError: if one cannot be read, or they disagree on labels, tokens or markers.
@@ -66,11 +66,11 @@ def check_agreement(member: Checkpoint, name: str, labels: Sequence[str], prepro
 
 
 def build_model(member: Checkpoint, is_mapped: bool = False) -> EncoderCRF:
-    """The tagger of a checkpoint, in fp32, in evaluation mode, on the CPU.
+    """Build the model of a checkpoint, in fp32, in evaluation mode, on the CPU.
 
     Args:
         member: The checkpoint.
-        is_mapped: Whether its weights stay in the file, which the system reads as they are used.
+        is_mapped: Leave its weights in the file, which the system reads as they are used.
 
     Raises:
         InputError: if its weights are not those of its configuration.
@@ -79,11 +79,11 @@ def build_model(member: Checkpoint, is_mapped: bool = False) -> EncoderCRF:
     if not isinstance(config, Mapping):
         raise InputError(f"{member.name}: a damaged checkpoint: it lacks its encoder's configuration")
     encoder = build_encoder(config)
-    tagger = EncoderCRF(encoder, encoder.config.hidden_size, len(LabelSet(member.labels).tags), dropout=0.0)
+    model = EncoderCRF(encoder, encoder.config.hidden_size, len(LabelSet(member.labels).tags), dropout=0.0)
     weights = {name.removeprefix(PREFIX): tensor for name, tensor in member.read_weights().items()}
     try:
-        tagger.load_state_dict(weights, assign=is_mapped)
+        model.load_state_dict(weights, assign=is_mapped)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{member.name}: its weights are not those of its configuration: {reason}") from error
-    return tagger.eval()
+    return model.eval()

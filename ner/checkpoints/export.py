@@ -13,8 +13,6 @@ A folder with one member is an ensemble of one.
 """
 
 import json
-import os
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -30,7 +28,7 @@ from ner.checkpoints.manifest import FORMAT, Manifest, is_exported, read_manifes
 from ner.checkpoints.onnx import write_emissions
 from ner.checkpoints.pretrained import load_encoder, load_encoder_config
 from ner.errors import InputError
-from ner.io.files import check_writable, write_text
+from ner.io.files import new_folder, write_text
 from ner.nn.models import CRFEnsemble, EncoderCRF
 
 __all__ = ["is_exported", "read_folder", "write_folder"]
@@ -50,38 +48,13 @@ def write_folder(
     Raises:
         InputError: if the folder exists already or cannot be written, or a member cannot be had as ONNX.
     """
-    if output.exists():
-        raise InputError(f"{output}: exists already; remove it, or choose another folder")
-    check_writable(output)
-    first, _ = members[0]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a few files says nothing
-    names = _names([member for member, _ in members])
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        settings = {
-            "format": FORMAT,
-            "members": names,
-            "reading": {key: value for key, value in first.preprocessor.to_dict().items() if key != "tokenizer"},
-            "config": {key: first.config[key] for key in ("data", "model") if key in first.config},
-        }
-        write_text(json.dumps(first.labels, ensure_ascii=False, indent=2) + "\n", temporary / "labels.json")
-        write_text(json.dumps(settings, indent=2) + "\n", temporary / "settings.json")
-        if card:
-            write_text(card, temporary / "README.md")
-        _write_tokenizer(first.preprocessor.tokenizer, temporary)
-        crf = CRFEnsemble([tagger for _, tagger in members]).crf
-        save_file(crf.state_dict(), temporary / "crf.safetensors")
-        for name, (_, tagger) in zip(names, members, strict=True):
-            folder = temporary / "members" / name
-            tagger.encoder.save_pretrained(folder)  # type: ignore[operator]
-            save_file(tagger.classifier.state_dict(), folder / "emissions.safetensors")
-            if with_onnx:
-                write_emissions(tagger, folder / "emissions.onnx")
-        temporary.replace(output)
-    except OSError as error:
-        raise InputError(f"{output}: cannot be written ({error.strerror}); choose another folder") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    checkpoints = [checkpoint for checkpoint, _ in members]
+    with new_folder(output) as folder:
+        _write_settings(checkpoints, folder, card)
+        save_file(CRFEnsemble([model for _, model in members]).crf.state_dict(), folder / "crf.safetensors")
+        for name, (_, model) in zip(_names(checkpoints), members, strict=True):
+            _write_member(model, folder / "members" / name, with_onnx)
 
 
 def read_folder(path: Path) -> list[Checkpoint]:
@@ -121,8 +94,27 @@ def _names(members: Sequence[Checkpoint]) -> list[str]:
     return [seed if seed.isdigit() and counts[seed] == 1 else f"member{n}" for n, seed in enumerate(seeds, start=1)]
 
 
-def _write_tokenizer(serialised: str, folder: Path) -> None:
-    write_text(serialised, folder / "tokenizer.json")
-    padding = (json.loads(serialised).get("padding") or {}).get("pad_token", "[PAD]")
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": padding}
-    write_text(json.dumps(config, indent=2) + "\n", folder / "tokenizer_config.json")
+def _write_settings(members: Sequence[Checkpoint], folder: Path, card: str) -> None:
+    first = members[0]
+    settings = {
+        "format": FORMAT,
+        "members": _names(members),
+        "reading": {key: value for key, value in first.preprocessor.to_dict().items() if key != "tokenizer"},
+        "config": {key: first.config[key] for key in ("data", "model") if key in first.config},
+    }
+    tokenizer = first.preprocessor.tokenizer
+    padding = (json.loads(tokenizer).get("padding") or {}).get("pad_token", "[PAD]")
+    tokenizer_config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": padding}
+    write_text(json.dumps(first.labels, ensure_ascii=False, indent=2) + "\n", folder / "labels.json")
+    write_text(json.dumps(settings, indent=2) + "\n", folder / "settings.json")
+    write_text(tokenizer, folder / "tokenizer.json")
+    write_text(json.dumps(tokenizer_config, indent=2) + "\n", folder / "tokenizer_config.json")
+    if card:
+        write_text(card, folder / "README.md")
+
+
+def _write_member(model: EncoderCRF, folder: Path, with_onnx: bool) -> None:
+    model.encoder.save_pretrained(folder)  # type: ignore[operator]
+    save_file(model.classifier.state_dict(), folder / "emissions.safetensors")
+    if with_onnx:
+        write_emissions(model, folder / "emissions.onnx")

@@ -34,12 +34,12 @@ T = TypeVar("T")
 PROBE_SECONDS = 5.0
 # Encoders in whose layers every token looks at all others: to them a mask over the tokens says everything.
 FULL_ATTENTION = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
-# What reading a model's files ends in when they are missing, cut off, or another model's.
+# Raised for a model's files that are missing, truncated, or another model's.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, StrictDataclassError)
 
 
 def tokenizer_json(source: str) -> str:
-    """The JSON of a fast tokenizer, with the padding token in its padding entry.
+    """Return the JSON of a fast tokenizer, with the padding token in its padding entry.
 
     Args:
         source: A folder, a name on the hub, or the JSON itself.
@@ -70,7 +70,7 @@ def tokenizer_json(source: str) -> str:
 
 
 def load_encoder(name: str) -> PreTrainedModel:
-    """A pretrained encoder, in fp32, without pooler.
+    """Load a pretrained encoder, in fp32, without pooler.
 
     Raises:
         InputError: if it cannot be found or read.
@@ -90,7 +90,7 @@ def load_encoder(name: str) -> PreTrainedModel:
 
 
 def load_encoder_config(name: str) -> dict[str, object]:
-    """The configuration of an encoder, as plain types.
+    """Load the configuration of an encoder, as plain types.
 
     Raises:
         InputError: if it cannot be found or read.
@@ -103,7 +103,7 @@ def load_encoder_config(name: str) -> dict[str, object]:
 
 
 def build_encoder(config: Mapping[str, object]) -> PreTrainedModel:
-    """An encoder with random weights, without pooler, from its configuration as plain types.
+    """Build an encoder with random weights, without pooler, from its configuration as plain types.
 
     Raises:
         InputError: if there is no such kind of encoder, or its settings contradict each other.
@@ -117,7 +117,7 @@ def build_encoder(config: Mapping[str, object]) -> PreTrainedModel:
 
 
 def plain_config(config: PreTrainedConfig) -> dict[str, object]:
-    """A configuration as plain types that a safely loaded checkpoint may hold."""
+    """Return a configuration as plain types, which a safely loaded checkpoint may hold."""
     # Through JSON, which turns enums and dtypes into what they are written as.
     settings = json.loads(config.to_json_string(use_diff=False))
     for key in ("_name_or_path", "transformers_version", "architectures", "dtype"):
@@ -126,11 +126,11 @@ def plain_config(config: PreTrainedConfig) -> dict[str, object]:
 
 
 def max_positions(config: PreTrainedConfig) -> int | None:
-    """Most tokens that an encoder reads at once, ``None`` where its configuration knows no limit."""
+    """Return the most tokens that an encoder reads at once, ``None`` where its configuration knows no limit."""
     positions = getattr(config, "max_position_embeddings", None)
     if not positions or positions < 0:
         return None
-    # RoBERTa counts positions from behind the padding id.
+    # RoBERTa counts positions from after the padding id.
     reserved = config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
     return int(positions) - reserved
 
@@ -190,9 +190,9 @@ def _probe(name: str) -> None:
     Raises:
         InputError: if it does not answer in time, or does not have the model.
     """
-    mend = "or pass a local folder with its files, as in --model.encoder path/to/folder"
+    fix = "or pass a local folder with its files, as in --model.encoder path/to/folder"
     if constants.HF_HUB_OFFLINE:
-        raise InputError(f"{name}: not in the local cache, and HF_HUB_OFFLINE forbids to ask the hub; unset it, {mend}")
+        raise InputError(f"{name}: not in the local cache, and HF_HUB_OFFLINE forbids to ask the hub; unset it, {fix}")
     outcome: list[int] = []
 
     def ask() -> None:
@@ -213,7 +213,7 @@ def _probe(name: str) -> None:
     thread.join(PROBE_SECONDS + 1)
     if not outcome:
         raise InputError(
-            f"{name}: no such folder, not in the local cache, and {constants.ENDPOINT} does not answer; connect, {mend}"
+            f"{name}: no such folder, not in the local cache, and {constants.ENDPOINT} does not answer; connect, {fix}"
         )
     if outcome[0] >= 400:
-        raise InputError(f"{name}: {constants.ENDPOINT} answers {outcome[0]} for it; check the name, {mend}")
+        raise InputError(f"{name}: {constants.ENDPOINT} answers {outcome[0]} for it; check the name, {fix}")

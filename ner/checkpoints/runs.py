@@ -30,7 +30,7 @@ FREE = (
     "data.eval_batch_tokens",
     "data.num_workers",
     "data.predict_path",
-    "data.predict_corpus",
+    "data.predict_format",
 )
 
 

@@ -1,25 +1,12 @@
-"""Corpora and their file formats, one a file."""
+"""Corpora, one a file or folder: labels and splits of documents.
+
+Every corpus is also a name of this package, ``ner.corpora.Sample``, and the command line knows it as ``Sample``. A new
+corpus is a new file here and nothing else.
+"""
 
 from ner.corpora.base import Corpus, Split
-from ner.corpora.gutbrainie.corpus import GutBrainIE
-from ner.corpora.sample import Sample
-from ner.formats.bioc import BioCJSON, BioCXML
-from ner.formats.brat import Brat
-from ner.formats.conll import CoNLL
-from ner.formats.jsonl import JsonLines
-from ner.formats.plain_text import PlainText
-from ner.formats.pubtator import PubTator
+from ner.io.discovery import subclasses
 
-__all__ = [
-    "BioCJSON",
-    "BioCXML",
-    "Brat",
-    "CoNLL",
-    "Corpus",
-    "GutBrainIE",
-    "JsonLines",
-    "PlainText",
-    "PubTator",
-    "Sample",
-    "Split",
-]
+globals().update(subclasses(__name__, __path__, Corpus))
+
+__all__ = ["Corpus", "Split"]

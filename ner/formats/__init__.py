@@ -1,3 +1,12 @@
-"""File formats, one a file: text to documents and back."""
+"""File formats, one a file: text to documents and back.
 
-import ner.corpora  # noqa: F401 - which names the formats
+Every format is also a name of this package, ``ner.formats.PubTator``, and the command line knows it as ``PubTator``. A
+new format is a new file here and nothing else.
+"""
+
+from ner.formats.base import Format
+from ner.io.discovery import subclasses
+
+globals().update(subclasses(__name__, __path__, Format))
+
+__all__ = ["Format"]

@@ -3,37 +3,37 @@
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 from xml.etree import ElementTree as ET
 
-from ner.corpora.base import unique
-from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats._json import Fields, encodable, parse
+from ner.formats.base import FileFormat, Record, check_once, unique
 from ner.io.files import reading, writing
 
 Unit = Literal["characters", "bytes"]
-# An object of BioC's JSON as it is read, with anything in it, and as it is written, in the order of BioC's DTD.
-Fields: TypeAlias = Mapping[str, object]
-Record: TypeAlias = "dict[str, str | int | dict[str, str] | list[Record]]"
+# An object of BioC's JSON as it is written, in the order of BioC's DTD.
+Written: TypeAlias = "dict[str, str | int | dict[str, str] | list[Written]]"
 Number = TypeVar("Number", int, float)
 
 SOURCE = "ner"
-# Between two sentences of a passage. A larger one is a mistake, and would be made up of as many blanks.
+# Between two sentences of a passage. A larger one is a mistake, and would be filled with as many blanks.
 LONGEST_GAP = 10_000
-# What of a record is an attribute in XML, and not an element.
+# Fields that are attributes in XML, not elements.
 ATTRIBUTES = {"annotation": ("id",), "location": ("offset", "length")}
 NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the text of a passage begins in its document, and what was found in it."""
+    """The text of a passage, its beginning in the document, and the entities found in it."""
 
     begin: int
     text: str
@@ -44,7 +44,7 @@ class _Place:
         return self.begin <= start and end <= self.begin + _length(self.text, self.unit)
 
     def character(self, offset: int) -> int:
-        """The character at an offset of the passage.
+        """Return the character at an offset of the passage.
 
         Raises:
             ValueError: if there is none, or the offset lies within one.
@@ -60,59 +60,48 @@ class _Place:
             raise ValueError(f"byte {offset} of the passage lies within a character") from None
 
 
-class _BioC(FileCorpus):
-    """What is the same in XML and in JSON.
+@dataclass
+class _BioC(FileFormat):
+    """The part that XML and JSON have in common.
 
     Args:
-        labels: Entity types that the annotation may have; their order decides the tag ids. What is only tagged or
-            converted needs none.
-        train: File or folder of the training split.
-        dev: That of the development split.
-        test: That of the test split.
-        on_bad_span: Whether an annotation that does not fit its text is an error, or left out with a warning.
-        offsets: What offsets and lengths count: code points, as most tools do, or bytes of UTF-8, as BioC says.
+        on_bad_span: What an annotation that does not fit its text is: an error, or left out with a warning.
+        offsets: Unit of offsets and lengths: code points, as most tools do, or bytes of UTF-8, as BioC says.
     """
 
-    def __init__(
-        self,
-        labels: Sequence[str] = (),
-        train: str | None = None,
-        dev: str | None = None,
-        test: str | None = None,
-        on_bad_span: Literal["error", "skip"] = "error",
-        offsets: Unit = "characters",
-    ) -> None:
-        super().__init__(labels, train, dev, test, on_bad_span)
-        self.offsets: Unit = offsets
+    offsets: Unit = "characters"
 
-    def read_file(self, path: Path) -> Iterator[Document]:
+    can_write_entities = True
+
+    def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         seen: set[str] = set()
-        for number, fields in enumerate(self._records(path), 1):
-            where = f"{path}, document {fields.get('id', number)!r:.60}"
-            try:
-                document = self._document(fields, where)
-            except InputError:
-                raise
-            except (RecursionError, ValueError) as error:
-                raise InputError(f"{where}: {error}; correct it") from None
-            if document.id in seen:
-                raise InputError(f"{where}: it stands in this file already; keep one of them")
-            seen.add(document.id)
-            yield document
+        for number, fields in enumerate(self._objects(file), 1):
+            name = fields.values.get("id", number)
+            where = f"{file}, document {name!r:.60}"
+            check_once(str(name), seen, where)
+            yield partial(self._checked, fields, where)
 
     @abstractmethod
-    def _records(self, path: Path) -> Iterator[Fields]:
-        """The documents of a file, as they are in JSON.
+    def _objects(self, file: Path) -> Iterator[Fields]:
+        """Yield the documents of a file, as they are in JSON.
 
         Raises:
-            InputError: if it is missing or cannot be read as it should.
+            InputError: if the file is missing or cannot be read as it should.
         """
+
+    def _checked(self, fields: Fields, where: str) -> Document:
+        try:
+            return self._document(fields, where)
+        except InputError:
+            raise
+        except ValueError as error:
+            raise InputError(f"{where}: {error}; correct it") from None
 
     def _document(self, fields: Fields, where: str) -> Document:
         name = _string(fields, "id")
         if not name:
             raise ValueError("it has no id")
-        parts = _objects(fields, "passages") or [{"offset": 0}]
+        parts = _objects(fields, "passages") or [Fields({"offset": 0})]
         places = [_Place(_number(part, "offset", int), _text(part, self.offsets), self.offsets) for part in parts]
         annotations = [
             (annotation, [place])
@@ -125,29 +114,30 @@ class _BioC(FileCorpus):
             try:
                 _add_span(annotation, possible)
             except ValueError as error:
-                self.reject_span(f"{where}, annotation {annotation.get('id', number)!r:.60}", str(error))
+                self.reject_span(f"{where}, annotation {annotation.values.get('id', number)!r:.60}", str(error))
         infons = _infons(fields)
+        weight = _number(infons, "weight", float) if "weight" in infons else 1.0
         return Document(
             name,
             tuple(_passage(_infons(part), place) for part, place in zip(parts, places, strict=True)),
             tier=_string(infons, "tier"),
             annotator=_string(infons, "annotator"),
-            weight=_number(infons, "weight", float) if "weight" in infons else 1.0,
+            weight=weight,
         )
 
-    def _record(self, document: Document) -> Record:
+    def _record(self, document: Document) -> Written:
         for name in (document.id, *(span.label for passage in document.passages for span in passage.spans)):
             if not name.strip():
                 raise InputError(f"document {document.id!r}: BioC cannot hold the name {name!r}; rename it")
         names = (f"T{number}" for number in count(1))
-        passages: list[Record] = []
+        passages: list[Written] = []
         begin = 0
         for passage in document.passages:
             infons = {"type": passage.section} if passage.section else {}
             if passage.annotated_until is not None:
                 infons["annotated_until"] = str(_length(passage.text[: passage.annotated_until], self.offsets))
             annotations = [self._annotation(next(names), span, passage, begin) for span in passage.spans]
-            record: Record = {"infons": infons, "offset": begin, "text": passage.text}
+            record: Written = {"infons": infons, "offset": begin, "text": passage.text}
             passages.append(record | {"sentences": [], "annotations": annotations, "relations": []})
             begin += _length(passage.text, self.offsets) + 1
         infons = {"tier": document.tier, "annotator": document.annotator}
@@ -156,14 +146,15 @@ class _BioC(FileCorpus):
             infons["weight"] = str(document.weight)
         return {"id": document.id, "infons": infons, "passages": passages, "annotations": [], "relations": []}
 
-    def _annotation(self, name: str, span: Span, passage: Passage, begin: int) -> Record:
+    def _annotation(self, name: str, span: Span, passage: Passage, begin: int) -> Written:
         infons = {"type": span.label} if span.score is None else {"type": span.label, "score": str(span.score)}
         mention = passage.mention(span)
         offset = begin + _length(passage.text[: span.start], self.offsets)
-        location: Record = {"offset": offset, "length": _length(mention, self.offsets)}
+        location: Written = {"offset": offset, "length": _length(mention, self.offsets)}
         return {"id": name, "infons": infons, "locations": [location], "text": mention}
 
 
+@dataclass
 class BioCXML(_BioC):
     """BioC in XML, a document after the other, so that a file may be larger than memory.
 
@@ -201,12 +192,12 @@ class BioCXML(_BioC):
                 file.write(ET.tostring(element, encoding="unicode").replace("\r", "&#13;") + "\n")
             file.write("</collection>\n")
 
-    def _records(self, path: Path) -> Iterator[Fields]:
+    def _objects(self, file: Path) -> Iterator[Fields]:
         parents: list[ET.Element] = []
-        with reading(path) as file:
+        with reading(file) as opened:
             try:
                 # Of bytes, so that the encoding is the one that the file declares.
-                for event, element in ET.iterparse(file.buffer, ("start", "end")):  # noqa: S314 - nothing external
+                for event, element in ET.iterparse(opened.buffer, ("start", "end")):  # noqa: S314 - nothing external
                     if event == "start":
                         parents.append(element)
                         if parents[0].tag != "collection":
@@ -214,13 +205,14 @@ class BioCXML(_BioC):
                         continue
                     parents.pop()
                     if element.tag == "document" and len(parents) == 1:
-                        yield _fields(element)
+                        yield Fields(_fields(element))
                         element.clear()
                         parents[0].remove(element)
             except (ET.ParseError, LookupError, RecursionError, ValueError) as error:
-                raise InputError(f"{path}: {error}; a BioC collection in XML is needed") from None
+                raise InputError(f"{file}: {error}; a BioC collection in XML is needed") from None
 
 
+@dataclass
 class BioCJSON(_BioC):
     """BioC in JSON, as a collection, a single document, or what PubTator3 and BioC-PMC give.
 
@@ -245,13 +237,13 @@ class BioCJSON(_BioC):
                 file.write((",\n" if number else "\n") + json.dumps(self._record(document), ensure_ascii=False))
             file.write("\n]}\n")
 
-    def _records(self, path: Path) -> Iterator[Fields]:
-        with reading(path) as file:
-            content = file.read()
+    def _objects(self, file: Path) -> Iterator[Fields]:
+        with reading(file) as opened:
+            content = opened.read()
         try:
-            documents = _documents(json.loads(content))
+            documents = _documents(parse(content))
         except (RecursionError, ValueError) as error:
-            raise InputError(f"{path}: {error}; a BioC collection in JSON is needed") from None
+            raise InputError(f"{file}: {error}; a BioC collection in JSON is needed") from None
         yield from documents
 
 
@@ -259,16 +251,17 @@ def _documents(content: object) -> list[Fields]:
     if isinstance(content, list):
         return [document for part in content for document in _documents(part)]
     if isinstance(content, dict):
+        fields = Fields(content)
         for key in ("documents", "PubTator3"):
-            if key in content:
-                return _objects(content, key)
-        if "passages" in content:
-            return [content]
+            if key in fields:
+                return _objects(fields, key)
+        if "passages" in fields:
+            return [fields]
     raise ValueError("neither `documents` nor `passages` in it")
 
 
 def _text(passage: Fields, unit: Unit) -> str:
-    """The text of a passage, from its sentences where it has none of its own."""
+    """Return the text of a passage, from its sentences where it has none of its own."""
     sentences = _objects(passage, "sentences")
     text = _string(passage, "text")
     if text or not sentences:
@@ -278,17 +271,17 @@ def _text(passage: Fields, unit: Unit) -> str:
     for sentence in sentences:
         begin = _number(sentence, "offset", int)
         if not 0 <= begin - end <= LONGEST_GAP:
-            raise ValueError(f"a sentence begins at {begin}, not shortly behind {end}, where the text before it ends")
+            raise ValueError(f"a sentence begins at {begin}, not shortly after {end}, where the text before it ends")
         pieces += [" " * (begin - end), _string(sentence, "text")]
         end = begin + _length(pieces[-1], unit)
     return "".join(pieces)
 
 
 def _add_span(annotation: Fields, places: Sequence[_Place]) -> None:
-    """Put an annotation to the spans of the place that holds it; one of the whole has no span.
+    """Add an annotation to the spans of the place that holds it; one of the whole has no span.
 
     Raises:
-        ValueError: if it does not fit; what is wrong with it.
+        ValueError: if it does not fit.
     """
     locations = [
         (offset := _number(location, "offset", int), offset + _number(location, "length", int))
@@ -325,7 +318,7 @@ def _passage(infons: Fields, place: _Place) -> Passage:
 
 
 def _score(infons: Fields) -> float | None:
-    """How sure a tagger was; other tools may call something else a score."""
+    """Return the confidence of a tagger; other tools may call something else a score."""
     with suppress(ValueError):
         score = _number(infons, "score", float)
         return score if 0 <= score <= 1 else None
@@ -333,45 +326,38 @@ def _score(infons: Fields) -> float | None:
 
 
 def _infons(fields: Fields) -> Fields:
-    infons = fields.get("infons") or {}
-    if not isinstance(infons, dict):
-        raise ValueError(f"`infons` is {infons!r:.60}, not an object")
-    return infons
+    return fields.nested("infons") if fields.values.get("infons") else Fields({})
 
 
 def _objects(fields: Fields, key: str) -> list[Fields]:
-    found = fields.get(key) or []
-    if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
-        raise ValueError(f"`{key}` is {found!r:.60}, not a list of objects")
-    return found
+    return fields.objects(key) if fields.values.get(key) else []
 
 
 def _string(fields: Fields, key: str) -> str:
-    """A text, empty where there is none."""
-    value = fields.get(key)
+    """Return a text, which other tools may write as a number; empty where there is none."""
+    value = fields.values.get(key)
     if not isinstance(value, str | int | float | None):
-        raise ValueError(f"`{key}` is {value!r:.60}, not a text")
-    text = "" if value is None else str(value)
-    text.encode()  # half a surrogate pair is no text
-    return text
+        raise fields.error(key, "a text")
+    return "" if value is None else encodable(str(value), f"`{key}`")
 
 
 def _number(fields: Fields, key: str, kind: type[Number]) -> Number:
-    value = fields.get(key)
+    """Return a number, which XML and other tools write as a text."""
+    value = fields.values.get(key)
     with suppress(ValueError, OverflowError):
         if isinstance(value, str) or (
             isinstance(value, int | float) and not isinstance(value, bool) and kind(value) == value
         ):
             return kind(value)
-    raise ValueError(f"`{key}` is {'missing' if value is None else f'{value!r:.60}, not a number'}")
+    raise fields.error(key, "a number")
 
 
 def _length(text: str, unit: Unit) -> int:
     return len(text if unit == "characters" else text.encode())
 
 
-def _fields(element: ET.Element) -> Fields:
-    """What an element has in JSON."""
+def _fields(element: ET.Element) -> dict[str, object]:
+    """Return the object that an element is in JSON."""
     fields: dict[str, object] = dict(element.attrib)
     fields["infons"] = {infon.get("key", ""): "".join(infon.itertext()) for infon in element.findall("infon")}
     for tag in ("passage", "sentence", "annotation", "location"):
@@ -382,8 +368,8 @@ def _fields(element: ET.Element) -> Fields:
     return fields
 
 
-def _element(tag: str, record: Record) -> ET.Element:
-    """The element for what is in JSON."""
+def _element(tag: str, record: Written) -> ET.Element:
+    """Return the element for an object of JSON."""
     element = ET.Element(tag)
     for key, value in record.items():
         if isinstance(value, list):

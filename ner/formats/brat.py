@@ -1,81 +1,84 @@
 """The standoff format of brat: a text in one file, its annotation in another."""
 
-import os
 import re
-import shutil
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from io import BufferedReader
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Self
 
-from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.io.files import check_new, reading
+from ner.formats.base import FileFormat, Record
+from ner.io.files import new_folder, reading
 
 ENTITY = re.compile(r"T\S*\t(\S+) ([0-9]{1,12} [0-9]{1,12}(?:;[0-9]{1,12} [0-9]{1,12})*) *(?:\t(.*))?", re.DOTALL)
 # Relations, events, attributes, modifications, normalisations, equivalences, notes.
 OTHER = re.compile(r"(?:[REAMN]\S*|\*)\t|#")
-# What no span of brat crosses, because it may end a line of the annotation.
+# No fragment of brat crosses these, because they may end a line of the annotation.
 BREAKS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 BREAK = re.compile(f"[{BREAKS}]")
 UNBROKEN = re.compile(f"[^{BREAKS}]+")
 
 
-class Brat(FileCorpus):
+@dataclass
+class Brat(FileFormat):
     """Texts ``name.txt`` with annotation ``name.ann``, in a folder and its subfolders.
 
-    A document is called by its path in the folder, without suffix. Where there is no ``.ann`` it is not annotated;
-    an empty one says that there are no entities. Files and folders that begin with a dot are passed over. Texts are
-    kept to the character, ``\\r\\n`` and a byte order mark included, because brat counts them.
+    The identifier of a document is its path in the folder, without suffix. A document without ``.ann`` is not
+    annotated; one with an empty ``.ann`` has no entities. Files and folders that begin with a dot are passed over.
+    Texts are kept to the character, ``\\r\\n`` and a byte order mark included, because brat counts them.
 
     Fragments of an entity with nothing but white space between them are one span, and those with more do not fit.
     Triggers of events are entities; all that builds on entities is passed over. Types in brat have no blanks: one that
     is a label of ``labels`` with underscores for blanks is read as that label.
 
     Args:
-        labels: Entity types that the annotation may have; their order decides the tag ids. What is only tagged or
-            converted needs none.
-        train: File or folder of the training split.
-        dev: That of the development split.
-        test: That of the test split.
-        on_bad_span: Whether an annotation that does not fit its text is an error, or left out with a warning.
-        title_line: Whether a text's first line is the title, and what follows it the abstract; otherwise a text is one
+        on_bad_span: What an annotation that does not fit its text is: an error, or left out with a warning.
+        title_line: Read the first line of a text as its title, and the rest as its abstract; otherwise a text is one
             passage.
+        labels: Entity types whose names have blanks; those of the corpus, if it names some.
 
     Source: https://brat.nlplab.org/standoff.html; Stenetorp et al. (2012).
     """
 
+    title_line: bool = False
+    labels: tuple[str, ...] = ()
+
     suffixes = (".txt",)
+    can_write_entities = True
     writes_folder = True
 
-    def __init__(
-        self,
-        labels: Sequence[str] = (),
-        train: str | None = None,
-        dev: str | None = None,
-        test: str | None = None,
-        on_bad_span: Literal["error", "skip"] = "error",
-        title_line: bool = False,
-    ) -> None:
-        super().__init__(labels, train, dev, test, on_bad_span)
-        self.title_line = title_line
+    def for_labels(self, labels: Sequence[str]) -> Self:
+        return replace(self, labels=self.labels or tuple(labels))
 
-    def read_path(self, path: Path) -> Iterator[Document]:
-        if not path.is_dir():
-            yield from self.read_file(path)
-            return
-        for text in _texts(path):
-            yield self._document(text, text.relative_to(path).with_suffix("").as_posix())
+    def files(self, folder: Path) -> list[Path]:
+        """Return the texts in a folder and its subfolders.
 
-    def read_file(self, path: Path) -> Iterator[Document]:
-        if path.suffix == ".ann":
-            raise InputError(
-                f"{path}: annotation without its text; name {path.with_suffix('.txt').name}, or the folder"
-            )
-        yield self._document(path, path.stem)
+        Raises:
+            InputError: if an annotation has no text.
+        """
+        files = sorted(
+            file
+            for file in folder.rglob("*")
+            if file.suffix in (".txt", ".ann")
+            and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+            and file.is_file()
+        )
+        texts = [file for file in files if file.suffix == ".txt"]
+        if missing := sorted({file.with_suffix(".txt") for file in files} - set(texts)):
+            raise InputError(f"{missing[0].with_suffix('.ann')}: has no {missing[0].name} beside it; add the text")
+        return texts
+
+    def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
+        if file.suffix == ".ann":
+            text = file.with_suffix(".txt").name
+            raise InputError(f"{file}: annotation without its text; name {text}, or the folder")
+        name = file.relative_to(folder).with_suffix("").as_posix() if folder else file.stem
+        yield partial(self._document, file, name)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Write documents into a new or empty folder, which appears whole or not at all.
@@ -89,19 +92,9 @@ class Brat(FileCorpus):
                 hold a label or entity, or writing fails.
         """
         names = {_name(label): label for label in self.labels}
-        whole = path.absolute()
-        temporary = whole.with_name(f".{whole.name}.{os.getpid()}.tmp")
-        try:
-            check_new(path)
-            temporary.mkdir(parents=True)
+        with new_folder(path) as folder:
             for document in documents:
-                _write_document(document, temporary, names)
-            temporary.replace(whole)
-        except (OSError, UnicodeEncodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "a text holds half a surrogate pair"
-            raise InputError(f"{path}: cannot be written ({reason}); choose another folder, or mend that") from None
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+                _write_document(document, folder, names)
 
     def _document(self, path: Path, name: str) -> Document:
         text = _text(path)
@@ -128,7 +121,7 @@ class Brat(FileCorpus):
         return Document(name, tuple(passages))
 
     def _parts(self, text: str) -> list[tuple[int, str, str]]:
-        """Where each passage begins, its text and its section."""
+        """Return each passage as the place where it begins, its text and its section."""
         if not self.title_line:
             return [(0, text, "")]
         title, line_break, abstract = text.partition("\n")
@@ -139,23 +132,6 @@ class Brat(FileCorpus):
         return name if name in self.labels else next((label for label in self.labels if _name(label) == name), name)
 
 
-def _texts(folder: Path) -> list[Path]:
-    """The texts in a folder, each annotation having one."""
-    files = sorted(
-        file
-        for file in folder.rglob("*")
-        if file.suffix in (".txt", ".ann")
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-        and file.is_file()
-    )
-    texts = [file for file in files if file.suffix == ".txt"]
-    if missing := sorted({file.with_suffix(".txt") for file in files} - set(texts)):
-        raise InputError(f"{missing[0].with_suffix('.ann')}: has no {missing[0].name} beside it; add the text")
-    if not texts:
-        raise InputError(f"{folder}: no *.txt file in this folder; name a file or a folder that has some")
-    return texts
-
-
 def _text(path: Path) -> str:
     with reading(path) as file:
         assert isinstance(file.buffer, BufferedReader)
@@ -164,7 +140,7 @@ def _text(path: Path) -> str:
 
 
 def _entities(annotation: Path) -> Iterator[tuple[str, re.Match[str]]]:
-    """Entities as the file has them, and where they stand."""
+    """Yield the lines of entities, each after its place."""
     with reading(annotation) as lines:
         for number, line in enumerate(lines, 1):
             content = line.removesuffix("\n").removesuffix("\r")
@@ -176,7 +152,7 @@ def _entities(annotation: Path) -> Iterator[tuple[str, re.Match[str]]]:
 
 
 def _mention(text: str, match: re.Match[str]) -> tuple[int, int] | str:
-    """Start and end of an entity, or what is wrong with it."""
+    """Return start and end of an entity, or what is wrong with it."""
     places, quoted = match[2], match[3] or ""
     numbers = [int(number) for number in re.split("[ ;]", places)]
     fragments = list(zip(numbers[::2], numbers[1::2], strict=True))

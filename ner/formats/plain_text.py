@@ -2,35 +2,32 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage
-from ner.errors import InputError
+from ner.formats.base import FileFormat, Record
 from ner.io.files import reading, writing
 
 
-class PlainText(FileCorpus):
+@dataclass
+class PlainText(FileFormat):
     """Texts without annotation, one a line.
 
-    Each is a document of one passage, called by the number of its line: ``"1"``, ``"2"``; in a folder, where numbers
-    alone would come twice, ``"<file stem>:1"``. Lines of nothing but white space are passed over, but counted. Only
-    ``\\n`` and ``\\r\\n`` end a line.
+    Each is a document of one passage. Its identifier is the number of its line: ``"1"``, ``"2"``; in a folder, where
+    numbers alone would come twice, ``"<file stem>:1"``. Lines of nothing but white space are passed over, but counted.
+    Only ``\\n`` and ``\\r\\n`` end a line.
     """
 
     suffixes = (".txt",)
 
-    def read_path(self, path: Path) -> Iterator[Document]:
-        for document in super().read_path(path):
-            yield document if path.is_dir() else replace(document, id=document.id.rpartition(":")[2])
-
-    def read_file(self, path: Path) -> Iterator[Document]:
-        with reading(path) as lines:
+    def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
+        prefix = f"{file.stem}:" if folder else ""
+        with reading(file) as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    text = line.removesuffix("\n").removesuffix("\r")
-                    yield Document(f"{path.stem}:{number}", (Passage(text, annotated_until=0),))
+                    yield partial(_document, f"{prefix}{number}", line)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Write texts alone: passages joined by blanks, line breaks as blanks, an empty text as an empty line."""
@@ -39,10 +36,6 @@ class PlainText(FileCorpus):
                 text = " ".join(passage.text for passage in document.passages)
                 file.write(re.sub(r"[\r\n]", " ", text) + "\n")
 
-    def write_predictions(self, documents: Iterable[Document], path: Path) -> None:
-        raise InputError(f"{path}: plain text holds no entities; write another format, such as JsonLines")
 
-    @property
-    def has_writer(self) -> bool:
-        """No: texts can be written, but nothing that was found in them."""
-        return False
+def _document(name: str, line: str) -> Document:
+    return Document(name, (Passage(line.removesuffix("\n").removesuffix("\r"), annotated_until=0),))

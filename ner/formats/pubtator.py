@@ -2,25 +2,27 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from ner.corpora.base import unique
-from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats.base import FileFormat, Record, check_once, unique
 from ner.io.files import reading, writing
 
 TEXT_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
 SECTIONS = {"t": "title", "a": "abstract"}
 OFFSET = re.compile("[0-9]{1,12}")
-# What stands where a relation has its kind: a number, however broken.
+# A number, however broken, where a relation has its kind.
 OFFSET_LIKE = re.compile(r"[-+.\s\d]*")
-# What stands in the column of identifiers where there is none.
+# Stands in the column of identifiers where there is none.
 NO_IDENTIFIER = "-"
 
 
-class PubTator(FileCorpus):
-    """Titles and abstracts as PubTator, BC5CDR or the NCBI disease corpus have them.
+@dataclass
+class PubTator(FileFormat):
+    """Titles and abstracts as in PubTator, BC5CDR or the NCBI disease corpus.
 
     Offsets are half-open and count over title and abstract with one character between them. Relations and other lines
     without offsets are passed over, and so are identifiers and, in a composite mention, its parts. A document without
@@ -28,15 +30,14 @@ class PubTator(FileCorpus):
     """
 
     suffixes = (".txt", ".pubtator", ".PubTator")
+    can_write_entities = True
 
-    def read_file(self, path: Path) -> Iterator[Document]:
+    def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         seen: set[str] = set()
-        for first, lines in _blocks(path):
-            document = self._document(path, first, lines)
-            if document.id in seen:
-                raise InputError(f"{path}, line {first}: {document.id} stands in this file already; keep one of them")
-            seen.add(document.id)
-            yield document
+        for first, lines in _blocks(file):
+            if match := TEXT_LINE.fullmatch(lines[0]):
+                check_once(match[1], seen, f"{file}, line {first}")
+            yield partial(self._document, file, first, lines)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Write documents: their first passage as the title, and what follows, joined by blanks, as the abstract.
@@ -80,7 +81,7 @@ class PubTator(FileCorpus):
 
 
 def _blocks(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The documents' lines, and the number of the first of them."""
+    """Yield the lines of each document, with the number of the first of them."""
     block: list[str] = []
     first = 1
     with reading(path) as file:
@@ -99,7 +100,7 @@ def _blocks(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _mention(fields: list[str], texts: dict[str, str]) -> tuple[str, Span] | str:
-    """The section and the span of a mention, or what is wrong with it."""
+    """Return the section and the span of a mention, or what is wrong with it."""
     if len(fields) < 5:
         return "a mention without its type"
     if not (OFFSET.fullmatch(fields[1]) and OFFSET.fullmatch(fields[2])):

@@ -1,23 +1,19 @@
-"""What is tagged goes to a file at once, document by document, so that a killed run can go on."""
+"""The journal of a prediction: documents are kept as soon as they are tagged, so that a killed run can be resumed."""
 
 import json
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from heapq import merge
 from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
 
-from filelock import FileLock, Timeout
-
 from ner.documents import Document
-from ner.errors import InputError
-from ner.formats.jsonl import document_of, line_of
+from ner.formats.jsonl import document_of, record_of
 from ner.inference.assembly import in_order
-
-Settings = Mapping[str, object]
+from ner.io.journal import Journal, Settings
 
 
 class Done:
@@ -36,9 +32,9 @@ class Done:
         self.step = step
         self.due = first
         self._count = 0
-        # As many as a pool has documents, however many were tagged.
-        self._after: set[int] = set()
-        # Of an earlier run's documents, four bytes each.
+        # At most as many as a pool has documents, however many are tagged.
+        self._ahead: set[int] = set()
+        # Of the documents of an earlier run, four bytes each.
         self._checksums = array("I")
 
     def add(self, place: int, checksum: int | None = None) -> None:
@@ -48,9 +44,9 @@ class Done:
             self._checksums.extend([0] * (index + 1 - len(self._checksums)))
             self._checksums[index] = checksum
         self._count += 1
-        self._after.add(place)
-        while self.due in self._after:
-            self._after.remove(self.due)
+        self._ahead.add(place)
+        while self.due in self._ahead:
+            self._ahead.remove(self.due)
             self.due += self.step
 
     def checksum(self, place: int) -> int:
@@ -64,11 +60,11 @@ class Done:
 
     @property
     def has_gaps(self) -> bool:
-        """Is a document missing before one that is tagged?"""
-        return bool(self._after)
+        """True while a document is missing before one that is tagged."""
+        return bool(self._ahead)
 
     def __contains__(self, place: int) -> bool:
-        return place < self.due or place in self._after
+        return place < self.due or place in self._ahead
 
     def __len__(self) -> int:
         return self._count
@@ -80,124 +76,75 @@ def checksum(document: Document) -> int:
     return crc32("\0".join(parts).encode(errors="surrogatepass"))
 
 
-class Spool:
-    """The documents that one process has tagged, as they come: a line on how they were tagged, and one for each.
+class PredictionJournal:
+    """The documents that one process has tagged, in the order in which they come.
 
-    Such a line is the document's place in the input, a tab, and the document as JSON.
+    A record is the place of the document in the input and the document: ``[7, {"id": ..., "passages": ...}]``.
 
     Args:
-        path: The file. What a killed run left there is taken over, but for a last line that it did not finish.
-        done: Knows of no document yet, and is told of those that are in the file.
-
-    Attributes:
-        done: The documents that are in the file.
+        path: The file; the documents that an interrupted run left there are taken over.
+        done: The documents in the file are added to it, and those that are written.
 
     Raises:
-        InputError: if another process is writing the file, or what is there is something else.
+        InputError: if another process is writing the file, or it is something else.
     """
 
     def __init__(self, path: Path, done: Done) -> None:
         self.path = path
-        self.settings: Settings | None = None
         self.done = done
-        self._file: BinaryIO | None = None
-        # The system frees it when the process ends, however it ends.
-        self._lock = FileLock(path.with_name(f"{path.name}.lock"))
-        try:
-            self._lock.acquire(blocking=False)
-        except Timeout:
-            raise InputError(
-                f"{path}: another process is writing it; wait for that, or write to another path"
-            ) from None
-        try:
-            with suppress(FileNotFoundError):
-                self._take_over()
-        except InputError:
-            self.close()
-            raise
-
-    def _take_over(self) -> None:
-        """Count what is there, and cut off what is not whole."""
-        end = 0
-        with self.path.open("rb") as file:
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    if end:
-                        place, document = _read(line)
-                        self.done.add(place, checksum(document))
-                    else:
-                        self.settings = json.loads(line)["settings"]
-                except (ValueError, KeyError, TypeError):
-                    raise InputError(f"{self.path}: not what a run that was cut off leaves; remove it") from None
-                end += len(line)
-        if end < self.path.stat().st_size:
-            with self.path.open("r+b") as file:
-                file.truncate(end)
+        self._journal = Journal(path, self._take)
 
     def open(self, settings: Settings) -> None:
-        """Begin to write, or go on.
+        """Start or resume writing.
 
         Raises:
-            InputError: if what is there was written with other settings.
+            InputError: if the documents in the file were tagged with other settings.
         """
-        if self.settings is not None and self.settings != settings:
-            keys = settings.keys() | self.settings.keys()
-            differing = sorted(key for key in keys if settings.get(key) != self.settings.get(key))
-            mend = "remove it to start anew, or write to another path"
-            raise InputError(f"{self.path}: was begun with another {', '.join(differing)}; {mend}")
-        # Unbuffered: what is written survives this process.
-        self._file = self.path.open("ab", buffering=0)
-        if self.settings is None:
-            self._write(json.dumps({"settings": settings}).encode() + b"\n")
+        self._journal.open(settings)
 
     def write(self, documents: Mapping[int, Document]) -> None:
-        """Add documents, by their places; all of them or, if the process is killed in the middle, the first of them.
+        """Append documents, by their places in the input.
 
         Raises:
             InputError: if they cannot be written, such as to a full disk.
         """
-        self._write("".join(f"{place}\t{line_of(document)}" for place, document in documents.items()).encode())
+        self._journal.write([place, record_of(document)] for place, document in documents.items())
         for place in documents:
             self.done.add(place)
 
     def close(self) -> None:
-        """End writing."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        if self._lock.is_locked:
-            # Still locked, lest somebody locks it and loses it. Windows removes no file that is open.
-            with suppress(OSError):
-                Path(self._lock.lock_file).unlink()
-            self._lock.release()
+        """Stop writing."""
+        self._journal.close()
 
-    def _write(self, content: bytes) -> None:
-        assert self._file is not None
-        rest = memoryview(content)
-        try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be written: {error.strerror}") from error
+    def _take(self, record: object) -> None:
+        place, document = _numbered(record)
+        self.done.add(place, checksum(document))
 
 
 def documents_in(paths: Sequence[Path]) -> Iterator[Document]:
-    """The documents of the spools of all processes, which took turns, in the order of the input."""
+    """Yield the documents in the journals of all processes, which took turns, in the order of the input."""
     with ExitStack() as files:
-        spools = [_lines(files.enter_context(path.open("rb"))) for path in paths]
-        ordered = (in_order(lines, number, len(paths)) for number, lines in enumerate(spools))
+        journals = [_lines(files.enter_context(path.open("rb"))) for path in paths]
+        ordered = (in_order(lines, number, len(paths)) for number, lines in enumerate(journals))
         for _, line in merge(*ordered, key=itemgetter(0)):
-            yield _read(line)[1]
+            yield _numbered(json.loads(line))[1]
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    file.readline()
+    """Yield places and lines; a line that waits for its turn is smaller than its document."""
+    file.readline()  # the settings
     for line in file:
-        yield int(line.partition(b"\t")[0]), line
+        yield int(line[1 : line.index(b",")]), line
 
 
-def _read(line: bytes) -> tuple[int, Document]:
-    place, _, record = line.partition(b"\t")
-    return int(place), document_of(json.loads(record))
+def _numbered(record: object) -> tuple[int, Document]:
+    """Return the place and the document of a record.
+
+    Raises:
+        ValueError: if it is not a record of this journal.
+    """
+    match record:
+        case [int(place), document]:
+            return place, document_of(document)
+        case _:
+            raise ValueError("not a place and a document")

@@ -1,8 +1,7 @@
-"""Fetching files over HTTP, each checked against the id that Git gives its content."""
+"""Download files over HTTP and check each against the id that Git gives its content."""
 
 import hashlib
 import http.client
-import os
 import queue
 import threading
 import urllib.error
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
 from ner.errors import InputError
+from ner.io.files import replacing
 
 ATTEMPTS = 2
 TIMEOUT_SECONDS = 5.0
@@ -22,27 +22,29 @@ CHUNK_BYTES = 1 << 16
 
 
 class _TransferError(Exception):
-    """A transfer that failed; another attempt may do better."""
+    """A failed transfer that may succeed at the next attempt."""
 
 
 class _SilenceError(_TransferError):
-    """Nobody answers; another attempt would only wait as long again."""
+    """A server that does not answer; another attempt would only wait as long again."""
 
 
 def fetch(base_url: str, files: Mapping[str, str], folder: Path, timeout: float = TIMEOUT_SECONDS) -> None:
-    """Bring files into a folder; those that are there and right are not asked for again.
+    """Download files into a folder, except those that are there already with the right content.
 
     Args:
-        base_url: Address below which the files lie.
+        base_url: The address that the paths are relative to.
         files: Git blob ids by path, relative to both the address and the folder.
-        folder: Created where missing. A file appears in it whole and checked, or not at all.
+        folder: Created if missing. A file appears in it whole and checked, or not at all.
         timeout: Seconds that a server may stay silent.
 
     Raises:
-        InputError: if a file cannot be had, or differs from its id at the second attempt too.
+        InputError: if a file cannot be downloaded, or differs from its id at the second attempt too.
     """
     if not base_url.startswith(("https://", "http://")):
-        raise InputError(f"data.corpus.base_url: {base_url} is no web address; it must begin with https:// or http://")
+        raise InputError(
+            f"data.corpus.base_url: {base_url} is not a web address; it must begin with https:// or http://"
+        )
     try:
         missing = {path: blob for path, blob in files.items() if not _is_right(folder / path, blob)}
         if not missing:
@@ -53,12 +55,12 @@ def fetch(base_url: str, files: Mapping[str, str], folder: Path, timeout: float 
                 url = f"{base_url.rstrip('/')}/{quote(path)}"
                 _fetch_file(url, folder / path, blob, timeout, progress)
     except OSError as error:
-        mend = "free the disk or choose another folder (data.corpus.cache)"
-        raise InputError(f"{folder}: cannot hold the download ({error.strerror or error}); {mend}") from None
+        fix = "free the disk or choose another folder (data.corpus.cache)"
+        raise InputError(f"{folder}: cannot hold the download ({error.strerror or error}); {fix}") from None
 
 
 def blob_id(path: Path) -> str:
-    """The id under which Git stores the content of a file.
+    """Return the id under which Git stores the content of a file.
 
     Source: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
     """
@@ -74,31 +76,24 @@ def _is_right(path: Path, blob: str) -> bool:
 
 
 def _fetch_file(url: str, target: Path, blob: str, timeout: float, progress: Progress) -> None:
-    """Fetch one file through a temporary one beside it, which alone is ever incomplete or wrong."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # The process id keeps two runs that start together out of each other's way.
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     task = progress.add_task(target.name, total=None)
-    try:
+    with replacing(target) as partial:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 _stream(url, partial, timeout, progress, task)
             except _TransferError as error:
                 if attempt < ATTEMPTS and not isinstance(error, _SilenceError):
                     continue
-                mend = "check the connection, or download GutBrainIE by hand and set data.corpus.root to its folder"
-                raise InputError(f"{url}: {error}; {mend}") from None
+                fix = "check the connection, or download GutBrainIE by hand and set data.corpus.root to its folder"
+                raise InputError(f"{url}: {error}; {fix}") from None
             if (found := blob_id(partial)) == blob:
-                partial.replace(target)
                 return
         wrong = f"wrong content at attempt {ATTEMPTS} too, expected blob {blob} but found {found}"
-        raise InputError(f"{url}: {wrong}; check data.corpus.base_url and what stands between you and it")
-    finally:
-        partial.unlink(missing_ok=True)
+        raise InputError(f"{url}: {wrong}; check data.corpus.base_url and any proxy between you and it")
 
 
 def _stream(url: str, partial: Path, timeout: float, progress: Progress, task: TaskID) -> None:
-    """Copy what ``url`` answers into a file, from its beginning."""
+    """Copy the answer of ``url`` into a file, from the beginning."""
     with _open(url, timeout) as response, partial.open("wb") as file:
         progress.reset(task, total=response.length)
         for chunk in _chunks(response, timeout):
@@ -107,10 +102,10 @@ def _stream(url: str, partial: Path, timeout: float, progress: Progress, task: T
 
 
 def _open(url: str, timeout: float) -> http.client.HTTPResponse:
-    """Ask for ``url``, and give up after ``timeout`` whatever the waiting is for.
+    """Open ``url``, and give up after ``timeout``, whatever takes so long.
 
-    The timeout of ``urlopen`` bounds each connection, but neither the look-up of the host's name nor the number of
-    addresses tried. So a thread asks, which nobody waits for at exit.
+    The timeout of ``urlopen`` limits each connection, but neither the look-up of the host's name nor the number of
+    addresses that are tried. So a daemon thread sends the request.
     """
     answers: queue.SimpleQueue[http.client.HTTPResponse | Exception] = queue.SimpleQueue()
 
@@ -131,7 +126,7 @@ def _open(url: str, timeout: float) -> http.client.HTTPResponse:
 
 
 def _chunks(response: http.client.HTTPResponse, timeout: float) -> Iterator[bytes]:
-    """The body of an answer; what a file's own errors are stays apart from what breaks here."""
+    """Yield the body of an answer; its errors are kept apart from those of the file that is written."""
     while True:
         try:
             chunk = response.read(CHUNK_BYTES)
@@ -143,7 +138,7 @@ def _chunks(response: http.client.HTTPResponse, timeout: float) -> Iterator[byte
 
 
 def _transfer_error(error: Exception, timeout: float) -> _TransferError:
-    """What went wrong, in words."""
+    """Describe a failed transfer in one line."""
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         return _TransferError(f"the server answers {error.code} {error.reason}")

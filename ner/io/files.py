@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
-from shutil import copyfileobj
+from shutil import copyfileobj, rmtree
 from tempfile import TemporaryDirectory
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from ner.errors import InputError
 
@@ -20,7 +20,7 @@ def write_text(text: str, path: Path) -> None:
     """Write UTF-8 to a file that appears whole or not at all.
 
     Raises:
-        InputError: if that is not possible.
+        InputError: if the file cannot be written.
     """
     with writing(path) as file:
         file.write(text)
@@ -28,38 +28,79 @@ def write_text(text: str, path: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[TextIO]:
-    """A UTF-8 file to write beside ``path``, moved there at the end: a crash never leaves half a file under that name.
-
-    ``-`` is standard output.
+    """Open a UTF-8 text file that appears whole or not at all; ``-`` is standard output.
 
     Raises:
-        InputError: if that is not possible.
+        InputError: if the file cannot be written.
     """
-    if path == STANDARD:
-        with _standard_output() as file:
+    with writing_bytes(path) as binary:
+        file = TextIOWrapper(binary, encoding="utf-8", newline="\n")
+        try:
             yield file
-        return
+            file.flush()
+        finally:
+            with suppress(OSError):
+                file.detach()
+
+
+@contextmanager
+def writing_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Open a binary file that appears whole or not at all; ``-`` is standard output.
+
+    Raises:
+        InputError: if the file cannot be written.
+    """
+    with _explained(path):
+        if path == STANDARD:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+            return
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            yield file
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Create a folder that appears under its name only once it is complete.
+
+    Yields:
+        The folder to fill, which is moved to ``path`` at the end.
+
+    Raises:
+        InputError: if the path is a file or a folder with content, or the folder cannot be written.
+    """
+    with _explained(path):
+        check_new(path)
+        with replacing(path.absolute()) as temporary:
+            temporary.mkdir()
+            yield temporary
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a free name beside ``path``; the file or folder made there replaces ``path`` at the end.
+
+    After an exception it is removed, and ``path`` stays as it was.
+    """
     temporary = _beside(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
+        yield temporary
         temporary.replace(path)
-    except (OSError, UnicodeEncodeError) as error:
-        raise _unwritable(path, error) from None
     finally:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            if temporary.is_dir():
+                rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[TextIO]:
-    """A UTF-8 file to read, with or without byte order mark, whose lines end in ``\\n`` alone.
-
-    ``-`` is standard input.
+    """Open a UTF-8 file, with or without byte order mark, whose lines end in ``\\n`` alone; ``-`` is standard input.
 
     Raises:
-        InputError: if that is not possible.
+        InputError: if the file cannot be read.
     """
     try:
         source: Path | int = sys.stdin.fileno() if path == STANDARD else path
@@ -73,7 +114,7 @@ def reading(path: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def kept(path: Path) -> Iterator[Path]:
-    """A path that can be read more than once: itself, or for ``-`` a file with what comes from standard input."""
+    """Yield a path that can be read more than once: ``path`` itself, or for ``-`` a copy of standard input."""
     if path != STANDARD:
         yield path
         return
@@ -85,7 +126,7 @@ def kept(path: Path) -> Iterator[Path]:
 
 
 def check_writable(path: Path, is_folder: bool = False) -> None:
-    """Find out before the work, rather than behind it, whether a file can be written, or a new folder.
+    """Check before the work that a file, or a new folder, can be written.
 
     Raises:
         InputError: if it cannot.
@@ -108,16 +149,16 @@ def check_writable(path: Path, is_folder: bool = False) -> None:
 
 
 def check_apart(source: Path, output: Path, suffixes: Sequence[str], is_folder: bool = False) -> None:
-    """Refuse an output that would replace what is read, or be read as a part of it the next time.
+    """Refuse an output that would replace the input, or become a part of it.
 
     Args:
         source: The file or folder that is read.
         output: The file or folder to write.
-        suffixes: What files end with that are read in a folder; none stand for all.
-        is_folder: Whether the output is a folder.
+        suffixes: The endings of the files that are read in a folder; none stand for all.
+        is_folder: The output is a folder.
 
     Raises:
-        InputError: if it would.
+        InputError: if the output is a part of the input.
     """
     if STANDARD in (source, output):
         return
@@ -128,7 +169,7 @@ def check_apart(source: Path, output: Path, suffixes: Sequence[str], is_folder: 
 
 
 def check_new(path: Path) -> None:
-    """Refuse a folder in which there is something that would be lost.
+    """Refuse a folder whose content would be lost.
 
     Raises:
         InputError: if the path is a file, or a folder that is not empty.
@@ -136,24 +177,20 @@ def check_new(path: Path) -> None:
     if path.is_dir() and not any(path.iterdir()):
         return
     if path.exists():
-        raise InputError(f"{path}: exists already; remove it, or choose another folder")
+        raise InputError(f"{path}: exists already; delete it, or choose another folder")
 
 
 @contextmanager
-def _standard_output() -> Iterator[TextIO]:
-    file = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="\n")
+def _explained(path: Path) -> Iterator[None]:
+    """Turn a failure to write into one line that names the path."""
     try:
-        yield file
-        file.flush()
+        yield
     except (OSError, UnicodeEncodeError) as error:
-        raise _unwritable(STANDARD, error) from None
-    finally:
-        with suppress(OSError):
-            file.detach()
+        raise _unwritable(path, error) from None
 
 
 def _bad_byte(path: Path) -> str:
-    """Where a file stops being UTF-8; standard input cannot be read again."""
+    """Return where a file stops being UTF-8; standard input cannot be read again."""
     if path != STANDARD:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
@@ -167,9 +204,11 @@ def _bad_byte(path: Path) -> str:
 def _beside(path: Path) -> Path:
     if not path.name:
         raise InputError(f"'{path}' is not the name of a file to write")
+    # The process id keeps runs that write at the same time apart.
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def _unwritable(path: Path, error: OSError | UnicodeEncodeError) -> InputError:
-    reason = error.strerror if isinstance(error, OSError) else "a text holds half a surrogate pair"
-    return InputError(f"{path}: cannot be written ({reason}); choose another path, or mend what it says")
+    if isinstance(error, OSError):
+        return InputError(f"{path}: cannot be written ({error.strerror or error}); choose another path")
+    return InputError(f"{path}: cannot be written (a text holds half a surrogate pair); replace that character")

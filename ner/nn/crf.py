@@ -7,7 +7,7 @@ import torch
 import torchcrf
 from torch import Tensor
 
-from ner.nn import linear_chain as chain
+from ner.nn import linear_chain
 from ner.nn.viterbi import Integers
 
 # Far below any score that training reaches, and far from overflow when added up over thousands of tokens in fp32.
@@ -15,9 +15,9 @@ ILLEGAL = -1e4
 
 
 class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
-    """pytorch-crf's CRF, batch first, with kernels of its own, whatever the precision around it.
+    """pytorch-crf's CRF, batch first, with faster kernels that do not depend on the precision around it.
 
-    Parameters, their names and the ``state_dict`` are pytorch-crf's: ``transitions[i, j]`` scores tag ``j`` behind tag
+    Parameters, their names and the ``state_dict`` are pytorch-crf's: ``transitions[i, j]`` scores tag ``j`` after tag
     ``i``, ``start_transitions`` and ``end_transitions`` the first and the last tag.
 
     Source: Lafferty, McCallum & Pereira (2001), "Conditional random fields".
@@ -33,15 +33,15 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         Their gradient is then exactly zero, so that training without weight decay leaves them there.
 
         Args:
-            legal_starts: Whether a path may start with each tag, (K,).
-            legal_transitions: Whether tag ``j`` may follow tag ``i``, (K, K).
+            legal_starts: True for the tags that a path may start with, (K,).
+            legal_transitions: True where tag ``j`` may follow tag ``i``, (K, K).
         """
         device = self.transitions.device
         self.start_transitions.masked_fill_(~torch.tensor(legal_starts, device=device), ILLEGAL)
         self.transitions.masked_fill_(~torch.tensor(legal_transitions, device=device), ILLEGAL)
 
     def nll(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """Negative log-likelihood of each tag path, computed in fp64.
+        """Return the negative log-likelihood of each tag path, computed in fp64.
 
         Args:
             emissions: Scores of tags, (B, T, K).
@@ -52,9 +52,9 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
             One value a row, at least 0 but for rounding, in fp32 or, for such emissions, in fp64, (B,).
         """
         with torch.autocast(emissions.device.type, enabled=False):
-            scores = self._scores(chain.exact(emissions), mask)
-            gold = chain.path_score(scores, tags.to(scores.emissions.device))
-            loss = chain.log_partition(scores, in_tree=emissions.is_cuda) - gold
+            scores = self._scores(linear_chain.exact(emissions), mask)
+            gold = linear_chain.path_score(scores, tags.to(scores.emissions.device))
+            loss = linear_chain.log_partition(scores, in_tree=emissions.is_cuda) - gold
         return loss.to(emissions.device, torch.promote_types(emissions.dtype, torch.float))
 
     @torch.no_grad()
@@ -62,7 +62,7 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         """Return the best path of each row, 0 after its last token, (B, T); arguments as in :meth:`nll`."""
         with torch.autocast(emissions.device.type, enabled=False):
             emissions = emissions.to(torch.promote_types(emissions.dtype, torch.float))
-            return chain.best_paths(self._scores(emissions, mask))
+            return linear_chain.best_paths(self._scores(emissions, mask))
 
     @torch.no_grad()
     def interval_log_marginals(
@@ -72,7 +72,7 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         intervals: tuple[Integers, Integers, Integers],
         tags: Integers,
     ) -> Tensor:
-        """Log-probability that a path reads each of N intervals as one entity, neither longer nor shorter.
+        """Return the log-probability that a path reads each of N intervals as one entity, neither longer nor shorter.
 
         An entity of a type with the tags ``begin`` and ``inside`` is ``begin`` at its start, or an ``inside`` that
         continues neither of the two; then ``inside`` up to its end; then anything but ``inside``.
@@ -90,8 +90,8 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         """
         if not len(tags):
             return emissions.new_zeros(0, dtype=torch.double)
-        scores = self._scores(chain.exact(emissions), mask)
-        found = chain.messages(scores, in_tree=emissions.is_cuda)
+        scores = self._scores(linear_chain.exact(emissions), mask)
+        found = linear_chain.messages(scores, in_tree=emissions.is_cuda)
         emissions, transitions, device = scores.emissions, scores.transitions, scores.emissions.device
         rows, starts, ends, *both = torch.from_numpy(np.stack([*intervals, *tags.T])).to(device)
         begin_inside = torch.stack(both, 1)
@@ -115,29 +115,29 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         inner = torch.where((lengths > 1)[:, None], longer, opened)
         # And on to whatever follows, or to the end.
         is_last = ends == scores.lengths[rows]
-        behind = ends.clamp(max=emissions.shape[1] - 1)
+        after = ends.clamp(max=emissions.shape[1] - 1)
         following = (
-            emissions[rows, behind] + found.backward[rows, behind].log() + found.backward_scales[rows, behind][:, None]
+            emissions[rows, after] + found.backward[rows, after].log() + found.backward_scales[rows, after][:, None]
         )
         following = transitions[begin_inside] + following.masked_fill(every_tag == inside[:, None], -torch.inf)[:, None]
         closed = torch.where(is_last[:, None], scores.end[begin_inside], following.logsumexp(2))
         # Rounding may lift a certainty above 1.
         return ((inner + closed).logsumexp(1) - found.log_partition[rows]).clamp(max=0.0)
 
-    def _scores(self, emissions: Tensor, mask: Tensor) -> chain.Scores:
+    def _scores(self, emissions: Tensor, mask: Tensor) -> linear_chain.Scores:
         potentials = (self.transitions, self.start_transitions, self.end_transitions)
         transitions, start, end = (scores.to(emissions) for scores in potentials)
-        return chain.Scores(emissions, transitions, start, end, mask.sum(1).to(emissions.device))
+        return linear_chain.Scores(emissions, transitions, start, end, mask.sum(1).to(emissions.device))
 
-    # What pytorch-crf's own `forward` and `decode` call, on (T, B).
+    # Called by pytorch-crf's own `forward` and `decode`, on (T, B).
 
     def _compute_score(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        scores = self._scores(chain.exact(emissions.transpose(0, 1)), mask.T)
-        return chain.path_score(scores, tags.T).to(emissions)
+        scores = self._scores(linear_chain.exact(emissions.transpose(0, 1)), mask.T)
+        return linear_chain.path_score(scores, tags.T).to(emissions)
 
     def _compute_normalizer(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        scores = self._scores(chain.exact(emissions.transpose(0, 1)), mask.T)
-        return chain.log_partition(scores, in_tree=emissions.is_cuda).to(emissions)
+        scores = self._scores(linear_chain.exact(emissions.transpose(0, 1)), mask.T)
+        return linear_chain.log_partition(scores, in_tree=emissions.is_cuda).to(emissions)
 
     def _viterbi_decode(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
         paths = self.viterbi(emissions.transpose(0, 1), mask.T)

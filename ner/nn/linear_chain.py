@@ -1,8 +1,8 @@
-"""Sums and maxima over all tag paths of a linear chain: what a CRF computes.
+"""Sums and maxima over all tag paths of a linear chain, which a CRF computes.
 
 Sums are computed in probability space and fp64, which holds what scores of tokens can differ by (fp32 underflows where
 emissions have a standard deviation of 50), with one rescaling a token. How the messages travel along the chain depends
-on the device: token after token where an operation costs little to start, in a tree over the tokens on CUDA.
+on the device: token after token where starting an operation costs little, in a tree over the tokens on CUDA.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Scores:
 
     Args:
         emissions: Scores of tags, (B, T, K).
-        transitions: ``[i, j]`` scores tag ``j`` behind tag ``i``, (K, K).
+        transitions: ``[i, j]`` scores tag ``j`` after tag ``i``, (K, K).
         start: Scores of the first tag, (K,).
         end: Scores of the last tag, (K,).
         lengths: Tokens of each row, at least 1, (B,).
@@ -37,12 +37,12 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """What the two directions say about each token, scaled to sum to 1 over the tags.
+    """Messages of both directions for each token, scaled to sum to 1 over the tags.
 
     Args:
         forward: Of all paths up to a token, with its emission, (B, T, K).
-        backward: Of all paths behind a token, without its emission, (B, T, K).
-        arriving: The same with its emission: what the token before it hears, (B, T, K).
+        backward: Of all paths after a token, without its emission, (B, T, K).
+        arriving: The same with its emission, as the token before receives it, (B, T, K).
         forward_scales: Log-factors by which ``forward`` was divided, (B, T).
         backward_scales: Log-factors by which ``backward`` was divided, (B, T).
         log_partition: Log-sum of the scores of all paths, (B,).
@@ -57,18 +57,18 @@ class Messages:
 
 
 def exact(tensor: Tensor) -> Tensor:
-    """A tensor in fp64, in main memory where its device has none."""
+    """Return a tensor in fp64, in main memory where its device has none."""
     return tensor.to("cpu" if tensor.device.type == "mps" else tensor.device, torch.double)
 
 
 @torch.no_grad()
 def messages(scores: Scores, in_tree: bool) -> Messages:
-    """Both directions of message passing; behind a row's length they say nothing.
+    """Return the messages of both directions; after a row's length they mean nothing.
 
     Args:
         scores: The chain.
-        in_tree: Whether messages travel in a tree over the tokens: about 15 operations a doubling of T instead of 4 a
-            token, for T more products of K x K.
+        in_tree: Pass messages in a tree over the tokens: about 15 operations a doubling of T instead of 4 a token, for
+            T more products of K x K.
 
     Source: Rabiner (1989), with its scaling; Blelloch (1990) for the tree.
     """
@@ -86,7 +86,7 @@ def messages(scores: Scores, in_tree: bool) -> Messages:
     borders = (torch.stack([scores.start, scores.end])[:, None] - border_shifts).exp()
     first = borders * weights[:, :, 0]
     states = (_in_tree if in_tree else _token_by_token)(_scaled(first), weights[:, :, 1:], steps)
-    # What a message was divided by follows from its neighbour.
+    # The divisor of a message follows from its neighbour.
     heard = states[:, :, :-1] @ steps[:, None]
     factors = (heard * weights[:, :, 1:]).sum(3).log() + shift
     opening = first.sum(2, keepdim=True).log() + border_shifts
@@ -95,7 +95,7 @@ def messages(scores: Scores, in_tree: bool) -> Messages:
     at_last = states[0].take_along_dim(last[..., None], 1)[:, 0]
     end = borders[1].expand(height, -1)
     log_partition = (at_last * end).sum(1).log() + border_shifts[1, 0] + scales.take_along_dim(last, 1)[:, 0]
-    # Without its emission, a backward message is what the reversed row hears from its neighbour.
+    # Without its emission, a backward message is the one that the reversed row receives from its neighbour.
     silent = torch.cat([end[:, None], heard[1]], 1)
     sums = silent.sum(2)
     silent_scales = torch.cat([border_shifts[1].expand(height, 1), mirrored_scales[:, :-1] + shift], 1) + sums.log()
@@ -110,11 +110,11 @@ def messages(scores: Scores, in_tree: bool) -> Messages:
 
 
 def _token_by_token(first: Tensor, weights: Tensor, steps: Tensor) -> Tensor:
-    """Messages along the chains of two directions.
+    """Return the messages along the chains of both directions.
 
     Args:
         first: Those of the first tokens, (2, B, K).
-        weights: Exponentiated emissions of the tokens behind them, (2, B, T - 1, K).
+        weights: Exponentiated emissions of the following tokens, (2, B, T - 1, K).
         steps: Exponentiated transitions, (2, K, K).
 
     Returns:
@@ -131,7 +131,7 @@ def _token_by_token(first: Tensor, weights: Tensor, steps: Tensor) -> Tensor:
 
 
 def _in_tree(first: Tensor, weights: Tensor, steps: Tensor) -> Tensor:
-    """The same from products of neighbours, of neighbours of neighbours and so on, and back to the tokens."""
+    """Return the same from products of neighbours, of neighbours of neighbours and so on, and back to the tokens."""
     height, count, tags = weights.shape[1:]
     depth = max(count - 1, 0).bit_length()
     identity = torch.eye(tags, dtype=steps.dtype, device=steps.device)
@@ -157,7 +157,7 @@ def _scaled(weights: Tensor) -> Tensor:
 
 
 class _LogPartition(torch.autograd.Function):
-    """Log-sum of the scores of all paths, (B,), with its gradient in closed form: the marginals.
+    """The log-sum of the scores of all paths, (B,), with its gradient in closed form: the marginals.
 
     Source: Sutton & McCallum (2012), "An introduction to conditional random fields", section 4.
     """
@@ -177,7 +177,7 @@ class _LogPartition(torch.autograd.Function):
         both = forward * backward
         factors = torch.where(positions <= last, gradient[:, None] / both.sum(2), 0.0)
         marginals = both * factors[..., None]
-        # Of two neighbours: forward message, step and arriving message, over what they sum to.
+        # Pairwise marginals, normalised.
         steps = (transitions - transitions.max()).exp()
         sums = (arriving[:, 1:] @ steps.T).sum(2)
         pairs = torch.where(positions[:-1] < last, factors[:, :-1] / sums, 0.0)
@@ -188,7 +188,7 @@ class _LogPartition(torch.autograd.Function):
 
 
 def log_partition(scores: Scores, in_tree: bool) -> Tensor:
-    """Log-sum of the scores of all paths of each row, differentiable once, (B,)."""
+    """Return the log-sum of the scores of all paths of each row, differentiable once, (B,)."""
     # Autograd follows tensors that are arguments themselves.
     inputs = (scores.emissions, scores.transitions, scores.start, scores.end)
     found: Tensor = _LogPartition.apply(scores, in_tree, *inputs)  # type: ignore[no-untyped-call]
@@ -196,7 +196,7 @@ def log_partition(scores: Scores, in_tree: bool) -> Tensor:
 
 
 def path_score(scores: Scores, tags: Tensor) -> Tensor:
-    """The score of one path of each row, (B,); tags are (B, T), and any behind the row's length."""
+    """Return the score of one path of each row, (B,); tags are (B, T) and arbitrary after the row's length."""
     last = scores.lengths[:, None] - 1
     positions = torch.arange(tags.shape[1], device=tags.device)
     emitted = scores.emissions.take_along_dim(tags[..., None], 2)[..., 0]
@@ -209,7 +209,7 @@ def path_score(scores: Scores, tags: Tensor) -> Tensor:
 def best_paths(scores: Scores) -> Integers:
     """Return the tags of the best path of each row, 0 after its last token, (B, T).
 
-    The recursion stays on the scores' device; the way back, which is a chain of look-ups, is walked by the host.
+    The recursion stays on the scores' device; the host walks back, which is a chain of look-ups.
 
     Source: Viterbi (1967).
     """
@@ -226,7 +226,7 @@ def best_paths(scores: Scores) -> Integers:
         state.add_(token)
         if number % REBASE == 0:
             state.sub_(state.amax(0))
-    # In one transfer, so that the device is waited for once.
+    # One transfer, so that the host waits for the device once.
     parts = (states, scores.transitions, scores.end, scores.lengths.to(states.dtype))
     packed = torch.cat([part.flatten() for part in parts]).numpy(force=True)
     reached, transitions, end, lengths = np.split(packed, np.cumsum([part.numel() for part in parts[:-1]]))

@@ -1,4 +1,4 @@
-"""Encoder, linear emissions and CRF as one tagger of token sequences, and several of them as one."""
+"""Encoder, linear emissions and CRF as one model of tag sequences, and several of them as one."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -24,32 +24,32 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def emissions(self, input_ids: Tensor, attention_mask: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
-        """Scores of tags for the texts' own tokens, stitched from their windows.
+        """Return scores of tags for the texts' own units, stitched from their windows.
 
         Special tokens, markers and the halves of overlaps that another window reads better are never selected, so the
-        CRF sees a text from its first token to its last, and padding only behind it.
+        CRF sees a text from its first unit to its last, and padding only after it.
 
         Args:
             input_ids: Tokens of W windows, (W, L).
             attention_mask: 1 on tokens, 0 on padding, (W, L).
-            rows: The window of each token, (B, T).
-            positions: Its position there, (B, T).
+            rows: The window of each unit, (B, T).
+            positions: The position of its first token there, (B, T).
 
         Returns:
             Emissions, (B, T, K).
         """
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
-        """The emissions."""
+        """Return the emissions."""
         return self.emissions(input_ids, attention_mask, rows, positions)
 
     def nll(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """Negative log-likelihood of each row's tags under a prefix mask, (B,)."""
+        """Return the negative log-likelihood of each row's tags under a prefix mask, (B,)."""
         return self.crf.nll(emissions, tags, mask)
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """What tells this tagger from others: a digest of the weights behind its encoder."""
+        """Return a digest of the weights after the encoder, which tells this model from others."""
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, mask: Tensor) -> Integers:
@@ -87,15 +87,15 @@ class EncoderCRF(Model):
 
 
 class CRFEnsemble(Model):
-    """The mean of several taggers: of their emissions, and of their transitions, start and end scores.
+    """The mean of several models: of their emissions, and of their transitions, start and end scores.
 
     It scores every path as the mean of its members' scores, so it decodes the path that they find best together; see
     :func:`ner.nn.crf.merge_crfs`. Encoders may differ, as long as they read the same tokens.
 
     Args:
         members: At least one, over the same tags.
-        one_at_a_time: Whether the members stay where they are, in main memory or in a mapped file, and each is brought
-            to the batch's device for its turn; otherwise all move there together.
+        one_at_a_time: Leave the members where they are, in main memory or in a mapped file, and bring each to the
+            batch's device for its turn; otherwise all move there together.
 
     Raises:
         ValueError: if there are no members, or they disagree on the tags.

@@ -1,9 +1,10 @@
 """What ``score`` finds, and how it is written as one JSON object."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ner.formats.gutbrainie import Entity, entity_record
 from ner.metrics.calibration import Calibration
 from ner.metrics.error_analysis import ErrorReport, Example, LabelErrors
 from ner.metrics.official import Figures, Mention, Score, Version
@@ -35,7 +36,7 @@ class Results:
     calibration: Calibration | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The content of a JSON object; offsets are those of the files, whose ``end_idx`` is inclusive."""
+        """The content of a JSON object; offsets are those of the files."""
         content: dict[str, object] = {
             "macro": _figures(self.score.macro),
             "micro": _figures(self.score.micro),
@@ -79,10 +80,4 @@ def _example(example: Example) -> dict[str, object]:
 def _mention(mention: Mention | None) -> dict[str, object] | None:
     if mention is None:
         return None
-    return {
-        "start_idx": mention.start,
-        "end_idx": mention.end - 1,
-        "location": mention.location,
-        "text_span": mention.text,
-        "label": mention.label,
-    }
+    return entity_record(Entity(*astuple(mention)))

@@ -4,7 +4,6 @@ import logging
 import os
 from collections.abc import Iterator
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -16,6 +15,7 @@ from ner.checkpoints.pretrained import tokenizer_json
 from ner.corpora.base import Corpus, Split, documents_of
 from ner.documents import Document
 from ner.errors import InputError
+from ner.formats.base import Format, documents_at, in_one_line
 from ner.inference.journal import Done
 from ner.labels import LabelSet
 from ner.preprocessing.bucketing import BATCH_SIZE, CPU_TOKENS, GPU_TOKENS
@@ -53,7 +53,7 @@ class NERDataModule(LightningDataModule):
         eval_batch_tokens: Most tokens in such a batch, padding included; by default what suits the device.
         predict_path: A file or folder that ``predict`` tags instead of the corpus's test split; on the command line
             ``-`` is standard input.
-        predict_corpus: Its format, where that is not the corpus's own.
+        predict_format: Its format, if that is not the corpus's own.
         num_workers: Processes that make batches beside the main one; by default none, but some for a GPU.
         seed: Decides the order of training batches, together with the epoch.
 
@@ -75,7 +75,7 @@ class NERDataModule(LightningDataModule):
         eval_batch_size: int = BATCH_SIZE,
         eval_batch_tokens: int | None = None,
         predict_path: str | None = None,
-        predict_corpus: Corpus | None = None,
+        predict_format: Format | None = None,
         num_workers: int | None = None,
         seed: int = 42,
     ) -> None:
@@ -102,12 +102,11 @@ class NERDataModule(LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.eval_batch_tokens = eval_batch_tokens
         self.predict_path = predict_path
-        self.predict_corpus = predict_corpus
+        self.predict_format = predict_format
         self.num_workers = num_workers
         self.seed = seed
         if not corpus.labels:
-            tagging = "to tag files of this format, give it as --data.predict_corpus"
-            raise InputError(f"data.corpus.labels is empty; name the entity types, as in [gene, disease], or {tagging}")
+            raise InputError("data.corpus.labels is empty; name the entity types, as in [gene, disease]")
         self.label_set = LabelSet(corpus.labels)
         self._done: Done | None = None
         self._texts: dict[Split, Texts] = {}
@@ -167,8 +166,21 @@ class NERDataModule(LightningDataModule):
             InputError: if the corpus cannot read them, whatever the corpus itself raises.
         """
         if split is None:
-            return documents_of(self.predict_corpus or self.corpus, Path(str(self.predict_path)))
+            return documents_at(Path(str(self.predict_path)), self.format_of_input)
         return documents_of(self.corpus, split)
+
+    @property
+    def format_of_input(self) -> Format:
+        """The format of the files of ``predict_path``.
+
+        Raises:
+            InputError: if none is named, and the corpus has none.
+        """
+        source = self.predict_format or self.corpus.format
+        if source is None:
+            kind = type(self.corpus).__name__
+            raise InputError(f"data.predict_path: {kind} has no file format; name one as --data.predict_format")
+        return source
 
     def train_dataloader(self) -> DataLoader[int]:
         """Texts with known tags, in a new order each epoch."""
@@ -193,7 +205,7 @@ class NERDataModule(LightningDataModule):
             self.preprocessor,
             self.eval_batch_size,
             self._eval_tokens(),
-            self._done or Done(*runtime.rank()),
+            Done(*runtime.rank()) if self._done is None else self._done,
         )
         return DataLoader(
             stream, batch_size=None, num_workers=self._workers(), pin_memory=self._on_gpu(), generator=self._generator()
@@ -220,14 +232,19 @@ class NERDataModule(LightningDataModule):
             raise InputError(f"the checkpoint read its texts with other settings of: {', '.join(differing)}")
 
     def _to_tag(self, first: int, step: int) -> Iterator[tuple[int, Document]]:
-        """Yield each ``step``-th document to tag, from number ``first`` on, with its number."""
-        split: Split | None = "test" if self.predict_path is None else None
+        """Yield the documents to tag number ``first``, ``first + step``, ... with their numbers."""
         is_empty = True
-        for numbered in islice(enumerate(self.documents(split)), first, None, step):
+        for numbered in self._share(first, step):
             is_empty = False
             yield numbered
         if is_empty and first == 0:
-            self._refuse_empty(split)
+            self._refuse_empty("test" if self.predict_path is None else None)
+
+    def _share(self, first: int, step: int) -> Iterator[tuple[int, Document]]:
+        if self.predict_path is None:
+            return in_one_line(self.corpus.read_share("test", first, step), self.corpus, "the test split")
+        source, path = self.format_of_input, Path(self.predict_path)
+        return in_one_line(source.read_share(path, first, step), source, str(path))
 
     def _refuse_empty(self, split: Split | None) -> None:
         raise InputError(f"{self.predict_path if split is None else f'the {split} split'} holds no documents")

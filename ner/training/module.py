@@ -1,4 +1,4 @@
-"""The Lightning wrapper: loss, steps, three parameter groups and their schedule."""
+"""The Lightning module: loss, steps, three parameter groups and their schedule."""
 
 import math
 from typing import Literal
@@ -30,12 +30,12 @@ class NERModule(LightningModule):
         labels: Entity types; their order decides the tag ids.
         vocabulary_size: Rows that the encoder's embedding needs, section markers included.
         encoder: A folder or a name on the hub. A checkpoint does not ask for it again.
-        pretrained: Whether to load the encoder's weights; otherwise its configuration only, with random weights.
+        pretrained: Load the encoder's weights; otherwise its configuration only, with random weights.
         encoder_config: The encoder's configuration as plain types. A checkpoint carries it; then nothing is loaded.
         dropout: Rate before the emissions.
-        learn_transitions: Whether the CRF learns; otherwise its scores stay zero, and each token is tagged on its own,
-            by a softmax over its emissions.
-        bio_constraints: Whether illegal tag sequences are impossible (``I-`` behind anything but its own type).
+        learn_transitions: Let the CRF learn; otherwise its scores stay zero, and each unit is tagged on its own, by a
+            softmax over its emissions.
+        bio_constraints: Make illegal tag sequences impossible (``I-`` after anything but its own type).
         encoder_lr: Peak learning rate of the encoder.
         emissions_lr: Peak learning rate of the linear layer.
         crf_lr: Peak learning rate of the transitions.
@@ -43,8 +43,8 @@ class NERModule(LightningModule):
         emissions_weight_decay: Weight decay of the linear layer.
         crf_weight_decay: Weight decay of the transitions.
         warmup_ratio: Share of all steps in which the rates rise, before they fall linearly to zero.
-        loss_reduction: What the batch's sum of weight x negative log-likelihood is divided by: its annotated
-            ``tokens``, or its ``passages`` (texts read as one).
+        loss_reduction: Divide the batch's sum of weight x negative log-likelihood by its annotated ``tokens`` (units),
+            or by its ``passages`` (texts read as one).
 
     Raises:
         InputError: if a rate is out of its range, or the encoder cannot be had.
@@ -107,7 +107,7 @@ class NERModule(LightningModule):
         self._accumulated: list[Tensor | int] = []
 
     def forward(self, batch: Batch) -> Tensor:
-        """Emissions of the batch's texts, (B, T, K)."""
+        """Return emissions of the batch's texts, (B, T, K)."""
         return self.model.emissions(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
 
     def tag(self, batch: Batch, with_scores: bool = False) -> TaggedTexts:
@@ -115,15 +115,15 @@ class NERModule(LightningModule):
         return decode(self.model, self(batch), batch, self.label_set, with_scores)
 
     def loss(self, emissions: Tensor, batch: Batch) -> Tensor:
-        """Weighted negative log-likelihood of the annotated tokens, reduced as ``loss_reduction`` says.
+        """Return the weighted negative log-likelihood of the annotated units, reduced as ``loss_reduction`` says.
 
-        Text behind the annotation counts for nothing, and so does a text without any.
+        Text after the annotation's end does not count, nor does a text without annotation.
         """
         total, count = self._total_loss(emissions, batch)
         return total / max(count, 1)
 
     def _total_loss(self, emissions: Tensor, batch: Batch) -> tuple[Tensor, int]:
-        """The sum that the loss is the mean of, and over how many."""
+        """Return the sum of which the loss is the mean, and the count."""
         known = np.flatnonzero(batch.texts.annotated).tolist()
         if not known:
             return emissions.sum() * 0.0, 0
@@ -135,18 +135,18 @@ class NERModule(LightningModule):
         return total, len(known) if is_passages else int(batch.texts.annotated.sum())
 
     def training_step(self, batch: Batch) -> Tensor:
-        """The loss of a batch; the mean over several processes is that of all their batches together."""
+        """Return the loss of a batch; the mean over several processes is that of all their batches together."""
         total, count = self._total_loss(self(batch), batch)
-        # The processes' gradients are averaged, whatever their batches hold.
+        # DDP averages the processes' gradients, whatever their batches hold.
         _, ranks = runtime.rank()
         counts = runtime.total(count, total.device)
         self.log("train/loss", total * ranks / counts, prog_bar=True, batch_size=len(batch), sync_dist=True)
         self._accumulated.append(counts)
-        # And so are those of batches that make a step together, if there are several; see `on_before_optimizer_step`.
+        # Accumulated batches are averaged in the same way; see `on_before_optimizer_step`.
         return total * ranks / self._accumulated[0]
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Make the gradient of several batches in a row that of the mean over all they hold, as of one large batch."""
+        """Scale the gradient of accumulated batches to that of one large batch with all their texts."""
         counts, self._accumulated = self._accumulated, []
         planned = self.trainer.accumulate_grad_batches
         if planned > 1:
@@ -157,11 +157,11 @@ class NERModule(LightningModule):
                     parameter.grad.mul_(factor)
 
     def validation_step(self, batch: Batch) -> dict[str, TaggedTexts]:
-        """Score a batch of the dev split; ``"tagged"`` holds what was found."""
+        """Score a batch of the dev split; ``"tagged"`` holds the result."""
         return self._evaluate(batch, "val", self.val_score)
 
     def test_step(self, batch: Batch) -> dict[str, TaggedTexts]:
-        """Score a batch of the test split; ``"tagged"`` holds what was found."""
+        """Score a batch of the test split; ``"tagged"`` holds the result."""
         return self._evaluate(batch, "test", self.test_score)
 
     def predict_step(self, batch: Batch) -> TaggedTexts:
@@ -224,7 +224,7 @@ class NERModule(LightningModule):
     def _evaluate(self, batch: Batch, stage: str, score: OfficialScore) -> dict[str, TaggedTexts]:
         emissions = self(batch)
         total, count = self._total_loss(emissions, batch)
-        # Weighted by what it is the mean of: how texts share batches does not matter.
+        # Weighted by its count, so that it does not depend on the batches.
         self.log(f"{stage}/loss", total / max(count, 1), batch_size=count, sync_dist=True)
         tagged = decode(self.model, emissions, batch, self.label_set)
         for chunk, found in zip(tagged.texts.chunks, tagged.spans, strict=True):

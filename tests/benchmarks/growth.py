@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from ner.corpora import JsonLines
 from ner.corpora.sample import FOLDER
 from ner.documents import Document, Passage
 from ner.errors import InputError
+from ner.formats.jsonl import JsonLines
 from tests.benchmarks.inference import tag
 from tests.benchmarks.measuring import Bar, interleaved
 from tests.benchmarks.texts import Setting
@@ -74,7 +74,7 @@ def by_documents(setting: Setting, sizes: tuple[int, ...] = DOCUMENTS) -> list[P
             JsonLines().write(repeated(setting, size), folder / "in.jsonl")
             corpus = ["--data.corpus", "JsonLines", "--data.corpus.labels", str(setting.data.labels)]
             files = ["--data.predict_path", "in.jsonl", "--predictions.path", "out.jsonl"]
-            points.append(Point(size, *_run(folder, "predict", *corpus, *files, "--predictions.writer", "JsonLines")))
+            points.append(Point(size, *_run(folder, "predict", *corpus, *files, "--predictions.format", "JsonLines")))
         return points
 
 

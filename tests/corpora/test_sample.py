@@ -175,7 +175,7 @@ def test_the_variable_of_gutbrainie_changes_nothing(split: Split, monkeypatch: p
 
 
 def test_other_files_of_the_format_are_read_by_path() -> None:
-    assert list(Sample().read_path(FOLDER / "dev.json")) == list(Sample().read("dev"))
+    assert list(Sample().format.read(FOLDER / "dev.json")) == list(Sample().read("dev"))
 
 
 def test_its_files_are_found_through_the_package() -> None:

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ner.corpora import GutBrainIE, PubTator
+from ner.corpora import GutBrainIE
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats.brat import Brat
+from ner.formats.pubtator import PubTator
 
 BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 characters = st.characters(exclude_categories=["Cs"])
@@ -61,7 +62,7 @@ def is_unlike_others(document: Document) -> str:
 def test_what_is_written_is_read_again(found: list[Document], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("brat") / "documents"
     Brat().write(found, path)
-    assert list(Brat().read_path(path)) == in_order(found)
+    assert list(Brat().read(path)) == in_order(found)
 
 
 @settings(max_examples=100)
@@ -69,7 +70,7 @@ def test_what_is_written_is_read_again(found: list[Document], tmp_path_factory: 
 def test_titles_and_abstracts_are_read_again(found: list[Document], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("brat") / "documents"
     Brat().write(found, path)
-    assert list(Brat(title_line=True).read_path(path)) == in_order(found)
+    assert list(Brat(title_line=True).read(path)) == in_order(found)
 
 
 def save(folder: Path, text: str, annotation: str | None = None) -> Path:
@@ -83,25 +84,25 @@ def save(folder: Path, text: str, annotation: str | None = None) -> Path:
 def test_offsets_count_every_character_of_the_file(tmp_path: Path) -> None:
     text = "\ufeffMice\r\nate 𝛼-rice.\r\n"
     annotation = "T1\tanimal 1 5\tMice\r\nT2\tfood 11 17\t𝛼-rice\r\n"
-    [document] = Brat().read_path(save(tmp_path, text, annotation))
+    [document] = Brat().read(save(tmp_path, text, annotation))
     assert document == Document("in", (Passage(text, spans=(Span(1, 5, "animal"), Span(11, 17, "food"))),))
-    [document] = Brat(title_line=True).read_path(tmp_path)
+    [document] = Brat(title_line=True).read(tmp_path)
     title = Passage("\ufeffMice", "title", (Span(1, 5, "animal"),))
     assert document == Document("in", (title, Passage("ate 𝛼-rice.\r\n", "abstract", (Span(4, 10, "food"),))))
 
 
 def test_a_text_of_one_line_has_a_title_alone(tmp_path: Path) -> None:
     path = save(tmp_path, "Mice", "T1\tanimal 0 4\tMice\n")
-    [document] = Brat(title_line=True).read_path(path)
+    [document] = Brat(title_line=True).read(path)
     assert document == Document("in", (Passage("Mice", "title", (Span(0, 4, "animal"),)),))
 
 
 def test_only_an_annotation_that_is_there_says_that_there_are_no_entities(tmp_path: Path) -> None:
     path = save(tmp_path, "Mice\nate")
-    assert list(Brat().read_path(path)) == [Document("in", (Passage("Mice\nate", annotated_until=0),))]
-    [document] = Brat(title_line=True).read_path(path)
+    assert list(Brat().read(path)) == [Document("in", (Passage("Mice\nate", annotated_until=0),))]
+    [document] = Brat(title_line=True).read(path)
     assert [passage.annotated_until for passage in document.passages] == [0, 0]
-    assert list(Brat().read_path(save(tmp_path, "Mice", ""))) == [Document("in", (Passage("Mice"),))]
+    assert list(Brat().read(save(tmp_path, "Mice", ""))) == [Document("in", (Passage("Mice"),))]
 
 
 def test_a_folder_is_read_with_its_subfolders_but_without_what_is_hidden(tmp_path: Path) -> None:
@@ -110,17 +111,17 @@ def test_a_folder_is_read_with_its_subfolders_but_without_what_is_hidden(tmp_pat
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("Mice")
     (tmp_path / "a/2.1.ann").write_text("T1\tx 0 4\tMice\n")
-    found = list(Brat().read_path(tmp_path))
+    found = list(Brat().read(tmp_path))
     assert [document.id for document in found] == ["a/10", "a/2.1", "b", "x.txt/y"]
     assert [document.is_annotated for document in found] == [False, True, False, False]
     (tmp_path / "a/1.ann").write_text("")
     with pytest.raises(InputError, match=r"a/1\.ann: has no 1\.txt beside it; add the text"):
-        list(Brat().read_path(tmp_path))
+        list(Brat().read(tmp_path))
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"no \*\.txt file in this folder"):
-        list(Brat().read_path(tmp_path / "empty"))
+        list(Brat().read(tmp_path / "empty"))
     with pytest.raises(InputError, match=r"1\.ann: annotation without its text; name 1\.txt"):
-        list(Brat().read_path(tmp_path / "a/1.ann"))
+        list(Brat().read(tmp_path / "a/1.ann"))
 
 
 def test_all_that_is_no_entity_is_passed_over(tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ def test_all_that_is_no_entity_is_passed_over(tmp_path: Path) -> None:
         "A1\tNegation E1\nM1\tSpeculation E1\nN1\tReference T1 MeSH:D051379\tmice\n"
         "*\tEquiv T1 T2\n#1\tAnnotatorNotes T1\tsure?\n \n"
     )
-    [document] = Brat().read_path(save(tmp_path, "Mice ate", annotation))
+    [document] = Brat().read(save(tmp_path, "Mice ate", annotation))
     assert document.passages[0].spans == (Span(0, 4, "animal"), Span(5, 8, "Eat"))
 
 
@@ -139,7 +140,7 @@ def test_all_that_is_no_entity_is_passed_over(tmp_path: Path) -> None:
 def test_a_line_that_is_no_annotation_is_an_error(tmp_path: Path, line: str) -> None:
     path = save(tmp_path, "Mice", f"T1\tanimal 0 4\tMice\n{line}\n")
     with pytest.raises(InputError, match=r"in\.ann, line 2: .* is no annotation of brat; an entity is T1<tab>Type"):
-        list(Brat(on_bad_span="skip").read_path(path))
+        list(Brat(on_bad_span="skip").read(path))
 
 
 @pytest.mark.parametrize(
@@ -163,9 +164,9 @@ def test_an_entity_that_does_not_fit_is_refused_or_left_out(
 ) -> None:
     path = save(tmp_path, "Mice ate rice\nThen .", f"T0\ty 5 8\tate\n{line}\n")
     with pytest.raises(InputError, match=rf"in\.ann, line 2: .*{message}.*on_bad_span") as caught:
-        list(Brat(title_line=True).read_path(path))
+        list(Brat(title_line=True).read(path))
     assert "\n" not in str(caught.value)
-    [document] = Brat(title_line=True, on_bad_span="skip").read_path(path)
+    [document] = Brat(title_line=True, on_bad_span="skip").read(path)
     assert [passage.spans for passage in document.passages] == [(Span(5, 8, "y"),), ()]
     assert "line 2: left out" in caplog.text
 
@@ -173,7 +174,7 @@ def test_an_entity_that_does_not_fit_is_refused_or_left_out(
 def test_fragments_with_white_space_between_them_are_one_span(tmp_path: Path) -> None:
     text = "gut\r\n  brain axis"
     annotation = "T1\ta 0 3;7 12;12 17\tgut brain  axis\nT2\tb 0 12\tgut    brain\n"
-    [document] = Brat().read_path(save(tmp_path, text, annotation))
+    [document] = Brat().read(save(tmp_path, text, annotation))
     assert document.passages[0].spans == (Span(0, 17, "a"), Span(0, 12, "b"))
 
 
@@ -185,13 +186,13 @@ def test_a_span_over_a_line_break_is_written_in_fragments(tmp_path: Path) -> Non
     assert (
         tmp_path / "out/a/1.ann"
     ).read_bytes() == "T1\ty 0 1\t𝛼\nT2\tx_y 7 10;12 17;18 22\tgut brain axis\n".encode()
-    [document] = Brat(labels=["x y"]).read_path(tmp_path / "out")
+    [document] = Brat(labels=["x y"]).read(tmp_path / "out")
     assert document == Document("a/1", (Passage(f"𝛼\n\n{text}", spans=(Span(0, 1, "y"), Span(7, 22, "x y"))),))
 
 
 def test_labels_get_their_blanks_back(tmp_path: Path) -> None:
     path = save(tmp_path, "Mice", "".join(f"T{n}\t{name} 0 4\tMice\n" for n, name in enumerate(["a_b", "c_d", "e_f"])))
-    [document] = Brat(labels=["a b", "c d", "c_d"]).read_path(path)
+    [document] = Brat(labels=["a b", "c d", "c_d"]).read(path)
     assert [span.label for span in document.passages[0].spans] == ["a b", "c_d", "e_f"]
 
 
@@ -253,7 +254,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_the_dev_set_of_gutbrainie_survives(gutbrainie: GutBrainIE, tmp_path: Path) -> None:
     dev = [Document(document.id, document.passages) for document in gutbrainie.read("dev")]
     Brat().write(dev, tmp_path / "dev")
-    assert list(Brat(gutbrainie.labels, title_line=True).read_path(tmp_path / "dev")) == in_order(dev)
+    assert list(Brat(labels=gutbrainie.labels, title_line=True).read(tmp_path / "dev")) == in_order(dev)
 
 
 @pytest.mark.parametrize("split", ["Training", "Development", "Test"])
@@ -261,6 +262,6 @@ def test_bc5cdr_survives(tmp_path: Path, split: str) -> None:
     root = os.environ.get("BC5CDR_ROOT")
     if not root:
         pytest.skip("BC5CDR_ROOT names no folder of BC5CDR")
-    found = list(PubTator().read_path(Path(root) / f"CDR_{split}Set.PubTator.txt"))
+    found = list(PubTator().read(Path(root) / f"CDR_{split}Set.PubTator.txt"))
     Brat().write(found, tmp_path / "out")
-    assert list(Brat(title_line=True).read_path(tmp_path / "out")) == in_order(found)
+    assert list(Brat(title_line=True).read(tmp_path / "out")) == in_order(found)

@@ -3,7 +3,6 @@
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -12,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ner.corpora.gutbrainie.corpus import GutBrainIE
+from ner.corpora.gutbrainie.corpus import GutBrainIE as Corpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.formats.gutbrainie import read_file, write_documents, write_submission
+from ner.formats.base import Format
+from ner.formats.gutbrainie import GutBrainIE, GutBrainIESubmission
 
 OnBadSpan = Literal["error", "skip"]
 
@@ -34,7 +34,7 @@ def save(path: Path, content: object) -> Path:
 
 
 def read(path: Path, on_bad_span: OnBadSpan = "error") -> list[Document]:
-    return read_file(path, GutBrainIE.labels, on_bad_span)
+    return list(GutBrainIE(Corpus.labels, on_bad_span=on_bad_span).read(path))
 
 
 def error_of(path: Path, on_bad_span: OnBadSpan = "error") -> str:
@@ -91,11 +91,11 @@ BAD_SPANS = {
     ),
     "difference far into the span": (
         {"1": record(ENTITY | {"end_idx": 49, "text_span": "x" * 45 + "y"}, title="x" * 60)},
-        "span [4, 50) reads '…xxxxxxxxxxx' but the file says '…xxxxxxxxxxy'; correct its start_idx",
+        "span [4, 50) reads '…xxxxxxxxxxx' but the file says '…xxxxxxxxxxy'; correct its offsets",
     ),
     "newlines": (
         {"1": record(ENTITY | {"text_span": "human\nmicrobiome\u2028" + "x" * 50})},
-        r"but the file says 'human\nmicrobiome\u2028xxxxxxxxxxxxx…'; correct its start_idx, end_idx (inclusive)",
+        r"but the file says 'human\nmicrobiome\u2028xxxxxxxxxxxxx…'; correct its offsets or text_span",
     ),
     "beyond the text": (
         with_entity(end_idx=len(TITLE)),
@@ -105,7 +105,7 @@ BAD_SPANS = {
     "empty": (with_entity(end_idx=3), "title: span [4, 4) is empty or lies outside the 34 characters"),
     "empty field": (
         with_entity(location="abstract"),
-        "PMID 1, abstract: span [4, 20) points into an empty abstract, the file says 'human microbiome'; remove it",
+        "PMID 1, abstract: span [4, 20) is empty or lies outside the 0 characters of the abstract, the file",
     ),
     "unknown label": (
         with_entity(label="microbiota"),
@@ -113,56 +113,69 @@ BAD_SPANS = {
     ),
     "unknown location": (
         with_entity(location="Title"),
-        "entity 1: unknown location 'Title'; it must be title or abstract, or set on_bad_span: skip, as in ",
+        "PMID 1, entities[0]: `location` is 'Title', not title or abstract; correct it, or set on_bad_span: skip",
     ),
     "text as offset": (
         with_entity(start_idx="4"),
-        "PMID 1, entity 1 has a text as 'start_idx'; write it as an integer",
+        "PMID 1, entities[0]: `start_idx` is '4', not an integer; write it without quotes",
     ),
-    "bool as offset": (with_entity(end_idx=True), "PMID 1, entity 1 has true or false as 'end_idx'; write it as an"),
-    "huge offset": (with_entity(end_idx=10**4200), "PMID 1, entity 1 has an integer beyond 1000000000000 as 'end_idx'"),
-    "float as offset": (with_entity(end_idx=19.0), "PMID 1, entity 1 has a number as 'end_idx'; write it as an"),
-    "null as label": (with_entity(label=None), "PMID 1, entity 1 has null as 'label'; write it as a text"),
-    "missing offset": (with_entity(end_idx=ABSENT), "PMID 1, entity 1 has no 'end_idx'; add it"),
-    "missing text": (with_entity(text_span=ABSENT), "PMID 1, entity 1 has no 'text_span'; add it"),
-    "no object": ({"1": record(ENTITY, "gene")}, "PMID 1, entity 2 is a text, not an object; write it as {...}"),
+    "bool as offset": (with_entity(end_idx=True), "PMID 1, entities[0]: `end_idx` is true, not an integer; write"),
+    "huge offset": (
+        with_entity(end_idx=10**4200),
+        "PMID 1, entities[0]: `end_idx` is an integer beyond 10000",
+    ),
+    "float as offset": (with_entity(end_idx=19.0), "PMID 1, entities[0]: `end_idx` is 19.0, not an integer; write"),
+    "null as label": (with_entity(label=None), 'PMID 1, entities[0]: `label` is null, not a text; write it as "..."'),
+    "missing offset": (with_entity(end_idx=ABSENT), "PMID 1, entities[0]: `end_idx` is missing; add it"),
+    "missing text": (with_entity(text_span=ABSENT), "PMID 1, entities[0]: `text_span` is missing; add it"),
+    "no object": ({"1": record(ENTITY, "gene")}, "PMID 1, entities[1]: 'gene' is not an object; write it as {...}"),
 }
 BAD_FILES = {
-    "broken": (b'{"1": {"title": "a"', "own.json: broken JSON at line 1, column 20: Expecting ',' delimiter; mend it"),
-    "empty": (b"", "own.json: broken JSON at line 1, column 1: Expecting value; mend it, or fetch the file again"),
+    "broken": (b'{"1": {"title": "a"', "own.json: broken JSON at column 20: Expecting ',' delimiter; fix it"),
+    "empty": (b"", "own.json: broken JSON at column 1: Expecting value; fix it"),
     "deep": (b"[" * 200_000, "own.json: unreadable JSON: "),
     "long integer": (b'{"1": ' + b"9" * 5000 + b"}", "own.json: unreadable JSON: Exceeds the limit"),
-    "other encoding": ('{"é": 1}'.encode("latin-1"), "own.json: byte 2 is not UTF-8; save the file as UTF-8"),
-    "a list": (b"[]", "own.json: the top level is a list; it must be an object from PMIDs to documents"),
-    "null": (b"null", "own.json: the top level is null; it must be"),
+    "other encoding": (
+        '{"é": 1}'.encode("latin-1"),
+        "own.json: not UTF-8 (invalid continuation byte at byte 3",
+    ),
+    "a list": (b"[]", "own.json: a list is not an object; write it as {...}"),
+    "null": (b"null", "own.json: null is not an object; write it as {...}"),
     "same PMID": (
         b'{"1": {"title": "a", "abstract": "b"}, "1": {"title": "a", "abstract": "b"}}',
-        "own.json: PMID 1 stands in this file twice; keep one of them",
+        "own.json: '1' stands there twice; keep one of them",
     ),
     "same key": (
         b'{"1": {"title": "a", "abstract": "", "title": "b"}}',
-        "PMID 1: the document has 'title' twice; keep",
+        "PMID 1: 'title' stands there twice; keep",
     ),
     "empty PMID": (b'{" ": {"title": "a", "abstract": "b"}}', "the PMID is empty; give every document"),
-    "PMID of two lines": (b'{"1\\n2": 1}', r"own.json: PMID '1\n2': the document is an integer, not an object; write"),
-    "surrogate": (b'{"1": {"title": "a\\ud800", "abstract": ""}}', "PMID 1: character 1 of title is half a surrogate"),
-    "no abstract": (b'{"1": {"title": "a"}}', "own.json: PMID 1: the document has no 'abstract'; add it"),
-    "title a number": (b'{"1": {"title": 1, "abstract": ""}}', "PMID 1: the document has an integer as 'title'; write"),
-    "annotator a list": (b'{"1": {"title": "", "abstract": "", "annotator": []}}', "has a list as 'annotator'; write"),
-    "metadata a list": (b'{"1": {"metadata": []}}', "PMID 1: 'metadata' is a list, not an object; write it as {...}"),
-    "no entities": (b'{"1": {"metadata": {"title": "", "abstract": ""}}}', "PMID 1: the document has no 'entities'; "),
+    "PMID of two lines": (b'{"1\\n2": 1}', r"own.json: PMID '1\n2': 1 is not an object; write"),
+    "surrogate": (
+        b'{"1": {"title": "a\\ud800", "abstract": ""}}',
+        "PMID 1: character 1 of `title` is half a",
+    ),
+    "no abstract": (b'{"1": {"title": "a"}}', "own.json: PMID 1: `abstract` is missing; add it"),
+    "title a number": (b'{"1": {"title": 1, "abstract": ""}}', "PMID 1: `title` is 1, not a text; write"),
+    "annotator a list": (
+        b'{"1": {"title": "", "abstract": "", "annotator": []}}',
+        "`annotator` is a list, not",
+    ),
+    "metadata a list": (b'{"1": {"metadata": []}}', "PMID 1: `metadata` is a list, not an object; write it as {...}"),
+    "no entities": (b'{"1": {"metadata": {"title": "", "abstract": ""}}}', "PMID 1: `entities` is missing; "),
     "entities null": (
         b'{"1": {"metadata": {"title": "", "abstract": ""}, "entities": null}}',
-        "PMID 1: 'entities' is null, not a list; write it as [...]",
+        "PMID 1: `entities` is null, not a list; write it as [...]",
     ),
-    "submission": (b'{"1": {"entities": []}}', "PMID 1: has no 'metadata'; add it, with title and abstract (a submiss"),
+    "submission": (
+        b'{"1": {"entities": []}}',
+        "PMID 1: `metadata` is missing; add it, with title and abst",
+    ),
 }
 
 
 @pytest.mark.parametrize(("content", "part"), BAD_SPANS.values(), ids=BAD_SPANS)
-def test_a_bad_span_is_one_line_that_says_what_where_and_how_to_mend(
-    tmp_path: Path, content: object, part: str
-) -> None:
+def test_a_bad_span_is_one_line_that_says_what_where_and_how_to_fix(tmp_path: Path, content: object, part: str) -> None:
     assert part in error_of(save(tmp_path / "own.json", content))
 
 
@@ -185,7 +198,7 @@ def test_a_bad_span_can_be_left_out_with_a_warning(
     assert documents[1].passages[0].spans == (Span(4, 20, "microbiome"),)
     (warning,) = caplog.records
     assert warning.levelno == logging.WARNING
-    assert warning.getMessage().startswith("own.json: bad spans left out: 1; the first: PMID 1, ")
+    assert warning.getMessage().startswith(f"{path}: bad spans left out: 1; the first: PMID 1, ")
 
 
 def test_a_clean_file_is_read_without_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -197,11 +210,11 @@ def test_one_line_counts_the_other_problems_of_the_file(tmp_path: Path) -> None:
     bad = ENTITY | {"start_idx": 5}
     path = save(tmp_path / "train_gold.json", {"1": record(bad, ENTITY, bad), "2": 3, "3": record(bad)})
     first = "train_gold.json: PMID 1, title: span [5, 20) reads 'uman microbiome' but the file says 'human microbiome'"
-    assert error_of(path).startswith(f"{first}; and 3 more problems in this file; ")
-    assert error_of(path, "skip").startswith("train_gold.json: PMID 2: the document is an integer, not an object; ")
+    assert error_of(path).startswith(f"{tmp_path}/{first}; and 3 more problems in this file; ")
+    assert "train_gold.json: PMID 2: 3 is not an object; write it" in error_of(path, "skip")
 
 
-LABELS = st.sampled_from(GutBrainIE.labels)
+LABELS = st.sampled_from(Corpus.labels)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
@@ -231,30 +244,30 @@ def documents(draw: st.DrawFn) -> list[Document]:
 def test_what_is_written_is_read_back_equal(written: list[Document]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "new" / "own.json"
-        write_documents(written, path)
+        GutBrainIE().write(written, path)
         assert read(path) == written
         before = path.read_bytes()
-        write_documents(read(path), path)
+        GutBrainIE().write(read(path), path)
         assert path.read_bytes() == before
         assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_submission_has_inclusive_ends_and_an_entry_for_every_document(tmp_path: Path) -> None:
     title = Passage(TITLE, "title", (Span(4, 20, "microbiome"),))
-    write_submission([Document("2", (title,)), Document("1", (Passage("é", "title", (), 0),))], tmp_path / "run.json")
+    GutBrainIESubmission().write(
+        [Document("2", (title,)), Document("1", (Passage("é", "title", (), 0),))], tmp_path / "run.json"
+    )
     text = (tmp_path / "run.json").read_text(encoding="utf-8")
     assert json.loads(text) == {"2": {"entities": [ENTITY]}, "1": {"entities": []}}
     assert list(json.loads(text)) == ["2", "1"]
     assert text.startswith('{\n  "2": {')
 
 
-@pytest.mark.parametrize("write", [write_documents, write_submission])
-def test_an_id_that_comes_twice_is_not_written(
-    tmp_path: Path, write: Callable[[Iterable[Document], Path], None]
-) -> None:
+@pytest.mark.parametrize("target", [GutBrainIE(), GutBrainIESubmission()])
+def test_an_id_that_comes_twice_is_not_written(tmp_path: Path, target: Format) -> None:
     document = Document("1", (Passage("é", "title"),))
     with pytest.raises(InputError, match="another document has this id; give each"):
-        write([document, replace(document, tier="gold")], tmp_path / "own.json")
+        target.write([document, replace(document, tier="gold")], tmp_path / "own.json")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -262,14 +275,14 @@ def test_an_id_that_comes_twice_is_not_written(
 def test_passages_that_the_format_cannot_hold_are_not_written(tmp_path: Path, sections: tuple[str, ...]) -> None:
     document = Document("1", tuple(Passage("a", section) for section in sections))
     with pytest.raises(InputError, match=r"document 1 has the passages .* one title and one abstract only"):
-        write_documents([document], tmp_path / "own.json")
+        GutBrainIE().write([document], tmp_path / "own.json")
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "own.json"
     path.write_text("old")
     with pytest.raises(InputError, match="half a surrogate pair"):
-        write_documents([Document("1", (Passage("\ud800", "title"),))], path)
+        GutBrainIE().write([Document("1", (Passage("\ud800", "title"),))], path)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("own.json", "old")]
     with pytest.raises(InputError, match=r"cannot be written \(.+\); choose another path"):
-        write_documents([], tmp_path)
+        GutBrainIE().write([], tmp_path)

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ner.corpora import GutBrainIE, JsonLines, PubTator
+from ner.corpora import GutBrainIE
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats.jsonl import JsonLines
+from ner.formats.pubtator import PubTator
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
@@ -19,7 +21,11 @@ def passages(draw: st.DrawFn) -> Passage:
     labels = texts.filter(len)
     spans = [Span(start, end, draw(labels), draw(scores)) for start, end in zip(cuts[::2], cuts[1::2], strict=False)]
     until = draw(st.none() | st.integers(1, len(text)) if text else st.none())
-    return Passage(text, draw(texts), tuple(spans), until) if draw(st.booleans()) else Passage(text, annotated_until=0)
+    borders = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
+    tokens = draw(st.none() | st.just(tuple(zip(borders[::2], borders[1::2], strict=False))))
+    if draw(st.booleans()):
+        return Passage(text, draw(texts), tuple(spans), until, tokens)
+    return Passage(text, annotated_until=0, tokens=tokens)
 
 
 documents = st.builds(
@@ -37,7 +43,7 @@ documents = st.builds(
 def test_what_is_written_is_read_again(found: list[Document], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("lines") / "documents.jsonl"
     JsonLines().write(found, path)
-    again = list(JsonLines().read_path(path))
+    again = list(JsonLines().read(path))
     assert again == found
     scores = [[span.score for part in document.passages for span in part.spans] for document in found]
     assert [[span.score for part in document.passages for span in part.spans] for document in again] == scores
@@ -46,7 +52,7 @@ def test_what_is_written_is_read_again(found: list[Document], tmp_path_factory: 
 def test_the_dev_set_survives(gutbrainie: GutBrainIE, tmp_path: Path) -> None:
     dev = list(gutbrainie.read("dev"))
     JsonLines().write(dev, tmp_path / "dev.jsonl")
-    assert list(JsonLines(dev=str(tmp_path / "dev.jsonl")).read("dev")) == dev
+    assert list(JsonLines().read(tmp_path / "dev.jsonl")) == dev
 
 
 def test_the_short_form_is_a_document_of_one_passage(tmp_path: Path) -> None:
@@ -56,7 +62,7 @@ def test_the_short_form_is_a_document_of_one_passage(tmp_path: Path) -> None:
         '{"id": "2", "text": "Mice ate."}',
     ]
     (tmp_path / "in.jsonl").write_text("\r\n".join(lines), encoding="utf-8-sig")
-    assert list(JsonLines().read_path(tmp_path)) == [
+    assert list(JsonLines().read(tmp_path)) == [
         Document("1", (Passage("Mice ate.", spans=(Span(0, 4, "animal"),)),)),
         Document("2", (Passage("Mice ate.", annotated_until=0),)),
     ]
@@ -65,26 +71,42 @@ def test_the_short_form_is_a_document_of_one_passage(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("[]", "a document is []"),
-        ("{", "Expecting property name"),
+        ("[]", "a list is not an object; write it as {...}"),
+        ("{", "broken JSON at column 2: Expecting property name"),
         ('{"text": "a"}', "`id` is missing"),
-        ('{"id": 1, "text": "a"}', "`id` is 1"),
+        ('{"id": 1, "text": "a"}', '`id` is 1, not a text; write it as "..."'),
         ('{"id": "1"}', "`text` is missing"),
         ('{"id": "1", "passages": []}', "has no passage"),
-        ('{"id": "1", "passages": {}}', "`passages` is no list"),
+        ('{"id": "1", "passages": {}}', "`passages` is an object, not a list"),
         ('{"id": "1", "text": "a", "spans": [{"start": 0, "end": 2, "label": "x"}]}', "ends beyond"),
-        ('{"id": "1", "text": "a", "spans": [{"start": true, "end": 1, "label": "x"}]}', "`start` is True"),
-        ('{"id": "1", "text": "a", "spans": [[0, 1]]}', "a span is [0, 1]"),
-        ('{"id": "1", "text": "\\ud800"}', "surrogates not allowed"),
+        (
+            '{"id": "1", "text": "a", "spans": [{"start": true, "end": 1, "label": "x"}]}',
+            "spans[0]: `start` is true",
+        ),
+        ('{"id": "1", "text": "a", "spans": [[0, 1]]}', "spans[0]: a list is not an object"),
+        ('{"id": "1", "text": "\\ud800"}', "character 0 of `text` is half a surrogate pair"),
         ("[" * 100_000, "recursion"),
         (
             '{"id": "1", "text": "a", "spans": [{"start": 0, "end": 1, "label": "x"}], "spans": []}',
-            "`spans` stands twice",
+            "'spans' stands there twice; keep one of them",
         ),
-        ('{"id": "1", "passages": [{"text": "a"}], "spans": []}', "`spans` beside `passages`"),
-        ('{"id": "1", "text": "a", "spans": [{"start": 0, "end": 1, "label": ""}]}', "`label` is empty"),
-        ('{"id": "1", "text": "a", "spans": [{"start": 0, "end": 1, "label": "x", "score": NaN}]}', "`score` is nan"),
-        ('{"id": "1", "text": "a", "spans": [{"start": 0, "end": 1, "label": "x", "score": 7.0}]}', "`score` is 7.0"),
+        ('{"id": "1", "passages": [{"text": "a"}], "spans": []}', "`spans` stands beside `passages`; move it"),
+        (
+            '{"id": "1", "text": "a", "spans": [{"start": 0, "end": 1, "label": ""}]}',
+            "spans[0]: `label` is '', not a name",
+        ),
+        (
+            '{"id": "1", "text": "a", "spans": [{"start": 0, "end": 1, "label": "x", "score": NaN}]}',
+            "`score` is NaN, not a num",
+        ),
+        (
+            '{"id": "1", "text": "a", "spans": [{"start": 0, "end": 1, "label": "x", "score": 7.0}]}',
+            "`score` is 7.0, not a num",
+        ),
+        ('{"id": "1", "text": "abc", "tokens": [[0, 2], [1, 3]]}', "in order and without overlap; correct it"),
+        ('{"id": "1", "text": "abc", "tokens": [[0, 4]]}', "intervals of [0, 3)"),
+        ('{"id": "1", "text": "abc", "tokens": [[0, true]]}', "`tokens` holds something else than intervals; write"),
+        ('{"id": "1", "text": "abc", "tokens": [0]}', "`tokens` holds something else than intervals; write"),
         ('{"id": "1", "text": "a", "weight": NaN}', "from 0, not nan"),
         ('{"id": "1", "text": "a", "weight": -1}', "from 0, not -1"),
         ('{"id": "1", "text": "a", "weight": 1' + "0" * 400 + "}", "too large"),
@@ -93,7 +115,7 @@ def test_the_short_form_is_a_document_of_one_passage(tmp_path: Path) -> None:
 def test_a_broken_line_is_named(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text('{"id": "0", "text": ""}\n' + line, encoding="utf-8")
-    found = JsonLines().read_path(path)
+    found = JsonLines().read(path)
     assert next(found).id == "0"
     with pytest.raises(InputError, match=r"in\.jsonl, line 2: ") as caught:
         next(found)
@@ -108,11 +130,4 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match=message):
-        list(PubTator().read_path(path))
-
-
-def test_a_split_without_a_file_and_an_empty_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"data\.corpus\.train: no file"):
-        list(JsonLines().read("train"))
-    with pytest.raises(InputError, match=r"no \*\.jsonl file"):
-        list(JsonLines().read_path(tmp_path))
+        list(PubTator().read(path))

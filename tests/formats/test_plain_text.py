@@ -24,13 +24,13 @@ def test_what_is_written_is_read_again(found: list[str], tmp_path_factory: pytes
     # A byte order mark in front of a file is no part of its first text.
     documents = [document(str(number), text) for number, text in enumerate(["first", *found], 1)]
     PlainText().write(documents, path)
-    assert list(PlainText().read_path(path)) == documents
+    assert list(PlainText().read(path)) == documents
 
 
 def test_empty_lines_are_passed_over_but_counted(tmp_path: Path) -> None:
     path = tmp_path / "in.txt"
     path.write_bytes("\ufeffMice ate.\r\n\r\n \t\n a\u2028b\x85c\vd\re \nlast".encode())
-    assert list(PlainText().read_path(path)) == [
+    assert list(PlainText().read(path)) == [
         document("1", "Mice ate."),
         document("4", " a\u2028b\x85c\vd\re "),
         document("5", "last"),
@@ -40,8 +40,8 @@ def test_empty_lines_are_passed_over_but_counted(tmp_path: Path) -> None:
 def test_lines_of_a_folder_are_called_by_their_files_too(tmp_path: Path) -> None:
     for name in ("b.txt", "a:1.txt", ".hidden.txt", "other.md"):
         (tmp_path / name).write_text("one\ntwo\n")
-    assert [found.id for found in PlainText().read_path(tmp_path)] == ["a:1:1", "a:1:2", "b:1", "b:2"]
-    assert [found.id for found in PlainText().read_path(tmp_path / "a:1.txt")] == ["1", "2"]
+    assert [found.id for found in PlainText().read(tmp_path)] == ["a:1:1", "a:1:2", "b:1", "b:2"]
+    assert [found.id for found in PlainText().read(tmp_path / "a:1.txt")] == ["1", "2"]
 
 
 def test_passages_and_line_breaks_become_one_line(tmp_path: Path) -> None:
@@ -49,21 +49,18 @@ def test_passages_and_line_breaks_become_one_line(tmp_path: Path) -> None:
     annotated = Document("7", (Passage("a\nb\r\nc", "title", (Span(0, 1, "x"),)), Passage("d"), Passage("")))
     PlainText().write([annotated, document("8", ""), document("9", "e")], path)
     assert path.read_bytes() == b"a b  c d \n\ne\n"
-    assert list(PlainText().read_path(path)) == [document("1", "a b  c d "), document("3", "e")]
+    assert list(PlainText().read(path)) == [document("1", "a b  c d "), document("3", "e")]
 
 
-def test_predictions_are_not_thrown_away(tmp_path: Path) -> None:
-    assert not PlainText().has_writer
-    with pytest.raises(InputError, match=r"out\.txt: plain text holds no entities; .*JsonLines"):
-        PlainText().write_predictions([], tmp_path / "out.txt")
-    assert not (tmp_path / "out.txt").exists()
+def test_entities_have_no_place_in_it() -> None:
+    assert not PlainText.can_write_entities
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
-        list(PlainText().read_path(tmp_path / "none.txt"))
+        list(PlainText().read(tmp_path / "none.txt"))
     with pytest.raises(InputError, match=r"no \*\.txt file"):
-        list(PlainText().read_path(tmp_path))
+        list(PlainText().read(tmp_path))
     (tmp_path / "in.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="not UTF-8"):
-        list(PlainText().read_path(tmp_path))
+        list(PlainText().read(tmp_path))

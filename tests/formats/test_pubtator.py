@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ner.corpora import BioCJSON, BioCXML, GutBrainIE, PubTator
+from ner.corpora import GutBrainIE
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats.bioc import BioCJSON, BioCXML
+from ner.formats.pubtator import PubTator
 
 lines = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\t"), max_size=40)
 names = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
@@ -32,7 +34,7 @@ documents = st.builds(Document, names, st.tuples(passages("title"), passages("ab
 def test_what_is_written_is_read_again(found: list[Document], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("pubtator") / "documents.txt"
     PubTator().write(found, path)
-    assert list(PubTator().read_path(path)) == found
+    assert list(PubTator().read(path)) == found
 
 
 def save(folder: Path, text: str) -> Path:
@@ -56,16 +58,16 @@ def test_lines_that_are_no_mentions_move_nothing(tmp_path: Path) -> None:
         ),
         Document("2", (Passage("Gut", "title"), Passage("", "abstract"))),
     ]
-    assert list(PubTator().read_path(save(tmp_path, text))) == right
-    assert list(PubTator().read_path(save(tmp_path, text.replace("\n", "\r\n")))) == right
+    assert list(PubTator().read(save(tmp_path, text))) == right
+    assert list(PubTator().read(save(tmp_path, text.replace("\n", "\r\n")))) == right
     without_blank_lines = text.replace("\n\n \n", "\n")
-    assert list(PubTator().read_path(save(tmp_path, without_blank_lines))) == right
+    assert list(PubTator().read(save(tmp_path, without_blank_lines))) == right
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1|t|A\n1|a|B\n\n1|t|A\n1|a|B\n", "line 4: 1 stands in this file already"),
+        ("1|t|A\n1|a|B\n\n1|t|A\n1|a|B\n", "line 4: '1' stands in this file already"),
         ("1|t|Mice\n1|a|B\n2\t0\t4\tMice\tanimal\n", "line 3: neither"),
         ("1|t|Mice\n1|a|B\nsomething\n", "line 3: neither"),
         ("1|t|Mice\n1|a|B\n1|a|C\n", "line 3: another text of 1"),
@@ -75,7 +77,7 @@ def test_lines_that_are_no_mentions_move_nothing(tmp_path: Path) -> None:
 )
 def test_what_is_not_pubtator_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        list(PubTator().read_path(save(tmp_path, text)))
+        list(PubTator().read(save(tmp_path, text)))
 
 
 @pytest.mark.parametrize(
@@ -101,8 +103,8 @@ def test_a_mention_that_does_not_fit_is_refused_or_left_out(
 ) -> None:
     path = save(tmp_path, f"1|t|Mice\n1|a|ate.\n1\t{mention}\n1\t5\t8\tate\tx\n")
     with pytest.raises(InputError, match="line 3: "):
-        list(PubTator().read_path(path))
-    [document] = PubTator(on_bad_span="skip").read_path(path)
+        list(PubTator().read(path))
+    [document] = PubTator(on_bad_span="skip").read(path)
     assert [passage.spans for passage in document.passages] == [(), (Span(0, 3, "x"),)]
     assert "line 3: left out" in caplog.text
 
@@ -118,7 +120,7 @@ def test_an_identifier_that_comes_again_is_not_written(tmp_path: Path) -> None:
 def test_line_breaks_become_blanks_and_names_that_break_a_line_are_refused(tmp_path: Path) -> None:
     document = Document("1", (Passage("a\tb\nc", "title", (Span(0, 5, "x"),)), Passage("d", "body"), Passage("e")))
     PubTator().write([document], tmp_path / "out.txt")
-    assert list(PubTator().read_path(tmp_path / "out.txt")) == [
+    assert list(PubTator().read(tmp_path / "out.txt")) == [
         Document("1", (Passage("a b c", "title", (Span(0, 5, "x"),)), Passage("d e", "abstract")))
     ]
     for bad in (Document("a|b", (Passage(""),)), Document("1", (Passage("a", spans=(Span(0, 1, "x\ty"),)),))):
@@ -130,7 +132,7 @@ def test_line_breaks_become_blanks_and_names_that_break_a_line_are_refused(tmp_p
 def test_the_dev_set_of_gutbrainie_survives(gutbrainie: GutBrainIE, tmp_path: Path) -> None:
     dev = list(gutbrainie.read("dev"))
     PubTator().write(dev, tmp_path / "dev.txt")
-    again = list(PubTator().read_path(tmp_path / "dev.txt"))
+    again = list(PubTator().read(tmp_path / "dev.txt"))
     assert [(document.id, document.passages) for document in again] == [
         (document.id, document.passages) for document in dev
     ]
@@ -148,9 +150,9 @@ def test_bc5cdr_is_read_and_written(tmp_path: Path, split: str, mentions: dict[s
     root = os.environ.get("BC5CDR_ROOT")
     if not root:
         pytest.skip("BC5CDR_ROOT names no folder of BC5CDR")
-    found = list(PubTator().read_path(Path(root) / f"CDR_{split}Set.PubTator.txt"))
+    found = list(PubTator().read(Path(root) / f"CDR_{split}Set.PubTator.txt"))
     assert len(found) == 500
     labels = Counter(span.label for document in found for passage in document.passages for span in passage.spans)
     assert labels == mentions
     PubTator().write(found, tmp_path / "again.txt")
-    assert list(PubTator().read_path(tmp_path / "again.txt")) == found
+    assert list(PubTator().read(tmp_path / "again.txt")) == found

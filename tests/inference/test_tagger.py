@@ -15,10 +15,11 @@ import ner
 from main import main
 from ner import Entity, Tagger
 from ner.checkpoints.manifest import is_exported
-from ner.corpora import JsonLines, PubTator
 from ner.corpora.sample import FOLDER, Sample
 from ner.documents import Document, Passage
 from ner.errors import InputError
+from ner.formats.jsonl import JsonLines
+from ner.formats.pubtator import PubTator
 from ner.inference.torch_backend import backend_of
 
 REPOSITORY = Path(__file__).parents[2]
@@ -59,8 +60,8 @@ def tagger(trained: Path) -> Tagger:
 def test_a_run_is_tagged_as_predict_does(trained: Path, tagger: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(trained)
     command = ["predict", "--run", "quickstart", "--data.predict_path", str(DEV), "--predictions.scores", "true"]
-    assert main([*command, "--predictions.writer", "JsonLines", "--predictions.path", "dev.jsonl"]) == 0
-    expected = list(JsonLines().read_path(trained / "dev.jsonl"))
+    assert main([*command, "--predictions.format", "JsonLines", "--predictions.path", "dev.jsonl"]) == 0
+    expected = list(JsonLines().read(trained / "dev.jsonl"))
     found = list(tagger.tag_documents(Sample().read("dev"), batch_tokens=300))
     assert found == [replace(document, annotator=own.annotator) for document, own in zip(expected, found, strict=True)]
     pairs = [
@@ -196,7 +197,7 @@ def test_the_readme_shows_what_works(
     snippet, *_ = re.findall(r"^```python\n(.*?)^```$", (REPOSITORY / "README.md").read_text("utf-8"), re.M | re.S)
     exec(snippet, {})
     assert "anxiety" in capsys.readouterr().out
-    found = list(PubTator().read_path(tmp_path / "tagged.txt"))
+    found = list(PubTator().read(tmp_path / "tagged.txt"))
     assert [document.id for document in found] == [document.id for document in dev]
     assert any(passage.spans for document in found for passage in document.passages)
 

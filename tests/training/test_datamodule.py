@@ -6,9 +6,12 @@ import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
 
-from ner.corpora import Corpus, JsonLines, Sample, Split
+from ner.corpora import Corpus, Sample, Split
+from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats.jsonl import JsonLines
+from ner.formats.plain_text import PlainText
 from ner.preprocessing.chunking import JointPassages, SeparatePassages
 from ner.preprocessing.collate import Batch
 from ner.training.datamodule import NERDataModule
@@ -18,15 +21,12 @@ class Lines(Corpus):
     """A corpus of one's own: texts in memory, files with one text a line."""
 
     labels = ("animal",)
+    format = PlainText()
 
     def read(self, split: Split) -> Iterator[Document]:
         is_test = split == "test"
         spans = () if is_test else (Span(0, 4, "animal"),)
         yield Document("1", (Passage("Mice ate.", spans=spans, annotated_until=0 if is_test else None),))
-
-    def read_path(self, path: Path) -> Iterator[Document]:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-            yield Document(str(number), (Passage(line, annotated_until=0),))
 
 
 def test_a_corpus_of_ones_own_needs_no_edit_elsewhere(tiny_encoder: str) -> None:
@@ -58,7 +58,7 @@ def test_predict_reads_files_of_the_corpus_format(tiny_encoder: str, tmp_path: P
     data.setup("predict")
     [batch] = data.predict_dataloader()
     assert isinstance(batch, Batch)
-    assert sorted(chunk.document.id for chunk in batch.texts.chunks) == ["0", "1"]
+    assert sorted(chunk.document.id for chunk in batch.texts.chunks) == ["1", "2"]
 
 
 def test_testing_without_annotation_points_to_predict(tiny_encoder: str) -> None:
@@ -71,7 +71,7 @@ def test_the_best_epoch_is_not_chosen_without_annotation(tiny_encoder: str, tmp_
     annotated, bare = tmp_path / "train.jsonl", tmp_path / "dev.jsonl"
     JsonLines().write([Document("1", (Passage("Mice ate.", spans=(Span(0, 4, "animal"),)),))], annotated)
     JsonLines().write([Document("2", (Passage("Mice ate.", annotated_until=0),))], bare)
-    corpus = JsonLines(["animal"], str(annotated), str(bare))
+    corpus = FileCorpus(JsonLines(), ["animal"], str(annotated), str(bare))
     with pytest.raises(InputError, match="the dev split carries no annotation to score"):
         NERDataModule(corpus, tiny_encoder).setup(stage)
 
@@ -80,12 +80,12 @@ def test_a_label_that_is_not_known_is_found_by_its_split(tiny_encoder: str, tmp_
     path = tmp_path / "train.jsonl"
     JsonLines().write([Document("7", (Passage("Mice ate.", spans=(Span(0, 4, "beast"),)),))], path)
     with pytest.raises(InputError, match="the train split, document 7: unknown label 'beast'"):
-        NERDataModule(JsonLines(["animal"], str(path)), tiny_encoder).setup("fit")
+        NERDataModule(FileCorpus(JsonLines(), ["animal"], str(path)), tiny_encoder).setup("fit")
 
 
 def test_a_corpus_to_train_on_needs_labels(tiny_encoder: str) -> None:
-    with pytest.raises(InputError, match=r"data\.corpus\.labels is empty; .* --data\.predict_corpus"):
-        NERDataModule(JsonLines(), tiny_encoder)
+    with pytest.raises(InputError, match=r"data\.corpus\.labels is empty; name the entity types"):
+        NERDataModule(FileCorpus(JsonLines()), tiny_encoder)
 
 
 def test_a_file_without_documents_is_an_error(tiny_encoder: str, tmp_path: Path) -> None:

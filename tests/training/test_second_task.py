@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from main import main
-from ner.corpora import JsonLines, PubTator
 from ner.corpora.sample import FOLDER
+from ner.formats.jsonl import JsonLines
+from ner.formats.pubtator import PubTator
 
 REPOSITORY = Path(__file__).parents[2]
 SENTENCES = [
@@ -64,8 +65,8 @@ def test_it_is_trained_scored_and_tagged_from_yaml_alone(
     assert main(["predict", "--config", "doses.yaml"]) == 0
     folder = tmp_path / "checkpoints" / "doses" / "seed=42"
     assert "12 documents" in capsys.readouterr().out
-    found = list(JsonLines().read_path(folder / "predictions.jsonl"))
-    gold = list(JsonLines().read_path(tmp_path / "dev.jsonl"))
+    found = list(JsonLines().read(folder / "predictions.jsonl"))
+    gold = list(JsonLines().read(tmp_path / "dev.jsonl"))
     assert sum(mine == theirs for mine, theirs in zip(found, gold, strict=True)) > 6
 
 
@@ -85,4 +86,4 @@ def test_the_configuration_of_bc5cdr_names_five_tags(
     printed = capsys.readouterr().out
     assert "Chemical" in printed
     assert "GutBrainIE" not in printed
-    assert len(list(PubTator().read_path(tmp_path / "bc5cdr"))) == 3
+    assert len(list(PubTator().read(tmp_path / "bc5cdr"))) == 3

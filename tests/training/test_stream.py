@@ -1,4 +1,4 @@
-"""Prediction as a stream: order, memory, and runs that are cut off."""
+"""Prediction as a stream: order, memory, and interrupted runs."""
 
 import json
 import os
@@ -9,21 +9,23 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
-from io import FileIO
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from main import main
-from ner.corpora import Brat, Corpus, JsonLines, PubTator, Sample
+from ner.corpora import Sample
+from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.formats.jsonl import line_of
-from ner.inference.assembly import in_order
-from ner.inference.journal import Done, Spool, checksum, documents_in
+from ner.formats.base import Record
+from ner.formats.brat import Brat
+from ner.formats.jsonl import JsonLines
+from ner.formats.pubtator import PubTator
+from ner.inference.journal import Done, PredictionJournal, checksum
 from ner.preprocessing.collate import Batch
 from ner.preprocessing.preprocessor import Preprocessor
 from ner.training.datamodule import NERDataModule
@@ -91,18 +93,50 @@ def test_an_input_that_has_changed_is_noticed(preprocessor: Preprocessor, place:
     assert message in str(error)
 
 
-def test_workers_share_the_documents(tiny_encoder: str, tmp_path: Path) -> None:
+@dataclass
+class Counting(JsonLines):
+    """Notes each document that is parsed, in whatever process, in a file."""
+
+    log: str = ""
+
+    def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
+        for record in super().records(file, folder):
+            yield partial(self._noted, record)
+
+    def _noted(self, record: Record) -> Document:
+        document = record()
+        with Path(self.log).open("a", encoding="utf-8") as log:
+            log.write(f"{document.id}\n")
+        return document
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_each_document_is_parsed_once_whatever_the_number_of_workers(
+    tiny_encoder: str, tmp_path: Path, workers: int
+) -> None:
     JsonLines().write(documents(30), tmp_path / "in.jsonl")
-    data = NERDataModule(
-        JsonLines(["animal"]),
-        tiny_encoder,
-        predict_path=str(tmp_path / "in.jsonl"),
-        num_workers=2,
-        eval_batch_tokens=64,
-    )
+    corpus = FileCorpus(Counting(log=str(tmp_path / "log")), ["animal"])
+    path = str(tmp_path / "in.jsonl")
+    data = NERDataModule(corpus, tiny_encoder, predict_path=path, num_workers=workers, eval_batch_tokens=64)
     data.setup("predict")
     numbers = Counter(number for batch in data.predict_dataloader() for number in batch.texts.numbers.tolist())
     assert numbers == Counter(dict.fromkeys(range(30), 2))
+    parsed = Counter((tmp_path / "log").read_text(encoding="utf-8").split())
+    assert parsed == Counter(f"id{number}" for number in range(30))
+
+
+def test_processes_parse_what_they_tag(tiny_encoder: str, tmp_path: Path) -> None:
+    JsonLines().write(documents(31), tmp_path / "in.jsonl")
+    parsed = []
+    for rank in range(2):
+        log = tmp_path / f"log{rank}"
+        corpus = FileCorpus(Counting(log=str(log)), ["animal"])
+        data = NERDataModule(corpus, tiny_encoder, predict_path=str(tmp_path / "in.jsonl"), num_workers=2)
+        data.leave_out(Done(rank, 2))
+        found = {number for batch in data.predict_dataloader() for number in batch.texts.numbers.tolist()}
+        assert found == set(range(rank, 31, 2))
+        parsed += log.read_text(encoding="utf-8").split()
+    assert Counter(parsed) == Counter(f"id{number}" for number in range(31))
 
 
 @pytest.fixture(scope="module")
@@ -160,10 +194,10 @@ def test_a_killed_run_goes_on_and_writes_what_an_undisturbed_one_does(
     monkeypatch.chdir(trained)
     assert predict("--predictions.path", "whole.json") == 0
     part = killed_in_the_middle(trained)
-    places = [int(line.partition("\t")[0]) for line in part.read_text(encoding="utf-8").splitlines()[1:]]
+    places = [json.loads(line)[0] for line in part.read_bytes().split(b"\n")[1:-1]]
     assert places != sorted(places), "a document should not wait for those before it"
     with part.open("ab") as file:
-        file.write(b'7\t{"id": "4')  # a line that was being written
+        file.write(b'[7, {"id": "4')  # a line that was being written
     assert predict() == 0
     assert "going on: " in capsys.readouterr().out
     assert (trained / "out.json").read_bytes() == (trained / "whole.json").read_bytes()
@@ -181,16 +215,16 @@ def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
     changed = (trained / "articles.json").read_text(encoding="utf-8").replace("Mice", "Rats", 1)
     (trained / "changed.json").write_text(changed, encoding="utf-8")
     for arguments, message in (
-        (["--ckpt_path", "b.ckpt"], "out.json.part: was begun with another checkpoint; remove it"),
+        (["--ckpt_path", "b.ckpt"], "out.json.part: was started with another checkpoint; delete it"),
         (["--data.predict_path", "changed.json"], "is not what an interrupted run has tagged; the input has changed"),
-        (["--trainer.precision", "bf16-mixed"], "was begun with another trainer.precision"),
+        (["--trainer.precision", "bf16-mixed"], "was started with another trainer.precision"),
     ):
         assert predict(*arguments) == 2
         assert message in capsys.readouterr().err
     assert part.read_bytes() == before
     part.write_bytes(b"something else\n")
     assert predict() == 2
-    assert "remove it" in capsys.readouterr().err
+    assert "delete it" in capsys.readouterr().err
     part.unlink()
     assert not list(trained.glob("out.json.*"))
 
@@ -199,7 +233,7 @@ def test_two_runs_never_write_one_file(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    other = Spool(trained / "shared.json.part", Done())
+    other = PredictionJournal(trained / "shared.json.part", Done())
     assert predict("--predictions.path", "shared.json") == 2
     assert "another process is writing it" in capsys.readouterr().err
     other.close()
@@ -208,42 +242,6 @@ def test_two_runs_never_write_one_file(
     assert predict("--predictions.path", "shared.json") == 0
     assert [path.name for path in trained.glob("shared.json.*")] == [notes.name]
     notes.unlink()
-
-
-def test_what_a_disk_takes_in_parts_is_whole(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Reluctant(FileIO):
-        def write(self, content: Any) -> int:  # noqa: ANN401 - any buffer
-            return super().write(content[:7])
-
-    found = list(Sample().read("dev"))
-    spool = Spool(trained / "reluctant.part", Done())
-    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Reluctant(path, "ab"))
-    spool.open({})
-    spool.write(dict(enumerate(found)))
-    spool.close()
-    monkeypatch.undo()
-    assert "".join(map(line_of, documents_in([spool.path]))) == "".join(map(line_of, found))
-    spool.path.unlink()
-
-
-def test_documents_that_are_tagged_are_known_in_any_order() -> None:
-    done = Done(1, 3)
-    for place in (7, 1, 13):
-        done.add(place)
-    assert (len(done), done.due) == (3, 4)
-    assert [place in done for place in (1, 4, 7, 10, 13, 16)] == [True, False, True, False, True, False]
-    done.add(4)
-    assert done.due == 10
-
-
-def test_documents_behind_a_gap_come_at_the_end_and_in_order() -> None:
-    assert list(in_order([(3, "d"), (1, "b"), (0, "a"), (5, "f"), (4, "e")])) == [
-        (0, "a"),
-        (1, "b"),
-        (3, "d"),
-        (4, "e"),
-        (5, "f"),
-    ]
 
 
 def test_a_limited_run_writes_what_it_tagged(
@@ -261,16 +259,16 @@ def test_json_lines_hold_texts_entities_and_scores(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    options = ["--predictions.writer", "JsonLines", "--predictions.path", "out.jsonl"]
+    options = ["--predictions.format", "JsonLines", "--predictions.path", "out.jsonl"]
     assert predict(*options, "--predictions.scores", "true") == 0
-    scored = list(JsonLines().read_path(Path("out.jsonl")))
+    scored = list(JsonLines().read(Path("out.jsonl")))
     assert [document.id for document in scored] == [str(number) for number in range(400)]
     spans = [span for document in scored for passage in document.passages for span in passage.spans]
     assert spans
     assert all(span.score is not None for span in spans)
     assert f"400 documents, {len(spans)} entities: out.jsonl" in capsys.readouterr().out
     assert predict(*options) == 0
-    assert list(JsonLines().read_path(Path("out.jsonl"))) == scored
+    assert list(JsonLines().read(Path("out.jsonl"))) == scored
     assert "score" not in Path("out.jsonl").read_text(encoding="utf-8")
 
 
@@ -293,26 +291,21 @@ def test_what_a_format_cannot_hold_is_kept_for_another(
 ) -> None:
     monkeypatch.chdir(trained)
     JsonLines().write([Document("1", (Passage("Mice ate."),))] * 2, Path("twice.jsonl"))
-    options = ["--data.predict_corpus", "JsonLines", "--data.predict_path", "twice.jsonl"]
+    options = ["--data.predict_format", "JsonLines", "--data.predict_path", "twice.jsonl"]
     options += ["--predictions.path", "again"]
-    assert predict(*options, "--predictions.writer", "PubTator") == 2
-    assert "kept in again.part: the same command with another predictions.writer" in capsys.readouterr().err
+    assert predict(*options, "--predictions.format", "PubTator") == 2
+    assert "kept in again.part: the same command with another predictions.format" in capsys.readouterr().err
     assert predict(*options) == 0
     assert "going on: 2 documents are tagged" in capsys.readouterr().out
-    assert len(list(JsonLines().read_path(Path("again")))) == 2
+    assert len(list(JsonLines().read(Path("again")))) == 2
 
 
-class ReadOnly(Sample):
-    write = Corpus.write
-    write_predictions = Corpus.write_predictions
-
-
-def test_a_corpus_that_cannot_write_is_no_writer(
+def test_a_format_that_holds_no_entities_is_refused(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    assert predict("--predictions.writer", f"{__name__}.ReadOnly") == 2
-    assert "ReadOnly has no writer" in capsys.readouterr().err
+    assert predict("--predictions.format", "PlainText") == 2
+    assert "predictions.format: PlainText cannot hold entities" in capsys.readouterr().err
     assert not list(trained.glob("*.part*"))
 
 
@@ -328,26 +321,26 @@ def test_another_format_is_tagged_and_comes_back_in_it(
         "a.ckpt",
         "--data.predict_path",
         "dev.txt",
-        "--data.predict_corpus",
+        "--data.predict_format",
         "PubTator",
     ]
     options += ["--trainer.enable_progress_bar", "false"]
     assert main(options) == 0
     assert "12 documents" in capsys.readouterr().out
-    found = list(PubTator().read_path(Path("predictions.txt")))
+    found = list(PubTator().read(Path("predictions.txt")))
     assert [document.id for document in found] == [document.id for document in dev]
-    assert main([*options, "--predictions.writer", "Brat", "--predictions.path", "brat"]) == 0
-    in_brat = Brat(Sample.labels, title_line=True)
-    assert {(document.id, document.passages) for document in in_brat.read_path(Path("brat"))} == {
+    assert main([*options, "--predictions.format", "Brat", "--predictions.path", "brat"]) == 0
+    in_brat = Brat(labels=Sample.labels, title_line=True)
+    assert {(document.id, document.passages) for document in in_brat.read(Path("brat"))} == {
         (document.id, document.passages) for document in found
     }
-    assert main([*options, "--predictions.writer", "Brat", "--predictions.path", "brat"]) == 2
+    assert main([*options, "--predictions.format", "Brat", "--predictions.path", "brat"]) == 2
     assert "brat: exists already" in capsys.readouterr().err
 
 
 def test_standard_input_and_output_hold_documents_alone(trained: Path) -> None:
     command = [sys.executable, str(REPOSITORY / "main.py"), "predict", "--ckpt_path", "a.ckpt"]
-    command += ["--data.predict_corpus", "PlainText", "--data.predict_path", "-", "--predictions.path", "-"]
+    command += ["--data.predict_format", "PlainText", "--data.predict_path", "-", "--predictions.path", "-"]
     before = set(trained.iterdir())
     texts = ["Kimchi lowers cortisol in mice.", "", "Probiotics reduced anxiety."]
     process = subprocess.run(command, cwd=trained, input="\n".join(texts).encode(), capture_output=True, check=True)

@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ner.cli.parser import LightParser
 from ner.corpora.gutbrainie.corpus import GutBrainIE
-from ner.corpora.pubmed.client import BASE_URL, MOST_ARTICLES, EUtilities, Harvest, harvest
-from ner.corpora.pubmed.resume import Partial
+from ner.corpora.pubmed.client import BASE_URL, MOST_ARTICLES, EUtilities
+from ner.corpora.pubmed.fetch import Harvest, harvest
+from ner.corpora.pubmed.resume import FetchJournal
 from ner.corpora.pubmed.xml import InlineTags, Sections, Style
 from ner.errors import InputError
 from ner.io.files import STANDARD, check_writable, write_text
@@ -25,20 +26,20 @@ DEFAULT_MAX = 500
 RESUME = "the same command resumes after what was fetched"
 KEY_VARIABLE = "NCBI_API_KEY"
 DESCRIPTION = """\
-Titles and abstracts from PubMed for a query, to be tagged or learned from.
+Fetch titles and abstracts from PubMed for a query, to tag them or to train on them.
 
 The output has the layout of GutBrainIE's articles: PMID to title, author, journal, year and abstract. Articles
-without an abstract and those of --exclude are left out. What is fetched is kept beside the output, in a file whose
-name ends in .partial, until the output is written: after a crash, the same command goes on where it was. Large jobs
-belong outside the working hours of the US East Coast.
+without an abstract and those of --exclude are left out. Until the output is written, articles are kept beside it in a
+file that ends in .partial; after an interruption, run the same command again to resume. Run large jobs outside the
+working hours of the US East Coast.
 """
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the verb with the arguments that follow it, and return the exit code.
+    """Fetch the articles, write them, and return the exit code.
 
     Raises:
-        InputError: if the arguments or files are not what they should be, nothing is found, or PubMed does not answer.
+        InputError: if an argument or a file is wrong, nothing is found, or PubMed does not answer.
     """
     chosen = _parser().parse_args(list(arguments))
     query: str = chosen.query.strip()
@@ -46,23 +47,23 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError("--query: is empty; give it words, as in --query 'gut-brain axis'")
     output: Path = chosen.output
     if output == STANDARD:
-        raise InputError("--output -: what is fetched is kept beside the output; name a file")
+        raise InputError("--output -: articles are kept beside the output while they are fetched; name a file")
     check_writable(output)
     style = Style(chosen.sections, chosen.inline_tags)
     files = _excluded_files(chosen.exclude)
     # The PMIDs are the keys of annotated documents, of articles and of submissions alike.
     excluded = {pmid.strip() for file in files for pmid in read_content(file)}
-    partial = Partial(output.with_name(f"{output.name}.partial"), query, style)
     most: int = getattr(chosen, "max", DEFAULT_MAX)
-    found = _fetch(chosen, partial, most, excluded)
-    _write(found, output)
-    partial.remove()
+    with FetchJournal(output.with_name(f"{output.name}.partial"), query, style) as journal:
+        found = _fetch(chosen, journal, most, excluded)
+        _write(found, output)
+        journal.remove()
     sys.stdout.write("".join(f"{line}\n" for line in _summary(found, most, excluded, files, output)))
     return 0
 
 
-def _fetch(chosen: Namespace, partial: Partial, most: int, excluded: Collection[str]) -> Harvest:
-    """What PubMed has, with a progress bar that also says why it stands still."""
+def _fetch(chosen: Namespace, journal: FetchJournal, most: int, excluded: Collection[str]) -> Harvest:
+    """Fetch with a progress bar that also shows the reason of a wait."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -77,11 +78,11 @@ def _fetch(chosen: Namespace, partial: Partial, most: int, excluded: Collection[
         api_key = chosen.api_key or os.environ.get(KEY_VARIABLE)
         server = EUtilities(chosen.email, api_key, chosen.base_url, on_wait)
         try:
-            return harvest(server, partial, most, excluded, on_progress)
+            return harvest(server, journal, most, excluded, on_progress)
         except InputError as error:
-            if not partial.articles:
+            if not journal.articles:
                 raise
-            kept = f"what was fetched is kept in {partial.path}, and the same command goes on behind it"
+            kept = f"the articles so far are kept in {journal.path}; run the same command again to resume"
             raise InputError(f"{error}; {kept}") from None
 
 
@@ -94,12 +95,12 @@ def _parser() -> LightParser:
     parser.add_argument(
         "--query", required=True, help="in PubMed's syntax, as in '\"gut-brain axis\" AND 2020:2024[dp]'"
     )
-    parser.add_argument("--email", required=True, help="yours, for the people of PubMed, should there be trouble")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="JSON file to write, whole or not")
+    parser.add_argument("--email", required=True, help="your address; PubMed writes to it before it blocks a user")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="JSON file to write")
     parser.add_number(
         "--max",
-        "articles to write: fetching goes on past those that are left out, through the first "
-        f"{MOST_ARTICLES} of a query, which is all that PubMed hands out",
+        "articles to write; fetching goes on past those that are left out, through the first "
+        f"{MOST_ARTICLES} of a query, as PubMed returns no more",
         DEFAULT_MAX,
         1,
         MOST_ARTICLES,
@@ -110,20 +111,20 @@ def _parser() -> LightParser:
         nargs="+",
         metavar="FILE_OR_FOLDER",
         help="JSON files, or folders of them at any depth, whose PMIDs are left out (default: train, dev and test of "
-        "GutBrainIE, in $GUTBRAINIE_ROOT or else where it was downloaded to)",
+        "GutBrainIE, in $GUTBRAINIE_ROOT or else in the download cache)",
     )
     parser.add_argument(
         "--sections",
         choices=get_args(Sections),
         default=Style().sections,
-        help="joined (default): sections of an abstract behind each other without their labels, as in GutBrainIE; "
-        "labelled: 'LABEL: text', each in a line of its own",
+        help="joined (default): sections of an abstract in one line without their labels, as in GutBrainIE; "
+        "labelled: 'LABEL: text', each on a line of its own",
     )
     parser.add_argument(
         "--inline_tags",
         choices=get_args(InlineTags),
         default=Style().inline_tags,
-        help="drop (default): the text in <i>, <sub> and the like without them; keep: with them, as in GutBrainIE",
+        help="drop (default): remove <i>, <sub> and the like around their text; keep: leave them in, as in GutBrainIE",
     )
     parser.add_argument("--api_key", metavar="KEY", help=f"for 10 requests a second, not 3 (default: ${KEY_VARIABLE})")
     parser.add_argument("--base_url", default=BASE_URL, metavar="URL", help="address of the E-utilities")
@@ -131,7 +132,7 @@ def _parser() -> LightParser:
 
 
 def _excluded_files(paths: Sequence[Path] | None) -> list[Path]:
-    """The files whose PMIDs are left out: those named, else the known files of GutBrainIE.
+    """Return the files whose PMIDs are left out: the named ones, else those of GutBrainIE.
 
     Raises:
         InputError: if a path is missing, or a folder has no JSON file.
@@ -162,7 +163,7 @@ def _write(found: Harvest, output: Path) -> None:
 
 
 def _summary(found: Harvest, most: int, excluded: Collection[str], files: Sequence[Path], output: Path) -> list[str]:
-    """What to tell at the end: what was searched, left out and written, and why it is less than wanted."""
+    """Report the query, what was left out and written, and the reason if it is less than wanted."""
     lines = [f"searched: {found.search.translation}"] if found.search.translation else []
     lines += [f"PubMed remarks: {'; '.join(found.search.remarks)}"] if found.search.remarks else []
     names = ", ".join(file.name for file in files[:8]) + (f" and {len(files) - 8} more" if len(files) > 8 else "")
@@ -171,7 +172,7 @@ def _summary(found: Harvest, most: int, excluded: Collection[str], files: Sequen
         if files
         else "to exclude: nothing, not even GutBrainIE; name collections with --exclude, or set GUTBRAINIE_ROOT"
     )
-    absent = f", not handed out {found.absent}" if found.absent else ""
+    absent = f", not returned {found.absent}" if found.absent else ""
     written = len(found.articles)
     lines.append(
         f"found {found.search.count}, fetched {found.fetched}, excluded {found.excluded}, "
@@ -179,7 +180,7 @@ def _summary(found: Harvest, most: int, excluded: Collection[str], files: Sequen
     )
     if written < most:
         why = (
-            f"PubMed hands out the first {len(found.search.pmids)} only; split the query, say by year"
+            f"PubMed returns the first {len(found.search.pmids)} only; split the query, say by year"
             if found.is_cut
             else "there are no more for this query"
         )

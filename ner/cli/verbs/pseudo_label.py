@@ -15,10 +15,12 @@ from ner.checkpoints import runs
 from ner.cli.lightning import CommandLine
 from ner.cli.parser import LightParser
 from ner.cli.selection import RunSelection, read_selection
-from ner.corpora import Corpus, JsonLines
 from ner.documents import Document
 from ner.errors import InputError
+from ner.formats.base import Format
+from ner.formats.jsonl import JsonLines
 from ner.io.files import STANDARD, check_apart, check_writable
+from ner.training.datamodule import NERDataModule
 
 RESUME = "the same command resumes after what was tagged"
 ANNOTATOR = "pseudo-label"
@@ -69,20 +71,20 @@ def main(arguments: Sequence[str]) -> int:
     tagged = chosen.output.with_name(f"{chosen.output.name}.tagged.jsonl")
     settings = {
         "data": {"predict_path": str(chosen.input)},
-        "predictions": {"path": str(tagged), "writer": {"class_path": "ner.corpora.JsonLines"}, "scores": True},
+        "predictions": {"path": str(tagged), "format": "JsonLines", "scores": True},
     }
     selection = read_selection(rest).with_checkpoints(runs.find(chosen.checkpoints))
     line = _Tagging(selection, settings, chosen.output)
     cut = Cut(chosen.min_score, chosen.min_document_score)
     counts = Counter[str]()
-    if not any(label(JsonLines().read_path(tagged), cut, counts)):
+    if not any(label(JsonLines().read(tagged), cut, counts)):
         tagged.unlink()
         raise InputError(
             f"{chosen.output}: not written, since of {counts['entities']} entities nothing is kept; lower --min_score "
             "or --min_document_score"
         )
     counts.clear()
-    line.datamodule.corpus.write(label(JsonLines().read_path(tagged), cut, counts), chosen.output)
+    _format_of(line.datamodule).write(label(JsonLines().read(tagged), cut, counts), chosen.output)
     tagged.unlink()
     Console(soft_wrap=True).print(
         f"{counts['kept documents']} of {line.datamodule.predict_count} documents, "
@@ -109,13 +111,24 @@ class _Tagging(CommandLine):
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
         data = self.datamodule
-        if type(data.corpus).write is Corpus.write:
-            kind = type(data.corpus).__name__
-            raise InputError(f"data.corpus: {kind} has no writer, which the annotated documents need")
-        check_apart(Path(str(data.predict_path)), self._output, (data.predict_corpus or data.corpus).suffixes)
+        target = _format_of(data)
+        check_apart(Path(str(data.predict_path)), self._output, data.format_of_input.suffixes)
         # Before the work, not after it: can the corpus hold such documents?
         with TemporaryDirectory() as folder:
-            data.corpus.write(map(_without_entities, data.documents(None)), Path(folder) / self._output.name)
+            target.write(map(_without_entities, data.documents(None)), Path(folder) / self._output.name)
+
+
+def _format_of(data: NERDataModule) -> Format:
+    """Return the format of the corpus's files.
+
+    Raises:
+        InputError: if it has none that holds annotated documents.
+    """
+    target = data.corpus.format
+    if target is None or not target.can_write_entities:
+        kind = type(data.corpus).__name__
+        raise InputError(f"data.corpus: {kind} has no format to write, which the annotated documents need")
+    return target
 
 
 def _without_entities(document: Document) -> Document:

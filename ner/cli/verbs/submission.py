@@ -27,8 +27,8 @@ def main(arguments: Sequence[str]) -> int:
         The exit code.
 
     Raises:
-        InputError: if a file cannot be read or written, or the predictions cannot be sent; what is wrong with them is
-            listed on standard error, and nothing is written.
+        InputError: if a file cannot be read or written, or the predictions cannot be sent; their problems are listed on
+            standard error, and nothing is written.
     """
     parser = LightParser(prog="submission", description="Check predictions and pack them for submission.")
     parser.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="as `predict` writes them")
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     predictions = mentions_in(read_content(chosen.predictions), chosen.predictions)
     articles = {
         document.id: {passage.section: passage.text for passage in document.passages}
-        for document in GutBrainIE().read_path(chosen.articles)
+        for document in GutBrainIE.format.read(chosen.articles)
     }
     found = list(problems(predictions, articles, GutBrainIE.labels))
     if found:

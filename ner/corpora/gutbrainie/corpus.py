@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,16 +12,15 @@ from typing import Literal
 from ner.corpora.base import Corpus, Split
 from ner.documents import Document, Passage
 from ner.errors import InputError
-from ner.formats.gutbrainie import more_problems, read_file, shown_name, write_documents, write_submission
+from ner.formats.gutbrainie import GutBrainIE as GutBrainIEFormat
+from ner.formats.gutbrainie import GutBrainIESubmission, more_problems, shown_name
 from ner.io.download import fetch
-
-__all__ = ["GutBrainIE", "write_documents", "write_submission"]
 
 COMMIT = "61b284b8c7444e26a4f65a2716cc7d69945e04c2"
 ROOT_VARIABLE = "GUTBRAINIE_ROOT"
 DEV_FILE = "Annotations/Dev/json_format/dev.json"
 TEST_FILE = "TestData/articles_test.json"
-# silver_2025 is what the 2026 edition calls the silver tier of the year before; it lies in the folder of silver.
+# silver_2025 is the silver tier of 2025 in the 2026 edition; it lies in the folder of silver.
 TIER_FILES = {
     "platinum": "Annotations/Train/platinum_quality/json_format/train_platinum.json",
     "gold": "Annotations/Train/gold_quality/json_format/train_gold.json",
@@ -62,9 +61,9 @@ class GutBrainIE(Corpus):
         tier_weights: Weight of a tier's documents in the training loss, 1 for tiers not named.
         augmented: Annotated file in the collection's layout, as ``pseudo-label`` writes it, for the tier of that name.
         annotator_weights: Weight of an annotator's training documents, 1 for those not named; times the tier's.
-        on_bad_span: Whether an annotation that does not fit its text is an error or left out with a warning.
-        mask_unannotated: Whether texts known to be annotated only up to some word are read as unknown behind it.
-        download: Whether ``prepare`` may fetch the 2025 release, if neither ``root`` nor the variable is set.
+        on_bad_span: What an annotation that does not fit its text is: an error, or left out with a warning.
+        mask_unannotated: Read texts that are known to be annotated only up to some word as unknown after it.
+        download: Let ``prepare`` fetch the 2025 release, if neither ``root`` nor the variable is set.
         cache: Folder for that, by default ``gutbrainie/<commit>`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.
         base_url: Address below which the release's files lie.
 
@@ -90,8 +89,9 @@ class GutBrainIE(Corpus):
         "microbiome",
         "statistical technique",
     )
-    suffixes = (".json",)
     score_name = "official GutBrainIE score (character spans of whole documents)"
+    format = GutBrainIEFormat(labels=labels)
+    prediction_format = GutBrainIESubmission()
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class GutBrainIE(Corpus):
         self.tier_weights = dict(tier_weights or {})
         self.annotator_weights = dict(annotator_weights or {})
         self.augmented = augmented
-        self.on_bad_span = on_bad_span
+        self.format = replace(self.format, on_bad_span=on_bad_span)
         self.mask_unannotated = mask_unannotated
         self.download = download
         self.cache = cache
@@ -129,18 +129,18 @@ class GutBrainIE(Corpus):
                     raise InputError(f"data.corpus.{key}: {name!r} has {weight}; a weight is finite, 0 or more")
 
     def prepare(self) -> None:
-        """Download the tiers asked for, dev and test into the cache, if that is where they will be read from."""
+        """Download the tiers asked for, dev and test into the cache, if they will be read from there."""
         if not self.download or self.root or os.environ.get(ROOT_VARIABLE):
             return
         tiers = [tier for tier in self.tiers if tier != AUGMENTED]
         if missing := [tier for tier in tiers if TIER_FILES[tier] not in BLOB_IDS]:
-            mend = "remove it from data.corpus.tiers, or set data.corpus.root to a folder that has it"
-            raise InputError(f"data.corpus.download: the release of 2025 has no tier {missing[0]!r}; {mend}")
+            fix = "remove it from data.corpus.tiers, or set data.corpus.root to a folder that has it"
+            raise InputError(f"data.corpus.download: the release of 2025 has no tier {missing[0]!r}; {fix}")
         files = [*(TIER_FILES[tier] for tier in tiers), DEV_FILE, TEST_FILE]
         fetch(self.base_url, {file: BLOB_IDS[file] for file in files}, self._cache_folder())
 
     def read(self, split: Split) -> Iterator[Document]:
-        """The documents of a split, in the order of its files; each file is checked before its first document."""
+        """Yield the documents of a split, in the order of its files."""
         root = self._resolve_root()
         if split == "train":
             yield from self._read_train(root)
@@ -148,33 +148,10 @@ class GutBrainIE(Corpus):
         name = {"dev": DEV_FILE, "test": TEST_FILE}[split]
         if not (root / name).is_file():
             raise InputError(self._missing_message(root, name))
-        yield from self._read_files([root / name])
-
-    def read_path(self, path: Path) -> Iterator[Document]:
-        """The documents of a JSON file, or of every ``*.json`` in a folder by name; annotated, articles, or both.
-
-        A file named as in the release (``train_bronze.json``) is read as that tier.
-        """
-        if path.is_dir():
-            files = sorted(file for file in path.glob("*.json") if file.is_file() and not file.name.startswith("."))
-            if not files:
-                raise InputError(f"{path}: no *.json file in this folder; name a file or a folder that has some")
-        elif path.is_file():
-            files = [path]
-        else:
-            raise InputError(f"{path}: no such file or folder; check the path")
-        yield from self._read_files(files)
-
-    def write(self, documents: Iterable[Document], path: Path) -> None:
-        """Write annotated documents in the collection's layout."""
-        write_documents(documents, path)
-
-    def write_predictions(self, documents: Iterable[Document], path: Path) -> None:
-        """Write entities in the format of a submission, with their scores where they have some."""
-        write_submission(documents, path, with_scores=True)
+        yield from self._read_files({root / name: ""})
 
     def files(self) -> list[Path]:
-        """The files of the release that are there, of every tier, dev and test; none if no folder of it is known.
+        """Return those files of the release that exist, of every tier, dev and test; none if no folder is known.
 
         Raises:
             InputError: if a folder is named that does not exist or has none of the files.
@@ -201,7 +178,7 @@ class GutBrainIE(Corpus):
         if AUGMENTED in self.tiers:
             self._check_augmented(root)
         annotators = set()
-        for document in self._read_files(list(files), files):
+        for document in self._read_files(files):
             annotators.add(document.annotator)
             yield document
         if unknown := sorted(self.annotator_weights.keys() - annotators):
@@ -209,8 +186,11 @@ class GutBrainIE(Corpus):
             raise InputError(f"data.corpus.annotator_weights: nobody is called {unknown[0]!r}; there are: {listed}")
 
     def _check_tiers(self) -> None:
-        """Refuse what does not belong together; not before training, because a tagger is also loaded with the
-        settings of its training under a configuration with other tiers."""
+        """Refuse settings that do not belong together.
+
+        Not before training, because a tagger is also loaded with the settings of its training under a configuration
+        with other tiers.
+        """
         if (AUGMENTED in self.tiers) != (self.augmented is not None):
             named, other = ("tiers", "augmented") if self.augmented is None else ("augmented", "tiers")
             raise InputError(f"data.corpus.{named} names augmented documents, data.corpus.{other} does not; name both")
@@ -225,34 +205,33 @@ class GutBrainIE(Corpus):
         for name in (*TIER_FILES.values(), DEV_FILE, TEST_FILE):
             if (root / name).exists() and file.exists() and file.samefile(root / name):
                 raise InputError(f"data.corpus.augmented: {file} is {name} of the release; name another file")
-        documents = read_file(file, self.labels, self.on_bad_span)
+        documents = list(self.format.read(file))
         bare = sum(not document.is_annotated for document in documents)
         if bare or not documents:
             what = f"{bare} of {len(documents)} documents have no annotation" if bare else "holds no documents"
             raise InputError(f"{file}: {what}; let `pseudo-label` write it")
         for name in (DEV_FILE, TEST_FILE):
             if (root / name).is_file():
-                held_out = {document.id for document in read_file(root / name, self.labels, "skip")}
+                held_out = {document.id for document in replace(self.format, on_bad_span="skip").read(root / name)}
                 if shared := [document.id for document in documents if document.id in held_out]:
                     where = f"PMID {shown_name(shared[0])} stands in {name} too"
-                    raise InputError(f"{file}: {where}; a tagger is not to learn what it is scored on, remove it")
+                    raise InputError(f"{file}: {where}; a model must not learn its own test data, remove it")
 
-    def _read_files(self, files: Sequence[Path], tiers: Mapping[Path, str] | None = None) -> Iterator[Document]:
-        """The documents of files, whose tiers are told by their names where they are not given."""
+    def _read_files(self, files: Mapping[Path, str]) -> Iterator[Document]:
+        """Yield the documents of files with tiers; each file is checked before its first document."""
         seen: dict[str, Path] = {}
-        for file in files:
-            tier = _tier(file) if tiers is None else tiers[file]
-            documents = read_file(file, self.labels, self.on_bad_span)
+        for file, tier in files.items():
+            documents = list(self.format.read(file))
             repeated = [document.id for document in documents if document.id in seen]
             if repeated:
                 more = more_problems(len(repeated) - 1)
                 what = f"PMID {shown_name(repeated[0])} stands in {shown_name(seen[repeated[0]].name)} already"
-                raise InputError(f"{shown_name(file.name)}: {what}{more}; keep it in one of them")
+                raise InputError(f"{file}: {what}{more}; keep it in one of them")
             seen |= {document.id: file for document in documents}
             yield from (self._with_tier(document, tier) for document in documents)
 
     def _with_tier(self, document: Document, tier: str) -> Document:
-        """The document with the tier's name, weight, and the point where its annotation is known to stop."""
+        """Return the document with its tier, its weight, and the point where its annotation is known to stop."""
         passages = document.passages
         if self.mask_unannotated and document.is_annotated:
             passages = tuple(_with_end_of_annotation(passage, document.id, tier) for passage in passages)
@@ -266,7 +245,7 @@ class GutBrainIE(Corpus):
         return Path(caches).expanduser() / "gutbrainie" / COMMIT
 
     def _resolve_root(self) -> Path:
-        """The folder to read from.
+        """Return the folder to read from.
 
         Raises:
             InputError: if none is set, or it does not exist.
@@ -281,8 +260,8 @@ class GutBrainIE(Corpus):
             ways = f"set data.corpus.root or {ROOT_VARIABLE} to its folder, or data.corpus.download: true to fetch it"
             raise InputError(f"GutBrainIE: no folder to read from; {ways}")
         if not root.is_dir():
-            mend = "call prepare() to fetch it" if source == "data.corpus.download" else "correct the path"
-            raise InputError(f"{source}: no folder {root}; {mend}")
+            fix = "call prepare() to fetch it" if source == "data.corpus.download" else "correct the path"
+            raise InputError(f"{source}: no folder {root}; {fix}")
         # Editions are also handed out inside one folder named after them.
         inner = [] if (root / "Annotations").is_dir() else sorted(root.glob("*/Annotations"))
         return inner[0].parent if len(inner) == 1 else root
@@ -295,13 +274,8 @@ class GutBrainIE(Corpus):
         return f"{root / name}: no file of tier {tier!r}; the tiers there are: {present}; set data.corpus.tiers"
 
 
-def _tier(file: Path) -> str:
-    """The tier that a file of the release belongs to, by its name; empty for other files."""
-    return next((tier for tier, name in TIER_FILES.items() if Path(name).name == file.name), "")
-
-
 def _with_end_of_annotation(passage: Passage, pmid: str, tier: str) -> Passage:
-    """The passage with ``annotated_until`` after the last word, or entity, that was still annotated."""
+    """Return the passage with ``annotated_until`` after the last word, or entity, that was still annotated."""
     words = 0
     if passage.section == "abstract" and tier == "bronze":
         words = BRONZE_WORDS

@@ -1,35 +1,33 @@
-"""A submission to GutBrainIE subtask 6.1: what is wrong with it, and the files that are sent.
+"""A submission to GutBrainIE subtask 6.1: its problems, and the files that are sent.
 
 Source: the task's page (https://hereditary.dei.unipd.it/challenges/gutbrainie/2025/): one folder a run, named
 ``<team>_T61_<run>_<description>``, with a ``.json`` and a ``.meta`` of that name, all of them in one zip.
 """
 
 import json
-import os
 import re
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from ner.errors import InputError
-from ner.formats.gutbrainie import shown_name
-from ner.io.files import check_writable, write_text
+from ner.formats.gutbrainie import Entity, entity_record, shown_name
+from ner.io.files import check_writable, write_text, writing_bytes
 from ner.metrics.official import Mention, document_name
 
 TASK = "T61"
 PLAIN_NAME = re.compile(r"[A-Za-z0-9-]+")
 SHOWN_CHARACTERS = 40
-# What reading a zip ends in that is cut off, damaged, encrypted, or none.
+# Errors of a zip that is truncated, damaged, encrypted, or no zip.
 DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run is called, and what its ``.meta`` says.
+    """The name of a run, and the content of its ``.meta``.
 
     Args:
         team: The team's identifier.
@@ -66,12 +64,12 @@ class Run:
 
     @property
     def prefix(self) -> str:
-        """What the names of all runs begin with that have this identifier."""
+        """Start of the names of all runs with this identifier."""
         return f"{self.team}_{TASK}_{self.run}_"
 
     @property
     def blank(self) -> list[str]:
-        """The fields of the ``.meta`` that say nothing."""
+        """The empty fields of the ``.meta``."""
         texts = ("training", "preprocessing", "data", "details", "repository")
         return [name for name in texts if not getattr(self, name).strip()]
 
@@ -94,7 +92,7 @@ class Run:
 def problems(
     predictions: Mapping[str, Sequence[Mention]], articles: Mapping[str, Mapping[str, str]], labels: Collection[str]
 ) -> Iterator[str]:
-    """Everything for which the predictions cannot be sent, a line each.
+    """Yield every reason why the predictions cannot be sent, a line each.
 
     Args:
         predictions: Mentions by document.
@@ -116,7 +114,7 @@ def problems(
 
 
 def write(run: Run, predictions: Mapping[str, Sequence[Mention]], output: Path) -> tuple[Path, list[str]]:
-    """Write a run's folder, and put it into the team's zip in place of what that holds under the run's identifier.
+    """Write a run's folder, and put it into the team's zip in place of the runs there with its identifier.
 
     Returns:
         The zip, and the names of runs that had the same identifier under another description, and left it.
@@ -124,7 +122,11 @@ def write(run: Run, predictions: Mapping[str, Sequence[Mention]], output: Path) 
     Raises:
         InputError: if something cannot be written, or the zip that is there cannot be read; nothing has changed then.
     """
-    records = {pmid: {"entities": [_record(mention) for mention in found]} for pmid, found in predictions.items()}
+    # Nothing else of a prediction may be sent, so no score.
+    records = {
+        pmid: {"entities": [entity_record(Entity(*astuple(mention))) for mention in found]}
+        for pmid, found in predictions.items()
+    }
     contents = {
         f"{run.name}.json": json.dumps(records, ensure_ascii=False, indent=2) + "\n",
         f"{run.name}.meta": run.meta,
@@ -154,7 +156,7 @@ def _fault(mention: Mention, texts: Mapping[str, str], labels: Collection[str]) 
 
 
 def _repeated(mentions: Sequence[Mention]) -> Iterator[tuple[str, Mention]]:
-    """Mentions that stand there twice, or share a character with an earlier one."""
+    """Yield mentions that stand there twice, or share a character with an earlier one."""
     counts = Counter(mentions)
     yield from (("stands there twice", mention) for mention, count in counts.items() if count > 1)
     widest: Mention | None = None
@@ -171,19 +173,8 @@ def _shown(mention: Mention) -> str:
     return f"{text!r} ({label}) at [{mention.start}, {mention.end}) of the {location}"
 
 
-def _record(mention: Mention) -> dict[str, object]:
-    # The file's ends are inclusive; nothing else of a prediction may be sent, so no score.
-    return {
-        "start_idx": mention.start,
-        "end_idx": mention.end - 1,
-        "location": mention.location,
-        "text_span": mention.text,
-        "label": mention.label,
-    }
-
-
 def _unpacked(archive: Path) -> dict[str, bytes]:
-    """What a zip holds, by name; nothing if it is not there."""
+    """Return the files in a zip, by name; nothing if it is not there."""
     if not archive.exists():
         return {}
     try:
@@ -194,14 +185,6 @@ def _unpacked(archive: Path) -> dict[str, bytes]:
 
 
 def _pack(contents: Mapping[str, bytes], archive: Path) -> None:
-    temporary = archive.with_name(f".{archive.name}.{os.getpid()}.tmp")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
-            for name, content in contents.items():
-                packed.writestr(name, content)
-        temporary.replace(archive)
-    except OSError as error:
-        raise InputError(f"{archive}: cannot be written ({error.strerror}); choose another --output") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with writing_bytes(archive) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in contents.items():
+            packed.writestr(name, content)

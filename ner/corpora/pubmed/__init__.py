@@ -1,1 +1,1 @@
-"""PubMed: its XML, and a client of the E-utilities."""
+"""PubMed: a client of the E-utilities, its XML, and fetching with a journal."""

@@ -1,4 +1,4 @@
-"""PubMed's articles for a query, through the E-utilities, politely and so that nothing is fetched twice.
+"""A client of PubMed's E-utilities that keeps to their limits.
 
 Source: https://www.ncbi.nlm.nih.gov/books/NBK25499/ (parameters) and NBK25497 (usage policy).
 """
@@ -6,9 +6,8 @@ Source: https://www.ncbi.nlm.nih.gov/books/NBK25499/ (parameters) and NBK25497 (
 import json
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPResponse
@@ -19,7 +18,6 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from ner.corpora.pubmed.resume import Partial
 from ner.corpora.pubmed.xml import Article, PubMedXMLError, Search, Style, parse_articles, parse_search
 from ner.errors import InputError
 
@@ -27,21 +25,18 @@ T = TypeVar("T")
 
 BASE_URL = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils/"
 TOOL = "ner-fetch-pubmed"
-# PubMed hands out no more of any search, https://github.com/biopython/biopython/issues/4189.
+# PubMed returns no more of any search, https://github.com/biopython/biopython/issues/4189.
 MOST_ARTICLES = 9_999
-BATCH = 200
-# Where few are still wanted, so many are asked for all the same: some of them will have no abstract.
-SMALLEST_BATCH = 20
 ATTEMPTS = 6
 TIMEOUT_SECONDS = 60.0
-# Longer than a server under load asks for; beyond that it is better to come back than to wait.
+# A server under load asks for less; after a longer wait the user had better try again.
 LONGEST_WAIT = 300.0
 EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 REASON_CHARACTERS = 200
 
 
 class _TransientError(Exception):
-    """A request that failed; a later one may do better."""
+    """A failed request that may succeed later."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -49,18 +44,18 @@ class _TransientError(Exception):
 
 
 class EUtilities:
-    """Search and fetch, at most 3 requests a second, 10 with a key, again after a while where that may help.
+    """Search and fetch: at most 3 requests a second, 10 with a key, with retries where they may help.
 
-    Biopython builds the requests and keeps their distance; its module-wide settings are ours only during a request.
+    Biopython builds the requests and limits their rate; its module-wide settings are changed only during a request.
 
     Args:
-        email: Whom the people of PubMed write to before they lock somebody out.
-        api_key: Key of an account there.
-        base_url: Address below which ``esearch.fcgi`` and ``efetch.fcgi`` lie.
-        on_wait: Told why and how long before each wait.
+        email: PubMed writes to this address before it blocks a user.
+        api_key: The key of an account at NCBI.
+        base_url: The address of the folder of ``esearch.fcgi`` and ``efetch.fcgi``.
+        on_wait: Called before each wait with its reason and length.
 
     Raises:
-        InputError: if the address or the e-mail address is none, or Biopython is missing.
+        InputError: if an address is malformed, or Biopython is missing.
     """
 
     def __init__(
@@ -71,9 +66,11 @@ class EUtilities:
         on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
         if not EMAIL.fullmatch(email) or not email.isprintable():
-            raise InputError(f"--email: {email!r} is no e-mail address; PubMed asks for yours, as in you@example.org")
+            raise InputError(
+                f"--email: {email!r} is not an e-mail address; PubMed asks for yours, as in you@example.org"
+            )
         if not _is_web_address(base_url):
-            raise InputError(f"--base_url: {base_url!r} is no web address; it must be like {BASE_URL}")
+            raise InputError(f"--base_url: {base_url!r} is not a web address; it must be like {BASE_URL}")
         self.email = email
         self.api_key = api_key or None
         self.base_url = base_url.rstrip("/") + "/"
@@ -81,7 +78,7 @@ class EUtilities:
         _import_entrez()
 
     def search(self, query: str) -> Search:
-        """Search, and let the server keep the result.
+        """Search, and have the server keep the result.
 
         Raises:
             InputError: if there is no usable answer.
@@ -90,10 +87,10 @@ class EUtilities:
         return self._ask("esearch", parse_search, {"term": query, **wanted})
 
     def fetch(self, search: Search, start: int, pmids: Sequence[str], style: Style) -> list[Article]:
-        """The articles of a search from ``start`` on, whose PMIDs are ``pmids``; fewer if some are not handed out.
+        """Fetch the articles of a search from ``start`` on, which have the PMIDs ``pmids``; PubMed may lack some.
 
         Raises:
-            InputError: if there is no usable answer, or none of several articles in it.
+            InputError: if there is no usable answer, or several articles were asked for and none is in it.
         """
 
         def parse(content: bytes) -> list[Article]:
@@ -103,7 +100,7 @@ class EUtilities:
         place = {"retstart": str(start), "retmax": str(len(pmids)), "retmode": "xml"}
         found = {article.pmid: article for article in self._ask("efetch", parse, {**kept, **place})}
         if missing := [pmid for pmid in pmids if pmid not in found]:
-            # Answers now and then lack articles that are there.
+            # Answers sometimes lack articles that PubMed has.
             by_number = self._ask("efetch", parse, {"id": ",".join(missing), "retmode": "xml"})
             found |= {article.pmid: article for article in by_number}
         articles = [found[pmid] for pmid in pmids if pmid in found]
@@ -113,7 +110,7 @@ class EUtilities:
         return articles
 
     def _ask(self, utility: str, parse: Callable[[bytes], T], parameters: dict[str, str]) -> T:
-        """A parsed answer, after as many attempts as it takes within reason."""
+        """Return a parsed answer, with retries."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return parse(self._answer(utility, parameters))
@@ -141,11 +138,11 @@ class EUtilities:
             if isinstance(reason, TimeoutError):
                 raise _TransientError(f"no answer within {TIMEOUT_SECONDS:g} seconds") from None
             raise _TransientError(f"{type(reason).__name__}: {reason}") from None
-        # Biopython decodes what calls itself plain text.
+        # Biopython decodes answers that are declared as plain text.
         return content.encode() if isinstance(content, str) else content
 
     def _refusal(self, utility: str, error: HTTPError) -> _TransientError | InputError:
-        """What an answer that is an error means: that one should wait, or that waiting is no use."""
+        """Turn an HTTP error into one to retry, or into one that no retry helps."""
         try:
             with error:
                 body = error.read()
@@ -156,14 +153,14 @@ class EUtilities:
         reason = f"the server answers {error.code} {error.reason}{f' ({detail})' if detail else ''}"
         if error.code == 429 or error.code >= 500:
             return _TransientError(reason, _seconds(error.headers.get("Retry-After", "")))
-        mend = "check --base_url, --email and --api_key"
-        return InputError(f"{self.base_url}{utility}.fcgi: {self._one_line(reason)}; {mend}")
+        fix = "check --base_url, --email and --api_key"
+        return InputError(f"{self.base_url}{utility}.fcgi: {self._one_line(reason)}; {fix}")
 
     @contextmanager
     def _entrez(self) -> Iterator[ModuleType]:
-        """Biopython's module with our settings for the time of a request, then as it was."""
+        """Yield Biopython's module with our settings, and restore it after the request."""
         entrez = _import_entrez()
-        # It knows no other address than PubMed's, no time-out, and waits in its own way between attempts.
+        # It knows only PubMed's address and no timeout, and has retries of its own.
         settings = {"email": self.email, "api_key": self.api_key, "tool": TOOL, "max_tries": 1, "urlopen": self._open}
         before = {name: getattr(entrez, name) for name in settings}
         try:
@@ -178,105 +175,9 @@ class EUtilities:
         return response
 
     def _one_line(self, text: str) -> str:
-        """What a server said, fit for a message, and without the key, which errors like to repeat."""
+        """Shorten a server's text to one line, without the key, which error messages repeat."""
         shown = text.replace(self.api_key, "…") if self.api_key else text
         return " ".join(shown.split())[:REASON_CHARACTERS]
-
-
-@dataclass(frozen=True, slots=True)
-class Harvest:
-    """What came of a search, counted up to the last article that is wanted.
-
-    Args:
-        search: What PubMed found.
-        articles: Those with an abstract that are not excluded, in PubMed's order.
-        fetched: Articles fetched, by earlier runs too.
-        excluded: Articles left out because of their PMID.
-        without_abstract: Articles left out because they have none.
-        absent: Articles that PubMed lists but does not hand out.
-    """
-
-    search: Search
-    articles: tuple[Article, ...]
-    fetched: int
-    excluded: int
-    without_abstract: int
-    absent: int
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether PubMed has more articles than it hands out."""
-        return self.search.count > len(self.search.pmids)
-
-
-def harvest(
-    server: EUtilities,
-    partial: Partial,
-    most: int,
-    excluded: Collection[str],
-    on_progress: Callable[[int], None] = lambda _: None,
-) -> Harvest:
-    """Fetch a query's articles until ``most`` are there that have an abstract and are not excluded.
-
-    Args:
-        server: Whom to ask.
-        partial: For which query, what is there already, and where what comes is kept.
-        most: How many articles are wanted.
-        excluded: PMIDs that are not.
-        on_progress: Told how many articles are there.
-
-    Raises:
-        InputError: if nothing is found, or PubMed gives no usable answer; what was fetched is kept.
-    """
-    search = server.search(partial.query)
-    if not search.pmids:
-        because = f" ({'; '.join(search.remarks)})" if search.remarks else ""
-        raise InputError(
-            f"--query: PubMed finds no article for {partial.query!r}{because}; try the query on its web site"
-        )
-    while True:
-        wanted = _select(search, most, excluded, partial)
-        on_progress(len(wanted.articles))
-        start, stop = _next_window(search.pmids, most - len(wanted.articles), excluded, partial)
-        if start == stop or len(wanted.articles) == most:
-            return wanted
-        pmids = search.pmids[start:stop]
-        articles = server.fetch(search, start, pmids, partial.style)
-        partial.add(articles, set(pmids) - {article.pmid for article in articles})
-
-
-def _select(search: Search, most: int, excluded: Collection[str], partial: Partial) -> Harvest:
-    articles: list[Article] = []
-    left_out = without_abstract = absent = 0
-    for pmid in search.pmids:
-        if len(articles) == most:
-            break
-        if pmid in excluded:
-            left_out += 1
-        elif pmid in partial.absent:
-            absent += 1
-        elif pmid in partial.articles:
-            article = partial.articles[pmid]
-            without_abstract += not article.abstract
-            articles += [article] if article.abstract else []
-        else:
-            # Not fetched yet: what lies behind it is not to move up.
-            break
-    return Harvest(search, tuple(articles), len(partial.articles), left_out, without_abstract, absent)
-
-
-def _next_window(pmids: Sequence[str], wanted: int, excluded: Collection[str], partial: Partial) -> tuple[int, int]:
-    """Where the next articles to fetch stand in the result of a search; empty if there are none.
-
-    It begins and ends with an article that is to be had, and holds none that is there already.
-    """
-    needed = [rank for rank, pmid in enumerate(pmids) if pmid not in excluded and pmid not in partial]
-    if not needed:
-        return 0, 0
-    start = needed[0]
-    end = start + min(BATCH, max(wanted, SMALLEST_BATCH))
-    known = next((rank for rank in range(start, min(end, len(pmids))) if pmids[rank] in partial), end)
-    return start, max(rank for rank in needed if rank < min(end, known)) + 1
 
 
 def _is_web_address(address: str) -> bool:
@@ -288,7 +189,7 @@ def _is_web_address(address: str) -> bool:
 
 
 def _seconds(retry_after: str) -> float:
-    """The wait that a server asks for, as a number of seconds or as a date; none if it says neither."""
+    """Return the wait that a server asks for, given as seconds or as a date; 0 if it is neither."""
     if retry_after.isascii() and retry_after.strip().isdecimal():
         return float(retry_after)
     try:

@@ -1,7 +1,7 @@
-"""What PubMed answers, read from its XML: articles with the whole text of every element, and search results.
+"""Read PubMed's XML: articles, with the whole text of every element, and search results.
 
 The elements are those of PubMed's DTD, https://dtd.nlm.nih.gov/ncbi/pubmed/doc/out/250101/. The DTD itself is never
-loaded: nothing outside the text of an answer is read.
+loaded: nothing outside the answer is read.
 """
 
 import re
@@ -18,26 +18,26 @@ InlineTags = Literal["drop", "keep"]
 # White space of XML: the thin and no-break spaces of the texts are characters like others.
 XML_SPACE = re.compile(r"[ \t\r\n]+")
 YEAR = re.compile(r"\b[12]\d{3}\b")
-# What PubMed knows inside titles and abstracts, besides MathML.
+# The tags that PubMed has inside titles and abstracts, besides those of MathML.
 INLINE_TAGS = ("b", "i", "sub", "sup", "u")
-# What PubMed puts where there is nothing to say.
+# PubMed's placeholders.
 NO_TITLE = "[Not Available]."
 NO_LABELS = ("", "UNLABELLED", "UNLABELED")
 
 
 class PubMedXMLError(ValueError):
-    """An answer that is broken, or no answer to what was asked but a refusal."""
+    """An answer that is broken, or a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How the text of an element is written.
+    """The style of texts.
 
     Args:
-        sections: Whether the sections of an abstract are joined by a blank and lose their labels, as in GutBrainIE, or
-            stand as ``LABEL: text`` in a line each.
-        inline_tags: Whether ``<i>``, ``<sub>`` and the like are left out around their text, or kept in it, as in
-            GutBrainIE; those of MathML are always left out.
+        sections: ``joined`` joins the sections of an abstract by a blank, without their labels, as in GutBrainIE;
+            ``labelled`` writes each as ``LABEL: text`` on a line of its own.
+        inline_tags: ``drop`` removes ``<i>``, ``<sub>`` and the like around their text; ``keep`` leaves them in it, as
+            in GutBrainIE. Tags of MathML are always removed.
     """
 
     sections: Sections = "joined"
@@ -49,12 +49,12 @@ class Article:
     """An article or book of PubMed; every field but the PMID may be empty.
 
     Args:
-        pmid: Its number.
+        pmid: The PubMed identifier.
         title: In English, or in its own language where there is no English one.
         author: Given name and family name of each author, or a group's name, joined by ``; ``.
         journal: The journal's full title, or the book's.
         year: Four digits.
-        abstract: The main one; a further one in English where there is no main one.
+        abstract: The main one, or else a further one in English.
     """
 
     pmid: str
@@ -70,12 +70,12 @@ class Search:
     """The result of a search.
 
     Args:
-        count: How many articles there are.
+        count: The number of articles.
         pmids: The first of them, in PubMed's order.
-        web_environment: Under which name, and
-        query_key: which number, the server keeps the result.
-        translation: How PubMed read the query.
-        remarks: What it could not make sense of.
+        web_environment: The name and
+        query_key: the number under which the server keeps the result.
+        translation: The query as PubMed understood it.
+        remarks: Its warnings and errors about parts of the query.
     """
 
     count: int
@@ -87,10 +87,10 @@ class Search:
 
 
 def parse_articles(content: bytes, style: Style | None = None) -> list[Article]:
-    """The articles and books of an ``efetch`` answer, in its order.
+    """Read the articles and books of an ``efetch`` answer, in its order.
 
     Raises:
-        PubMedXMLError: if it is cut off, no XML, or a refusal.
+        PubMedXMLError: if it is truncated, not XML, or a refusal.
     """
     root = _root(content, "PubmedArticleSet")
     style = style or Style()
@@ -104,10 +104,10 @@ def parse_articles(content: bytes, style: Style | None = None) -> list[Article]:
 
 
 def parse_search(content: bytes) -> Search:
-    """An ``esearch`` answer.
+    """Read an ``esearch`` answer.
 
     Raises:
-        PubMedXMLError: if it is cut off, no XML, or a refusal.
+        PubMedXMLError: if it is truncated, not XML, or a refusal.
     """
     root = _root(content, "eSearchResult")
     count = _field(root, "Count")
@@ -140,7 +140,7 @@ def _root(content: bytes, tag: str) -> ET.Element:
 
 
 def _parse(content: bytes) -> ET.Element:
-    """The tree of a document, from its own text alone: no DTD, no file, no entity that it declares itself."""
+    """Parse a document from its own text alone: no DTD, no other file, no entity that it declares itself."""
     builder = ET.TreeBuilder()
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -186,7 +186,7 @@ def _article(element: ET.Element, style: Style) -> Article:
 
 
 def _book(element: ET.Element, style: Style) -> Article:
-    """A book, or the part of one that has a PMID of its own."""
+    """Read a book, or a part of one with its own PMID."""
     document = element.find("BookDocument")
     if document is None:
         raise PubMedXMLError("a <PubmedBookArticle> without <BookDocument>")
@@ -196,7 +196,7 @@ def _book(element: ET.Element, style: Style) -> Article:
     return Article(
         _pmid(document, "PMID"),
         _title(document, style) or name,
-        # A chapter has authors beside the book's editors; the first list that names authors is the nearest one.
+        # A chapter has authors besides the book's editors; the first list of authors is the chapter's.
         _authors([found for found in authors if found.get("Type", "authors") == "authors"][:1]) or _authors(authors),
         name,
         _year(document, ("Book/PubDate/Year", "Book/PubDate/MedlineDate", "ContributionDate/Year")),
@@ -227,7 +227,7 @@ def _other_abstract(elements: list[ET.Element], style: Style) -> str:
 
 
 def _sections(abstract: ET.Element, style: Style) -> str:
-    """The text of an abstract, without the copyright notice that stands beside its sections."""
+    """Return the text of an abstract, without the copyright notice after its sections."""
     texts = [
         (XML_SPACE.sub(" ", section.get("Label", "")).strip(" "), text)
         for section in abstract.findall("AbstractText")
@@ -257,7 +257,7 @@ def _field(element: ET.Element, path: str) -> str:
 
 
 def _text(element: ET.Element, style: Style | None = None) -> str:
-    """The whole text of an element, that of inline elements too, with runs of white space as one blank."""
+    """Return the text of an element and of those in it, with each run of white space as one blank."""
     keeps_tags = style is not None and style.inline_tags == "keep"
     pieces = _tagged(element) if keeps_tags else element.itertext()
     return XML_SPACE.sub(" ", "".join(pieces)).strip(" ")

@@ -14,13 +14,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 
-from ner.corpora.base import Corpus
 from ner.documents import Document, Span
 from ner.errors import InputError
+from ner.formats.base import Format
 from ner.formats.jsonl import JsonLines
 from ner.inference.assembly import Assembler
 from ner.inference.backends import TaggedTexts
-from ner.inference.journal import Done, Spool, documents_in
+from ner.inference.journal import Done, PredictionJournal, documents_in
 from ner.io.files import STANDARD, check_apart, check_writable
 from ner.preprocessing.collate import Batch
 from ner.runtime import gathered, rank
@@ -40,21 +40,21 @@ class PredictionWriter(Callback):
     Args:
         path: The file, or the folder in formats of many files; ``-`` is standard output. By default ``predictions``,
             with the ending of the format, in ``folder``.
-        writer: The format: a corpus that can write, such as ``JsonLines``. By default that of what is tagged, or JSON
-            Lines where it has no writer; GutBrainIE's is that of a submission.
+        format: The format, such as ``JsonLines``. By default that of ``data.predict_format``, else that of the corpus
+            for predictions, else JSON Lines; GutBrainIE's is that of a submission.
         scores: Whether each entity is written with its ``score``, its probability under the CRF.
         min_score: Entities that are less probable than this are left out.
         folder: Where the file lies if no path is given.
         is_reporting: Whether the file's path is printed when it is written.
 
     Raises:
-        InputError: if ``min_score`` is no probability, or the writer cannot write.
+        InputError: if ``min_score`` is no probability, or the format holds no entities.
     """
 
     def __init__(
         self,
         path: str | None = None,
-        writer: Corpus | None = None,
+        format: Format | None = None,  # noqa: A002 - the name of its key in configurations
         scores: bool = False,
         min_score: float = 0.0,
         folder: Path | str = ".",
@@ -62,44 +62,48 @@ class PredictionWriter(Callback):
     ) -> None:
         if not 0 <= min_score <= 1:
             raise InputError(f"predictions.min_score is {min_score}; a probability lies between 0 and 1")
-        if writer is not None and not writer.has_writer:
-            raise InputError(f"predictions.writer: {type(writer).__name__} has no writer; JsonLines has, for one")
-        self.writer = writer
+        if format is not None and not format.can_write_entities:
+            raise InputError(
+                f"predictions.format: {type(format).__name__} cannot hold entities; JsonLines can, for one"
+            )
+        self.format = format
         self.scores = scores
         self.min_score = min_score
         self.path = path
         self.folder = Path(folder)
         self.is_reporting = is_reporting
         self._target = self._place = Path()
-        self._spool: Spool | None = None
+        self._journal: PredictionJournal | None = None
         self._progress: Progress | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage != "predict":
             return
         data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        format_of_input = data.predict_corpus if data.predict_path and data.predict_corpus else data.corpus
-        self._writer = self.writer or (format_of_input if format_of_input.has_writer else JsonLines())
+        usual = data.predict_format if data.predict_path and data.predict_format else data.corpus.prediction_format
+        self._format = self.format or (usual if usual and usual.can_write_entities else JsonLines())
         self._target = self._find_target()
         if data.predict_path is not None:
-            check_apart(Path(data.predict_path), self._target, format_of_input.suffixes, self._writer.writes_folder)
+            check_apart(
+                Path(data.predict_path), self._target, data.format_of_input.suffixes, self._format.writes_folder
+            )
         number, count = rank()
         if self._target == STANDARD and count > 1:
             raise InputError("predictions.path: several processes cannot share standard output; name a file")
         # What standard output gets waits elsewhere, and a run that was cut off begins anew.
         own = Path(gettempdir()) / f"predictions-{os.getpid()}"
         self._place = own if self._target == STANDARD else self._target
-        self._spool = Spool(_parts(self._place, count)[number], Done(number, count))
-        data.leave_out(self._spool.done)
+        self._journal = PredictionJournal(_parts(self._place, count)[number], Done(number, count))
+        data.leave_out(self._journal.done)
         self._assembler = Assembler()
 
     def on_predict_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # An ensemble is in its place only now.
         assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
-        assert self._spool is not None
+        assert self._journal is not None
         data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
         reading = blake2b(repr(sorted(data.state_dict().items())).encode(), digest_size=16).hexdigest()
-        self._spool.open(
+        self._journal.open(
             {
                 "checkpoint": pl_module.model.fingerprint(),
                 "reading of texts": reading,
@@ -107,14 +111,14 @@ class PredictionWriter(Callback):
                 "trainer.precision": trainer.precision,
             }
         )
-        if trainer.is_global_zero and self._spool.done and self.is_reporting:
+        if trainer.is_global_zero and self._journal.done and self.is_reporting:
             Console(soft_wrap=True).print(
-                f"going on: {len(self._spool.done)} documents are tagged in {self._spool.path}",
+                f"going on: {len(self._journal.done)} documents are tagged in {self._journal.path}",
                 markup=False,
                 highlight=False,
             )
         if trainer.is_global_zero and trainer.progress_bar_callback is not None:
-            self._progress = _progress(len(self._spool.done))
+            self._progress = _progress(len(self._journal.done))
 
     def on_predict_batch_end(
         self,
@@ -126,27 +130,27 @@ class PredictionWriter(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         finished = self._assembler.add(outputs)
-        assert self._spool is not None
-        self._spool.write(finished)
+        assert self._journal is not None
+        self._journal.write(finished)
         if self._progress is not None:
             self._progress.advance(self._progress.task_ids[0], len(finished))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert self._spool is not None
+        assert self._journal is not None
         self._close()
         # Which also waits until all have written.
-        has_gaps = any(gathered(self._spool.done.has_gaps))
+        has_gaps = any(gathered(self._journal.done.has_gaps))
         if has_gaps and not any(map(isfinite, trainer.num_predict_batches)):
-            raise InputError(f"{self._spool.path}: documents are missing in it; delete it to start over")
+            raise InputError(f"{self._journal.path}: documents are missing in it; delete it to start over")
         if not trainer.is_global_zero:
             return
         counts = {"documents": 0, "entities": 0}
         path = self._target
         parts = _parts(self._place, rank()[1])
         try:
-            self._writer.write_predictions(_counted(map(self._filtered, documents_in(parts)), counts), path)
+            self._format.write(_counted(map(self._filtered, documents_in(parts)), counts), path)
         except InputError as error:
-            kept = f"what was tagged is kept in {parts[0]}: the same command with another predictions.writer writes it"
+            kept = f"what was tagged is kept in {parts[0]}: the same command with another predictions.format writes it"
             raise InputError(f"{error}; {kept}") from None
         self._remove_parts()
         console = Console(soft_wrap=True, quiet=not self.is_reporting, stderr=path == STANDARD)
@@ -167,17 +171,17 @@ class PredictionWriter(Callback):
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
-        if self._spool is not None:
-            self._spool.close()
+        if self._journal is not None:
+            self._journal.close()
 
     def _find_target(self) -> Path:
         """The file or folder to write, once it is sure that it can be written."""
         if self.path is not None:
             path = Path(self.path)
         else:
-            ending = "" if self._writer.writes_folder or not self._writer.suffixes else self._writer.suffixes[0]
+            ending = "" if self._format.writes_folder or not self._format.suffixes else self._format.suffixes[0]
             path = self.folder / f"predictions{ending}"
-        check_writable(path, is_folder=self._writer.writes_folder)
+        check_writable(path, is_folder=self._format.writes_folder)
         return path
 
     def _filtered(self, document: Document) -> Document:

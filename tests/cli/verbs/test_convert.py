@@ -1,101 +1,29 @@
-"""From every format to every other, and what is said of what got lost."""
+"""The verb `convert`: its output, its report, and its errors."""
 
 import io
 import json
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from main import main
-from ner.cli.verbs.convert import convert, losses
-from ner.corpora import BioCJSON, BioCXML, Brat, CoNLL, Corpus, GutBrainIE, JsonLines, PlainText, PubTator
+from ner.cli.verbs.convert import convert
 from ner.corpora.sample import FOLDER
-from ner.documents import Document, Passage, Span
+from ner.documents import Document, Passage
 from ner.errors import InputError
+from ner.formats.base import Format
+from ner.formats.gutbrainie import GutBrainIE
+from ner.formats.jsonl import JsonLines
+from ner.formats.pubtator import PubTator
+from ner.metrics.submissions import read_mentions
 
 REPOSITORY = Path(__file__).parents[3]
 DEV = FOLDER / "dev.json"
-ENTITIES = 1117
 PROVENANCE = "tiers, annotators or weights of documents"
-
-
-@pytest.mark.parametrize(
-    ("target", "lost"),
-    [
-        (JsonLines(), {}),
-        (BioCXML(), {}),
-        (BioCJSON(), {}),
-        (BioCJSON(offsets="bytes"), {}),
-        (GutBrainIE(), {}),
-        (PubTator(), {PROVENANCE: 40}),
-        (Brat(GutBrainIE.labels, title_line=True), {PROVENANCE: 40}),
-        (Brat(title_line=True), {PROVENANCE: 40, "labels of entities": 142}),
-        (Brat(GutBrainIE.labels), {PROVENANCE: 40, "documents' division into passages": 40}),
-        (CoNLL(), {PROVENANCE: 40, "white space of documents": 40}),
-        (
-            PlainText(),
-            {
-                PROVENANCE: 40,
-                "identifiers of documents": 40,
-                "documents' division into passages": 40,
-                "whether documents are annotated": 40,
-                "entities": ENTITIES,
-            },
-        ),
-    ],
-)
-def test_the_dev_set_of_gutbrainie_loses_what_is_said_and_nothing_else(
-    gutbrainie: GutBrainIE, tmp_path: Path, target: Corpus, lost: dict[str, int]
-) -> None:
-    dev = list(gutbrainie.read("dev"))
-    target.write(dev, tmp_path / "there")
-    assert losses(dev, target.read_path(tmp_path / "there")) == {
-        "all documents": 40,
-        "all entities": ENTITIES,
-        **lost,
-    }
-    JsonLines().write(target.read_path(tmp_path / "there"), tmp_path / "back.jsonl")
-    again = list(JsonLines().read_path(tmp_path / "back.jsonl"))
-    assert Counter(losses(dev, again)) == Counter({"all documents": 40, "all entities": ENTITIES} | lost)
-
-
-@pytest.mark.parametrize(
-    ("after", "lost"),
-    [
-        ([], {"documents": 1}),
-        ([Passage("Mice  ate", "title", (Span(0, 4, "animal", 0.5),))], {"white space of documents": 1}),
-        ([Passage("Mice ete", "title", (Span(0, 4, "animal", 0.5),))], {"characters of documents": 1}),
-        ([Passage("Mice ate", "", (Span(0, 4, "animal", 0.5),))], {"sections of documents": 1}),
-        ([Passage("Mice ate", "title", (Span(0, 4, "human", 0.5),))], {"labels of entities": 1}),
-        (
-            [Passage("Mice ate", "title", (Span(0, 3, "animal", 0.5),))],
-            {"entities": 1, "entities that were not there": 1},
-        ),
-        ([Passage("Mice ate", "title", (Span(0, 4, "animal"),))], {"scores of entities": 1}),
-        (
-            [Passage("Mice ate", "title", (Span(0, 4, "animal", 0.5),), 5)],
-            {"where the annotation of documents ends": 1},
-        ),
-        (
-            [Passage("Mice", "title", (Span(0, 4, "animal", 0.5),)), Passage("ate")],
-            {"documents' division into passages": 1},
-        ),
-    ],
-)
-def test_each_loss_has_its_name(after: Sequence[Passage], lost: dict[str, int]) -> None:
-    before = [Document("1", (Passage("Mice ate", "title", (Span(0, 4, "animal", 0.5),)),))]
-    found = losses(before, [Document("1", tuple(after))] if after else [])
-    assert {what: count for what, count in found.items() if not what.startswith("all ")} == lost
-
-
-def test_documents_in_another_order_are_not_lost() -> None:
-    first, second = Document("1", (Passage("a"),)), Document("2", (Passage("b"),))
-    assert losses([first, second], [second, first]) == {"all documents": 2, "all entities": 0}
-    assert losses([first, second], [first])["documents"] == 1
 
 
 def test_the_verb_says_what_it_wrote_and_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,19 +81,37 @@ def test_a_mistake_is_one_line(
     assert not printed.out
 
 
-class ReadOnly(Corpus):
-    labels = ("a",)
+@dataclass
+class ReadOnly(Format):
+    text: str = "a"
 
-    def read(self, split: object) -> list[Document]:  # type: ignore[override]
-        return []
+    def read(self, path: Path) -> Iterator[Document]:
+        yield Document("1", (Passage(self.text),))
 
-    def read_path(self, path: Path) -> list[Document]:  # type: ignore[override]
-        return [Document("1", (Passage("a"),))]
+
+def test_a_format_of_ones_own_has_options(tmp_path: Path) -> None:
+    output = tmp_path / "out.txt"
+    command = ["convert", "--from", f"{__name__}.ReadOnly", "--from.text", "Mice", "--to", "PlainText", "in"]
+    assert main([*command, str(output)]) == 0
+    assert output.read_text() == "Mice\n"
+
+
+def test_a_submission_is_written_but_not_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "out.json"
+    assert main(["convert", "--from", "GutBrainIE", "--to", "GutBrainIESubmission", str(DEV), str(output)]) == 0
+    printed = capsys.readouterr().err.splitlines()
+    assert printed == [
+        f"12 documents, 158 entities: {output}",
+        "not compared with the input, because GutBrainIESubmission cannot be read again",
+    ]
+    assert len(read_mentions(output)) == 12
+    assert main(["convert", "--from", "GutBrainIESubmission", "--to", "JsonLines", str(output), "x.jsonl"]) == 2
+    assert "a submission holds no texts to read" in capsys.readouterr().err
 
 
 def test_a_format_without_writer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
-    with pytest.raises(InputError, match="ReadOnly has no writer"):
+    with pytest.raises(InputError, match="ReadOnly cannot be written; choose another format"):
         convert(ReadOnly(), ReadOnly(), tmp_path / "in", tmp_path / "out")
 
 
@@ -180,10 +126,10 @@ def test_the_input_is_never_written_over(tmp_path: Path) -> None:
     convert(GutBrainIE(), PubTator(), tmp_path, tmp_path / "dev.txt")
 
 
-def test_what_a_corpus_of_ones_own_raises_is_one_line(tmp_path: Path) -> None:
+def test_what_a_format_of_ones_own_raises_is_one_line(tmp_path: Path) -> None:
     class Broken(ReadOnly):
-        def read_path(self, path: Path) -> list[Document]:  # type: ignore[override]
-            return [Document(str({}["key"]), ())]
+        def read(self, path: Path) -> Iterator[Document]:
+            yield Document(str({}["key"]), ())
 
     with pytest.raises(InputError, match="Broken cannot read in: KeyError: 'key'"):
         convert(Broken(), JsonLines(), Path("in"), tmp_path / "out.jsonl")

@@ -14,6 +14,8 @@ from Bio import Entrez
 from main import main
 from ner.corpora import GutBrainIE
 from ner.corpora.pubmed import client as pubmed
+from ner.corpora.pubmed.resume import FetchJournal
+from ner.corpora.pubmed.xml import Style
 from tests.corpora.pubmed.eutilities import Clock, EUtilitiesServer, article_xml
 
 REPOSITORY = Path(__file__).parents[3]
@@ -42,7 +44,7 @@ def command(server: EUtilitiesServer, output: Path, *more: str) -> list[str]:
 
 
 def texts(path: Path) -> dict[str, list[str]]:
-    return {document.id: [p.text for p in document.passages] for document in GutBrainIE().read_path(path)}
+    return {document.id: [p.text for p in document.passages] for document in GutBrainIE.format.read(path)}
 
 
 def write_corpus(path: Path, *pmids: str) -> Path:
@@ -142,7 +144,7 @@ def test_a_run_that_broke_off_is_finished_by_the_same_command(
     server.mishaps = ["", "", *["drop"] * 9]
     output = tmp_path / "pubmed.json"
     assert main(command(server, output, "--max", "500")) == 2
-    assert f"kept in {output}.partial, and the same command goes on behind it" in error_of(capsys)
+    assert f"kept in {output}.partial; run the same command again to resume" in error_of(capsys)
     assert not output.exists()
     server.mishaps.clear()
     assert main(command(server, output, "--max", "500")) == 0
@@ -199,7 +201,8 @@ def test_the_partial_file_of_another_query_is_refused(
     server: EUtilitiesServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "pubmed.json"
-    Path(f"{output}.partial").write_text('{"query": "another"}\n', encoding="utf-8")
+    with FetchJournal(Path(f"{output}.partial"), "another", Style()) as journal:
+        journal.add([], ["1"])
     assert main(command(server, output)) == 2
     assert "holds what was fetched for the query 'another'" in error_of(capsys)
 
@@ -214,7 +217,7 @@ def test_less_than_wanted_is_explained(
     server.remarks = "<WarningList><PhraseIgnored>axis</PhraseIgnored></WarningList>"
     assert main(command(server, output)) == 0
     printed = capsys.readouterr().out
-    assert "PubMed hands out the first 10 only; split the query, say by year" in printed
+    assert "PubMed returns the first 10 only; split the query, say by year" in printed
     assert "PubMed remarks: PhraseIgnored: axis" in printed
 
 
@@ -231,13 +234,13 @@ def test_the_key_comes_from_the_environment_too(
     ("more", "message"),
     [
         (["--query", "  "], "--query: is empty"),
-        (["--email", "you"], "--email: 'you' is no e-mail address"),
-        (["--base_url", "mirror"], "--base_url: 'mirror' is no web address"),
+        (["--email", "you"], "--email: 'you' is not an e-mail address"),
+        (["--base_url", "mirror"], "--base_url: 'mirror' is not a web address"),
         (["--max", "0"], "argument --max: should be a whole number from 1 to 9999"),
         (["--max", "10000"], "argument --max: should be a whole number from 1 to 9999"),
         (["--exclude", "no-such"], "--exclude: no file or folder no-such"),
         (["--exclude"], "argument --exclude: expected at least one argument"),
-        (["--exclude", str(REPOSITORY / "README.md")], "README.md: is not valid JSON"),
+        (["--exclude", str(REPOSITORY / "README.md")], "README.md: broken JSON at line 1"),
         (["--exclude", str(REPOSITORY / "configs")], "--exclude: no *.json file in "),
         (["--output", str(REPOSITORY)], "it is a folder"),
         (["--output", "-"], "name a file"),

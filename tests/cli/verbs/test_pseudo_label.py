@@ -9,8 +9,9 @@ import pytest
 
 from main import main
 from ner.cli.verbs.pseudo_label import ANNOTATOR, Cut, label
-from ner.corpora import Corpus, GutBrainIE, JsonLines, Sample
+from ner.corpora import Corpus, GutBrainIE, Sample
 from ner.documents import Document, Passage, Span
+from ner.formats.jsonl import JsonLines
 from ner.training.callbacks.predictions import PredictionWriter
 
 REPOSITORY = Path(__file__).parents[3]
@@ -39,7 +40,7 @@ def pseudo_label(source: Path, *arguments: str) -> list[Document]:
     command = ["pseudo-label", "--checkpoints", CHECKPOINTS, "--input", str(source), "--output", "augmented.json"]
     assert main([*command, *arguments]) == 0
     assert list(Path().glob("*augmented*")) == [Path("augmented.json")]
-    return list(GutBrainIE().read_path(Path("augmented.json")))
+    return list(GutBrainIE.format.read(Path("augmented.json")))
 
 
 def entities(documents: list[Document]) -> int:
@@ -51,7 +52,7 @@ def test_every_article_comes_back_with_its_text_and_all_that_was_found(
 ) -> None:
     monkeypatch.chdir(trained)
     found = pseudo_label(SAMPLE / "test.json")
-    articles = list(GutBrainIE().read_path(SAMPLE / "test.json"))
+    articles = list(GutBrainIE.format.read(SAMPLE / "test.json"))
     assert [[passage.text for passage in document.passages] for document in found] == [
         [passage.text for passage in document.passages] for document in articles
     ]
@@ -119,9 +120,11 @@ def test_a_corpus_in_another_format_is_labelled_in_that(trained: Path, monkeypat
     bare = [Document("1", (Passage("Mice ate food.", "body", annotated_until=0),))]
     JsonLines().write(bare, Path("in.jsonl"))
     command = ["pseudo-label", "--checkpoints", CHECKPOINTS, "--input", "in.jsonl", "--output", "out.jsonl"]
-    corpus = json.dumps({"class_path": "JsonLines", "init_args": {"labels": list(GutBrainIE.labels)}})
+    corpus = json.dumps(
+        {"class_path": "FileCorpus", "init_args": {"format": "JsonLines", "labels": list(GutBrainIE.labels)}}
+    )
     assert main([*command, "--data.corpus", corpus]) == 0
-    [document] = JsonLines().read_path(Path("out.jsonl"))
+    [document] = JsonLines().read(Path("out.jsonl"))
     assert document.is_annotated
     assert document.annotator == ANNOTATOR
     assert document.passages[0].text == "Mice ate food."
@@ -147,11 +150,11 @@ def test_real_articles_become_a_tier(trained: Path, monkeypatch: pytest.MonkeyPa
     [
         (["--min_score", "2"], "should be a number from 0 to 1"),
         (["--checkpoints", "no/*.ckpt"], "no checkpoint matches"),
-        (["--input", "missing.json"], "missing.json: no such file"),
+        (["--input", "missing.json"], "missing.json: cannot be read (No such file"),
         (["--output", "."], "it is a folder"),
         (["--output", str(SAMPLE / "test.json")], "belongs to the input"),
         (["--output", "-"], "name a file"),
-        (["--data.corpus", f"{__name__}.ReadOnly"], "ReadOnly has no writer"),
+        (["--data.corpus", f"{__name__}.ReadOnly"], "ReadOnly has no format to write"),
         (["--min_document_score", "1"], "nothing is kept; lower --min_score or --min_document_score"),
     ],
 )
@@ -177,7 +180,7 @@ def test_what_the_corpus_cannot_hold_is_found_before_the_work(
     monkeypatch.setattr(PredictionWriter, "on_predict_start", lambda *_: pytest.fail("it was tagged"))
     Path("text.txt").write_text("Mice ate food.\n", encoding="utf-8")
     command = ["pseudo-label", "--checkpoints", CHECKPOINTS, "--input", "text.txt", "--output", "held.json"]
-    assert main([*command, "--data.predict_corpus", "PlainText"]) == 2
+    assert main([*command, "--data.predict_format", "PlainText"]) == 2
     assert "GutBrainIE files hold one title and one abstract only" in capsys.readouterr().err
     assert not list(Path().glob("held*"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ner.corpora.base import Split
-from ner.corpora.gutbrainie.corpus import DEV_FILE, GLINER_WORD, TEST_FILE, TIER_FILES, GutBrainIE, write_documents
+from ner.corpora.gutbrainie.corpus import DEV_FILE, GLINER_WORD, TEST_FILE, TIER_FILES, GutBrainIE
 from ner.documents import Document
 from ner.errors import InputError
 
@@ -35,7 +35,7 @@ def save_train(root: Path, **tiers: Mapping[str, object]) -> None:
 
 
 def read(path: Path) -> list[Document]:
-    return list(GutBrainIE().read_path(path))
+    return list(GutBrainIE.format.read(path))
 
 
 def test_the_files_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_missing_split_is_named_with_its_path(tmp_path: Path) -> None:
 
 def test_a_pmid_in_two_files_of_a_split_is_an_error(tmp_path: Path) -> None:
     save_train(tmp_path, gold={"1": record(), "2": record()}, bronze={"2": record()})
-    with pytest.raises(InputError, match=r"^train_bronze\.json: PMID 2 stands in train_gold\.json already; keep it in"):
+    with pytest.raises(InputError, match=r"train_bronze\.json: PMID 2 stands in train_gold\.json already; keep it in"):
         list(GutBrainIE(str(tmp_path), ["gold", "bronze"]).read("train"))
 
 
@@ -191,7 +191,7 @@ def test_a_corpus_without_a_root_says_how_to_get_one(monkeypatch: pytest.MonkeyP
         list(GutBrainIE(str(tmp_path / "none")).read("dev"))
 
 
-@pytest.mark.parametrize(("name", "part"), [("none", "no such file or folder"), ("", "no *.json file in this folder")])
+@pytest.mark.parametrize(("name", "part"), [("none", "cannot be read (No such"), ("", "no *.json file in this folder")])
 def test_a_path_with_nothing_to_read_is_refused(tmp_path: Path, name: str, part: str) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path / name)
@@ -224,7 +224,6 @@ def test_annotation_stops_where_the_tier_is_known_to(
     save_train(tmp_path, **{tier: {pmid: content}})
     (document,) = GutBrainIE(str(tmp_path), [tier]).read("train")
     assert [passage.annotated_until for passage in document.passages] == [None, until]
-    assert read(tmp_path / TIER_FILES[tier]) == [document]
     (unmasked,) = GutBrainIE(str(tmp_path), [tier], mask_unannotated=False).read("train")
     assert [passage.annotated_until for passage in unmasked.passages] == [None, None]
 
@@ -288,7 +287,7 @@ def test_the_abandoned_abstract_of_silver_is_cut_after_490_words() -> None:
 def test_bad_spans_are_an_error_or_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     bad = {"start_idx": 0, "end_idx": 1, "location": "title", "text_span": "ab", "label": "gene"}
     save_train(tmp_path, gold={"1": record(bad, title="abc"), "2": record(bad, title="cba")})
-    with pytest.raises(InputError, match=r"^train_gold\.json: PMID 2, title: span \[0, 2\) reads 'cb' but the file"):
+    with pytest.raises(InputError, match=r"train_gold\.json: PMID 2, title: span \[0, 2\) reads 'cb' but the file"):
         list(GutBrainIE(str(tmp_path), ["gold"]).read("train"))
     documents = list(GutBrainIE(str(tmp_path), ["gold"], on_bad_span="skip").read("train"))
     assert [len(document.passages[0].spans) for document in documents] == [1, 0]
@@ -298,7 +297,7 @@ def test_bad_spans_are_an_error_or_left_out(tmp_path: Path, caplog: pytest.LogCa
 @release
 def test_the_release_survives_writing_and_reading(tmp_path: Path) -> None:
     dev = list(GutBrainIE().read("dev"))
-    write_documents(dev, tmp_path / "dev.json")
+    GutBrainIE.format.write(dev, tmp_path / "dev.json")
     assert read(tmp_path / "dev.json") == dev
 
 

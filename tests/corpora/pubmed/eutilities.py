@@ -5,9 +5,17 @@ import socket
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
+from ner.corpora.pubmed.client import EUtilities
+from ner.corpora.pubmed.fetch import Harvest, harvest
+from ner.corpora.pubmed.resume import FetchJournal
+from ner.corpora.pubmed.xml import Style
+
+QUERY = "gut-brain axis"
+EMAIL = "you@example.org"
 DOCTYPE = '<!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD PubMedArticle//EN" "http://127.0.0.1:9/never-read.dtd">'
 
 
@@ -122,3 +130,24 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Keep quiet."""
+
+
+def client(server: EUtilitiesServer, api_key: str | None = None) -> EUtilities:
+    return EUtilities(EMAIL, api_key, server.url)
+
+
+def run(
+    server: EUtilitiesServer,
+    folder: Path,
+    most: int = 5,
+    excluded: tuple[str, ...] = (),
+    query: str = QUERY,
+    style: Style | None = None,
+) -> Harvest:
+    """Fetch with a journal ``out.partial``, as a process of its own would."""
+    with FetchJournal(folder / "out.partial", query, style or Style()) as journal:
+        return harvest(client(server), journal, most, set(excluded))
+
+
+def pmids(found: Harvest) -> list[int]:
+    return [int(article.pmid) for article in found.articles]

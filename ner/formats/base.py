@@ -1,0 +1,173 @@
+"""The base of file formats."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import ClassVar, Literal, Self, TypeAlias, TypeVar
+
+from ner.documents import Document
+from ner.errors import InputError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+# A document that is found in a file but not parsed yet; the call parses it.
+Record: TypeAlias = Callable[[], Document]
+
+
+@dataclass(kw_only=True)
+class Format(ABC):
+    """A file format that documents are read from and, in most formats, written to.
+
+    A format of your own is one subclass with ``read``, and ``write`` if it can be written; options are fields of a
+    dataclass. Where finding a document is cheaper than parsing it, make it a :class:`FileFormat`.
+
+    Args:
+        on_bad_span: What an annotation that does not fit its text is: an error, or left out with a warning.
+    """
+
+    # Endings of the format's files. A folder is searched for them.
+    suffixes: ClassVar[Sequence[str]] = ()
+    can_read: ClassVar[bool] = True
+    # Formats that cannot write at all, or only texts, cannot hold predictions.
+    can_write_entities: ClassVar[bool] = False
+    writes_folder: ClassVar[bool] = False
+
+    on_bad_span: Literal["error", "skip"] = "error"
+
+    @abstractmethod
+    def read(self, path: Path) -> Iterator[Document]:
+        """Yield the documents of a file or, file by file in the order of their names, of a folder.
+
+        Raises:
+            InputError: if the path is missing or cannot be read as it should.
+        """
+
+    def read_share(self, path: Path, first: int, step: int) -> Iterator[tuple[int, Document]]:
+        """Yield the documents number ``first``, ``first + step``, ... of a path, counted from 0, with their numbers.
+
+        Raises:
+            InputError: as :meth:`read`.
+        """
+        return islice(enumerate(self.read(path)), first, None, step)
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Write documents to a file or, if ``writes_folder``, to a new folder.
+
+        Raises:
+            InputError: if the format cannot hold them, or the path cannot be written.
+        """
+        raise InputError(f"{type(self).__name__} cannot be written; choose another format, such as JsonLines")
+
+    def for_labels(self, labels: Sequence[str]) -> Self:
+        """Return the format as files of a corpus with these entity types have it; most formats need not know them."""
+        return self
+
+    def reject_span(self, where: str, what: str) -> None:
+        """Refuse an annotation that does not fit its text, or log that it is left out.
+
+        Raises:
+            InputError: unless ``on_bad_span`` is ``skip``.
+        """
+        if self.on_bad_span == "error":
+            raise InputError(f"{where}: {what}; correct it, or {SKIP}")
+        log.warning("%s: left out: %s", where, what)
+
+
+# The end of messages about a bad span.
+SKIP = "set on_bad_span: skip for the format"
+
+
+@dataclass
+class FileFormat(Format):
+    """A format whose files are found, and their documents told apart, before any document is parsed."""
+
+    @abstractmethod
+    def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
+        """Yield the documents of a file, not parsed yet.
+
+        Args:
+            file: The file.
+            folder: The folder that is read, if not the file alone is.
+
+        Raises:
+            InputError: if the file is missing or cannot be read as it should.
+        """
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return the files of a folder that are of this format, by name; those that begin with a dot are hidden."""
+        return sorted(
+            file
+            for file in folder.iterdir()
+            if file.name.endswith(tuple(self.suffixes)) and not file.name.startswith(".") and file.is_file()
+        )
+
+    def read(self, path: Path) -> Iterator[Document]:
+        return (record() for record in self._all_records(path))
+
+    def read_share(self, path: Path, first: int, step: int) -> Iterator[tuple[int, Document]]:
+        return ((number, record()) for number, record in islice(enumerate(self._all_records(path)), first, None, step))
+
+    def _all_records(self, path: Path) -> Iterator[Record]:
+        if not path.is_dir():
+            return self.records(path, None)
+        return chain.from_iterable(self.records(file, path) for file in self._some_files(path))
+
+    def _some_files(self, folder: Path) -> Iterator[Path]:
+        files = self.files(folder)
+        if not files:
+            listed = " or ".join(f"*{suffix}" for suffix in self.suffixes)
+            raise InputError(f"{folder}: no {listed} file in this folder; name a file or a folder that has some")
+        yield from files
+
+
+def documents_at(path: Path, source: Format) -> Iterator[Document]:
+    """Yield the documents of a file or folder in a format.
+
+    Raises:
+        InputError: if the format cannot read them, whatever the format itself raises.
+    """
+    return in_one_line(source.read(path), source, str(path))
+
+
+def in_one_line(found: Iterable[T], reader: object, source: str) -> Iterator[T]:
+    """Yield what a reader finds, and turn an error of a class that is not the project's into one line.
+
+    Raises:
+        InputError: if reading fails.
+    """
+    try:
+        yield from found
+    except InputError:
+        raise
+    except (OSError, ArithmeticError, LookupError, ValueError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{type(reader).__name__} cannot read {source}: {reason}") from error
+
+
+def check_once(name: str, seen: set[str], where: str) -> None:
+    """Note the identifier of a document that is read.
+
+    Raises:
+        InputError: if the file has it already.
+    """
+    if name in seen:
+        raise InputError(f"{where}: {name!r:.100} stands in this file already; keep one of them, or rename one")
+    seen.add(name)
+
+
+def unique(documents: Iterable[Document]) -> Iterator[Document]:
+    """Yield documents to write in a format in which each has an identifier of its own.
+
+    Raises:
+        InputError: if two have the same.
+    """
+    seen: set[str] = set()
+    for document in documents:
+        if document.id in seen:
+            raise InputError(f"document {document.id!r:.100}: another document has this id; give each its own")
+        seen.add(document.id)
+        yield document

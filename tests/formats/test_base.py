@@ -1,0 +1,116 @@
+"""What every format has: shares of the work, options on the command line, one line for an error."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from jsonargparse import ArgumentParser
+
+import ner.formats
+from ner.documents import Document, Passage, Span
+from ner.errors import InputError
+from ner.formats.base import FileFormat, Format, documents_at
+from ner.formats.bioc import BioCJSON, BioCXML
+from ner.formats.brat import Brat
+from ner.formats.conll import CoNLL
+from ner.formats.gutbrainie import GutBrainIE
+from ner.formats.jsonl import JsonLines
+from ner.formats.plain_text import PlainText
+from ner.formats.pubtator import PubTator
+
+FORMATS = [BioCJSON(), BioCXML(), Brat(), CoNLL(), GutBrainIE(), JsonLines(), PlainText(), PubTator()]
+names = pytest.mark.parametrize("target", FORMATS, ids=lambda target: type(target).__name__)
+
+
+def documents(count: int, first: int = 0) -> list[Document]:
+    spans = (Span(0, 4, "animal"),)
+    passages = (Passage("Mice ate.", "title", spans), Passage("Rice, too.", "abstract"))
+    return [Document(str(number), passages) for number in range(first, first + count)]
+
+
+@names
+@pytest.mark.parametrize(("first", "step"), [(0, 1), (0, 2), (1, 2), (2, 3), (8, 9)])
+def test_shares_are_the_documents_with_their_numbers(target: Format, first: int, step: int, tmp_path: Path) -> None:
+    target.write(documents(7), tmp_path / "there")
+    whole = list(enumerate(target.read(tmp_path / "there")))
+    assert len(whole) == 7
+    assert list(target.read_share(tmp_path / "there", first, step)) == whole[first::step]
+
+
+@pytest.mark.parametrize("target", [target for target in FORMATS if not target.writes_folder], ids=repr)
+def test_numbers_go_on_from_file_to_file(target: Format, tmp_path: Path) -> None:
+    for number, name in enumerate(["a", "b", "c"]):
+        target.write(documents(3, 3 * number), tmp_path / f"{name}{target.suffixes[0]}")
+    whole = list(enumerate(target.read(tmp_path)))
+    assert len(whole) == 9
+    assert list(target.read_share(tmp_path, 1, 4)) == whole[1::4]
+
+
+BROKEN = {
+    GutBrainIE: '{"0": {"title": "a", "abstract": "b"}, "1": 3}',
+    BioCJSON: '{"documents": [{"id": "0"}, {"id": "1", "passages": [{"text": "a"}]}]}',
+    BioCXML: "<collection><document><id>0</id></document><document><id>1</id><passage/></document></collection>",
+    CoNLL: "a\tO\n\nb\tnothing\n",
+    JsonLines: '{"id": "0", "text": "a"}\n{\n',
+    PubTator: "0|t|a\n0|a|b\n\n1|t|a\n1|a|b\n1\t0\t9\tx\ty\n",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_document_of_another_share_is_not_parsed(kind: type[Format], tmp_path: Path) -> None:
+    (tmp_path / "in").write_text(BROKEN[kind], "utf-8")
+    with pytest.raises(InputError):
+        list(kind().read(tmp_path / "in"))
+    assert [number for number, _ in kind().read_share(tmp_path / "in", 0, 2)] == [0]
+    with pytest.raises(InputError):
+        list(kind().read_share(tmp_path / "in", 1, 2))
+
+
+@dataclass
+class Lines(Format):
+    """A format of a user, which knows nothing of shares."""
+
+    prefix: str = ""
+
+    def read(self, path: Path) -> Iterator[Document]:
+        for number, line in enumerate(path.read_text("utf-8").splitlines()):
+            yield Document(str(number), (Passage(self.prefix + line),))
+
+
+def test_a_format_of_ones_own_has_shares_and_one_line_for_an_error(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("a\nb\nc\n")
+    assert [
+        (number, document.passages[0].text) for number, document in Lines(">").read_share(tmp_path / "in", 0, 2)
+    ] == [
+        (0, ">a"),
+        (2, ">c"),
+    ]
+    with pytest.raises(InputError, match=r"Lines cannot read .*none: FileNotFoundError"):
+        list(documents_at(tmp_path / "none", Lines()))
+    with pytest.raises(InputError, match="Lines cannot be written; choose another format, such as JsonLines"):
+        Lines().write([], tmp_path / "out")
+
+
+def test_every_format_of_the_folder_is_a_name_of_the_package() -> None:
+    found = {name: value for name, value in vars(ner.formats).items() if isinstance(value, type)}
+    kinds = {type(target).__name__: type(target) for target in FORMATS}
+    assert found.items() >= kinds.items()
+    assert FileFormat not in found.values()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "right"),
+    [
+        (["--format", "Brat", "--format.title_line", "true"], Brat(title_line=True)),
+        (["--format", "ner.formats.Brat", "--format.labels", "[a b]"], Brat(labels=("a b",))),
+        (["--format", "ner.formats.brat.Brat"], Brat()),
+        (["--format", "CoNLL", "--format.tag_column", "null"], CoNLL(tag_column=None)),
+        (["--format", "PubTator", "--format.on_bad_span", "skip"], PubTator(on_bad_span="skip")),
+        (["--format", '{"class_path": "BioCXML", "init_args": {"offsets": "bytes"}}'], BioCXML(offsets="bytes")),
+    ],
+)
+def test_options_are_arguments_of_the_command_line(arguments: list[str], right: Format) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--format", type=Format)
+    assert parser.instantiate_classes(parser.parse_args(arguments)).format == right
