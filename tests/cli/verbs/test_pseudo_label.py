@@ -9,9 +9,10 @@ import pytest
 
 from main import main
 from ner.cli.verbs.pseudo_label import ANNOTATOR, Cut, label
-from ner.corpora import Corpus, GutBrainIE, Sample
+from ner.corpora import GutBrainIE, Sample
 from ner.documents import Document, Passage, Span
 from ner.formats.jsonl import JsonLines
+from ner.formats.plain_text import PlainText
 from ner.training.callbacks.predictions import PredictionWriter
 
 REPOSITORY = Path(__file__).parents[3]
@@ -20,7 +21,7 @@ CHECKPOINTS = "checkpoints/quickstart/seed=*/best.ckpt"
 
 
 class ReadOnly(Sample):
-    write = Corpus.write
+    format = PlainText()  # type: ignore[assignment]
 
 
 @pytest.fixture(scope="module")
