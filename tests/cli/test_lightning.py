@@ -445,7 +445,7 @@ def test_a_checkpoint_of_other_labels_is_refused(
         ({"config": "a: b: c"}, "a damaged checkpoint"),
         ({"NERDataModule": {"tokenizer": "{"}}, "the tokenizer's JSON is damaged"),
         ({"NERDataModule": {"chunking": {"class_path": "no.Where", "init_args": {}}}}, "no.Where"),
-        ({"NERDataModule": {"letters": 3}}, "does not know: data.letters"),
+        ({"NERDataModule": {"letters": 3}}, "does not know: letters"),
     ],
 )
 def test_a_checkpoint_with_damaged_insides_is_one_line(

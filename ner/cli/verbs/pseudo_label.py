@@ -87,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
     _format_of(line.datamodule).write(label(JsonLines().read(tagged), cut, counts), chosen.output)
     tagged.unlink()
     Console(soft_wrap=True).print(
-        f"{counts['kept documents']} of {line.datamodule.predict_count} documents, "
+        f"{counts['kept documents']} of {line.document_count} documents, "
         f"{counts['kept entities']} of {counts['entities']} entities: {chosen.output}",
         markup=False,
         highlight=False,
@@ -102,10 +102,14 @@ class _Tagging(CommandLine):
         selection: The command line and the checkpoints.
         settings: Settings that override the command line.
         output: Where the documents will be written.
+
+    Attributes:
+        document_count: Documents of the input.
     """
 
     def __init__(self, selection: RunSelection, settings: Mapping[str, object], output: Path) -> None:
         self._output = output
+        self.document_count = 0
         super().__init__("predict", selection, settings, is_reporting=False)
 
     def instantiate_classes(self) -> None:
@@ -115,7 +119,12 @@ class _Tagging(CommandLine):
         check_apart(Path(str(data.predict_path)), self._output, data.format_of_input.suffixes)
         # Before the work, not after it: can the corpus hold such documents?
         with TemporaryDirectory() as folder:
-            target.write(map(_without_entities, data.documents(None)), Path(folder) / self._output.name)
+            target.write(self._counted(data.documents(None)), Path(folder) / self._output.name)
+
+    def _counted(self, documents: Iterable[Document]) -> Iterator[Document]:
+        for document in documents:
+            self.document_count += 1
+            yield _without_entities(document)
 
 
 def _format_of(data: NERDataModule) -> Format:
