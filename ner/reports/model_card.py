@@ -9,7 +9,8 @@ from pathlib import Path, PurePath
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from ner.checkpoints.checkpoint import Checkpoint, differing_keys
+from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.runs import differing_keys
 from ner.preprocessing.tokenizer import MARKERS
 
 UNKNOWN_LICENSE = "other"

@@ -112,7 +112,7 @@ def test_a_processor_without_bf16_computes_in_fp32_and_says_so(
     best: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_fast: bool, precision: str
 ) -> None:
     used: list[str] = []
-    monkeypatch.setattr("ner.cli.lightning.has_fast_bf16", lambda: is_fast)
+    monkeypatch.setattr("ner.training.trainer.has_fast_bf16", lambda: is_fast)
     monkeypatch.setattr(NERModule, "on_predict_start", lambda self: used.append(self.trainer.precision))
     options = ["--trainer.precision", "bf16-mixed", "--trainer.accelerator", "cpu"]
     assert main(["predict", "--ckpt_path", best.name, *options]) == 0
@@ -443,7 +443,7 @@ def test_a_checkpoint_of_other_labels_is_refused(
         ({"config": "a: b: c"}, "a damaged checkpoint"),
         ({"NERDataModule": {"tokenizer": "{"}}, "the tokenizer's JSON is damaged"),
         ({"NERDataModule": {"chunking": {"class_path": "no.Where", "init_args": {}}}}, "no.Where"),
-        ({"NERDataModule": {"letters": 3}}, "does not know: data.letters"),
+        ({"NERDataModule": {"letters": 3}}, "does not know: letters"),
     ],
 )
 def test_a_checkpoint_with_damaged_insides_is_one_line(

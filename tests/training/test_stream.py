@@ -200,7 +200,7 @@ def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    monkeypatch.setattr("ner.cli.lightning.has_fast_bf16", lambda: True)
+    monkeypatch.setattr("ner.training.trainer.has_fast_bf16", lambda: True)
     (trained / "out.json").unlink(missing_ok=True)
     part = killed_in_the_middle(trained)
     before = part.read_bytes()

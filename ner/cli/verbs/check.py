@@ -1,16 +1,15 @@
-"""The verb ``check``: what a corpus holds, and what the tagger can and cannot learn of it, before one trains."""
+"""Report on a corpus before training on it."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import yaml
-from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 from rich.console import Console
 from rich.measure import Measurement
 
-from ner.cli.arguments import read_config, split_configs
-from ner.cli.lightning import Parser
+from ner.cli.config_parser import config_parser
+from ner.cli.configs import ConfigFiles
 from ner.corpora.base import Split
 from ner.errors import InputError
 from ner.reports.corpus import Report, corpus_table, partial_annotations, report
@@ -58,23 +57,27 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+class _DataFiles(ConfigFiles):
+    """Configurations of `fit`, reduced to what they say of the data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._whole = ConfigFiles()
+
+    def text(self, path: Path) -> str:
+        content = self._whole.settings(path)
+        model = content.get("model")
+        encoder = {"encoder": model["encoder"]} if isinstance(model, dict) and "encoder" in model else {}
+        return yaml.safe_dump({"model": encoder, "data": content.get("data") or {}})
+
+
 def _data_module(arguments: Sequence[str]) -> NERDataModule:
-    """The data module that ``fit`` would make of the same configurations and ``--data`` arguments."""
-    configs, rest = split_configs(arguments)
+    """Build the data module that ``fit`` would build of the same configurations and ``--data`` arguments."""
     if not arguments:
-        raise InputError("check needs a corpus: give --config configs/minilm_crf.yaml, say; or see check --help")
-    parser = Parser(prog="main.py check", description="Report on a corpus before training on it.")
-    parser.add_argument("-c", "--config", action=ActionConfigFile, help="Configuration of `fit`; may be repeated.")
+        raise InputError("check needs a corpus: give --config minilm_crf, say; or see check --help")
+    parser = config_parser(_DataFiles(), "check", "Report on a corpus before training on it.")
     parser.add_argument("--model.encoder", type=str, required=True, help="Encoder whose tokenizer is used.")
     parser.add_class_arguments(NERDataModule, "data")
     parser.link_arguments("model.encoder", "data.tokenizer")
-    relevant = [part for config in configs for part in ("--config", _data_of(config))]
-    data: NERDataModule = parser.instantiate(parser.parse_args([*relevant, *rest])).data
+    data: NERDataModule = parser.instantiate(parser.parse_args(list(arguments))).data
     return data
-
-
-def _data_of(config: Path) -> str:
-    content = read_config(config)
-    model = content.get("model")
-    encoder = {"encoder": model["encoder"]} if isinstance(model, dict) and "encoder" in model else {}
-    return yaml.safe_dump({"model": encoder, "data": content.get("data") or {}})

@@ -1,4 +1,4 @@
-"""The verb ``export``: trained taggers as one folder that other programs read; see ``ner.checkpoints.export``."""
+"""Write checkpoints as a folder that other programs read."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ner import __version__
 from ner.checkpoints import ensemble as members
+from ner.checkpoints import runs
 from ner.checkpoints.export import write_folder
 from ner.checkpoints.onnx import check_installed
 from ner.cli.parser import LightParser
@@ -24,9 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         InputError: if a checkpoint cannot be read, they do not fit together, or the folder cannot be written as asked.
     """
-    parser = LightParser(
-        prog="main.py export", description="Write checkpoints as one safe, self-contained folder.", allow_abbrev=False
-    )
+    parser = LightParser(prog="export", description="Write checkpoints as one safe, self-contained folder.")
     parser.add_argument(
         "--checkpoints",
         nargs="+",
@@ -49,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(list(arguments))
     if chosen.onnx:
         check_installed()
-    found = members.read(members.find(chosen.checkpoints))
+    found = members.read(runs.find(chosen.checkpoints))
     versions = {"ner": __version__, "torch": str(torch.__version__), "transformers": transformers.__version__}
     card = model_card(found, versions, chosen.license, chosen.onnx)
     write_folder([(member, members.build_model(member)) for member in found], chosen.output, card, chosen.onnx)

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> LightParser:
-    parser = LightParser(prog="main.py score", description="Official GutBrainIE NER score.", allow_abbrev=False)
+    parser = LightParser(prog="score", description="Official GutBrainIE NER score.")
     parser.add_argument("--gold", type=Path, required=True, metavar="FILE", help="annotated GutBrainIE JSON file")
     parser.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="JSON file to score")
     parser.add_argument("--json", action="store_true", help="write one JSON object, unrounded, instead of tables")

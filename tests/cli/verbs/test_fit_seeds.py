@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from main import main
 from ner.checkpoints.checkpoint import read_checkpoint
@@ -178,7 +180,7 @@ def test_scores_are_probabilities_and_the_least_of_them_filters(copied: Path) ->
     [
         ("labels", ["gene"], "labels"),
         ("markers", False, "markers"),
-        ("tokenizer", "other", "tokenizer"),
+        ("tokenizer", Tokenizer(WordLevel({"[UNK]": 0}, "[UNK]")).to_str(), "tokenizer"),
     ],
 )
 def test_members_that_disagree_are_refused_by_name(

@@ -187,6 +187,6 @@ def test_an_interrupted_run_goes_on(
     with monkeypatch.context() as interrupting:
         interrupting.setattr(PredictionWriter, "on_predict_end", interrupt)
         assert main(command) == 130
-    assert "the same command goes on behind what was tagged" in capsys.readouterr().err
+    assert "the same command resumes after what was tagged" in capsys.readouterr().err
     assert Path("augmented.json.tagged.jsonl.part").read_bytes().count(b"\n") == 9
     assert pseudo_label(SAMPLE / "test.json") == whole

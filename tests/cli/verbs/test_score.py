@@ -78,7 +78,7 @@ def test_help_needs_neither_torch_nor_lightning_nor_numpy() -> None:
     """
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stderr) == (0, "")
-    assert "main.py score" in finished.stdout
+    assert "ner score" in finished.stdout
 
 
 @pytest.mark.parametrize(
