@@ -16,8 +16,8 @@ class JSONError(ValueError):
     """A part of a JSON text that is not as it should be.
 
     Args:
-        what: What is wrong, and where.
-        fix: How to fix it.
+        what: The fault and its place.
+        fix: The remedy.
     """
 
     def __init__(self, what: str, fix: str = "correct it") -> None:
