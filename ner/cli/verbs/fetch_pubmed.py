@@ -1,4 +1,4 @@
-"""The verb ``fetch-pubmed``: titles and abstracts from PubMed, in the layout of GutBrainIE's articles."""
+"""Write titles and abstracts from PubMed for a query, in the layout of GutBrainIE's articles."""
 
 import json
 import os
