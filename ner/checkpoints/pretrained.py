@@ -30,12 +30,22 @@ from ner.errors import InputError
 
 T = TypeVar("T")
 
+PACKAGE = Path(__file__).parents[1]
+
 # The library's own retries take over a minute when nothing answers.
 PROBE_SECONDS = 5.0
 # Encoders in whose layers every token looks at all others: to them a mask over the tokens says everything.
 FULL_ATTENTION = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
 # Raised for a model's files that are missing, truncated, or another model's.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, StrictDataclassError)
+
+
+def local_folder(name: str) -> Path | None:
+    """Return the folder that has this path; one that begins with ``ner/`` is also looked for in this package."""
+    candidates = [Path(name).expanduser()]
+    if name.startswith(f"{PACKAGE.name}/"):
+        candidates.append(PACKAGE.parent / name)
+    return next((folder for folder in candidates if folder.is_dir()), None)
 
 
 def tokenizer_json(source: str) -> str:
@@ -162,8 +172,8 @@ def _with_broadcast_mask(
 def _load(name: str, load: Callable[[str, bool], T], what: str) -> T:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    if Path(name).expanduser().is_dir():
-        return _read(str(Path(name).expanduser()), load, what)
+    if (folder := local_folder(name)) is not None:
+        return _read(str(folder), load, what)
     try:
         validate_repo_id(name)
     except HFValidationError:
