@@ -28,7 +28,6 @@ class ReadOnly(Sample):
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which two seeds of the quickstart were trained for three epochs."""
     folder = tmp_path_factory.mktemp("trained")
-    (folder / "ner").symlink_to(REPOSITORY / "ner")
     command = ["fit-seeds", "--config", str(REPOSITORY / "configs" / "quickstart.yaml"), "--seeds", "1,2"]
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
