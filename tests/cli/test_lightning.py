@@ -383,7 +383,7 @@ def test_check_reports_on_the_splits_that_can_be_read(
         (["fit"], "give --config"),
         (["check"], "give --config"),
         (["fit", "--config", QUICKSTART, "--trainer.devices", "0"], "devices"),
-        (["fit", "--config", QUICKSTART, "--model.encodr", "x"], "do you mean model.encoder?"),
+        (["fit", "--config", QUICKSTART, "--model.encodr", "x"], "do you mean --model.encoder?"),
         (["fit", "--config", QUICKSTART, "--zzz", "1"], "fit --help lists"),
         (["fit", "--config", "."], ".: cannot be read (Is a directory)"),
         (["fit", "--config", str(REPOSITORY / "LICENSE")], "LICENSE: cannot be read as YAML"),
