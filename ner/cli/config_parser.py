@@ -10,6 +10,8 @@ from lightning.pytorch.cli import LightningArgumentParser
 from ner.cli.configs import PARSER_MODE, ConfigFiles, find_config
 from ner.cli.messages import PlainParser, check_sections
 from ner.cli.parser import program
+from ner.corpora.files import FileCorpus
+from ner.training.datamodule import NERDataModule
 
 
 class ConfigFile(ActionConfigFile):
@@ -44,3 +46,10 @@ def config_parser(files: ConfigFiles, verb: str = "", description: str = "") -> 
     parser = ConfigParser(files=files, prog=f"{program()} {verb}".strip(), description=description)
     parser.add_argument("-c", "--config", action=ConfigFile, help="Configuration: path or name; may be repeated.")
     return parser
+
+
+def format_option(data: NERDataModule) -> str:
+    """Return the option that names the format of the files that a data module reads, empty if there is none."""
+    if data.predict_path is not None and data.predict_format is not None:
+        return "data.predict_format"
+    return "data.corpus.format" if isinstance(data.corpus, FileCorpus) else ""

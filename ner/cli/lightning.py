@@ -16,7 +16,8 @@ from lightning.pytorch.loggers import CSVLogger
 
 from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint
-from ner.cli.config_parser import ConfigParser, config_parser
+from ner.cli.config_parser import ConfigParser, config_parser, format_option
+from ner.cli.messages import format_options
 from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, select_resumed, select_trained
 from ner.errors import InputError
 from ner.io.files import kept
@@ -92,7 +93,7 @@ class CommandLine(LightningCLI):
         self.selection = selection
         self._settings = settings
         self._is_reporting = is_reporting
-        with lightning_errors(), ExitStack() as self._kept:
+        with format_options(self._format_option), lightning_errors(), ExitStack() as self._kept:
             super().__init__(
                 NERModule,
                 NERDataModule,
@@ -104,6 +105,10 @@ class CommandLine(LightningCLI):
                 # It would save the arguments as they were given; the module adds its encoder's configuration to them.
                 load_from_checkpoint_support=False,
             )
+
+    def _format_option(self) -> str:
+        data = getattr(self, "datamodule", None)  # absent until it is built
+        return format_option(data) if isinstance(data, NERDataModule) else ""
 
     def init_parser(self, **kwargs: Any) -> ConfigParser:  # noqa: ANN401 - LightningCLI's own
         return config_parser(self.selection.files)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import isabstract, signature
@@ -101,6 +102,24 @@ def check_sections(settings: dict[str, object], known: Iterable[str], path: obje
             raise InputError(f"{path}: {key} is {settings[key]!r:.60}; it should hold keys with values")
 
 
+@contextmanager
+def format_options(name: Callable[[], str]) -> Iterator[None]:
+    """Let messages that advise a setting of a format name its option.
+
+    Args:
+        name: Returns the option that names the format, without dashes; empty if there is none.
+
+    Raises:
+        InputError: the same with another message.
+    """
+    try:
+        yield
+    except InputError as error:
+        if not (option := name()):
+            raise
+        raise InputError(re.sub(r"set (\w+): (\w+) for the format", rf"give --{option}.\1 \2", str(error))) from error
+
+
 def _located(text: str) -> tuple[str, str, str]:
     """Return the whole key that a message is of, the class whose argument it is, and the reason."""
     key = class_path = ""
@@ -128,10 +147,11 @@ def _of_type(key: str, _: str, found: re.Match[str]) -> str:
 
 
 def _of_union(key: str, class_path: str, found: re.Match[str]) -> str:
-    errors = found["errors"].removeprefix("- ").split(" - ")
     if "dot import path" in found["errors"] or "Import path" in found["errors"]:
         return _unknown_class(key, class_path, found)
-    types = [error.removeprefix("Expected a ") for error in errors if error.startswith("Expected a ")]
+    # Errors of types inside these types are not of the whole value. The parser drops "a" where that is the value.
+    outer = found["errors"].partition("Does not validate")[0]
+    types = re.findall(r"- Expected (?:a )?(.+?)(?= - |$)", outer)
     return _value(key, found["value"], _expected(types))
 
 

@@ -27,6 +27,8 @@ CONFIGS = {
     "corp2.yaml": "data: {corpus: {class_path: FileCorpus, init_args: {formt: PlainText, labels: [a]}}}\n",
     "corp3.yaml": "data: {corpus: {class_path: FileCorpus, init_args: {format: PlainText, labels: a}}}\n",
 }
+CONFIGS["misquoted.txt"] = "1|t|Mice\n1|a|ate.\n1\t0\t4\tMouse\tanimal\n"
+CONFIGS["labelled.txt"] = "1|t|Mice\n1|a|ate.\n1\t0\t4\tMice\tanimal\n1\t5\t8\tate\tverb\n"
 SECONDS = 15
 
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from ner.cli.messages import PlainParser
+from ner.cli.messages import PlainParser, format_options
 from ner.cli.parser import program
 from ner.formats import Format
 from ner.formats.base import documents_at
@@ -38,7 +38,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("input", type=Path, help="file or folder; - is standard input")
     parser.add_argument("output", type=Path, help="file, or folder in formats of many files; - is standard output")
     chosen = parser.instantiate_classes(parser.parse_args(list(arguments)))
-    convert(chosen["from"], chosen["to"], chosen["input"], chosen["output"])
+    with format_options(lambda: "from"):
+        convert(chosen["from"], chosen["to"], chosen["input"], chosen["output"])
     return 0
 
 
