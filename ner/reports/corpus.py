@@ -1,11 +1,12 @@
 """A report on a corpus: its documents and entities, and those that the tagger cannot learn or return."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.table import Table
 
+from ner.documents import Document
 from ner.labels import LabelSet
 from ner.preprocessing.ragged import padded
 from ner.preprocessing.texts import Texts
@@ -71,8 +72,28 @@ def report(split: str, texts: Texts, labels: LabelSet, capacity: int) -> dict[st
         if texts.token_counts[row] > capacity:
             counts.long += 1
             read = texts.offsets[own][texts.heads[own] < capacity]
-            counts.beyond += sum(span.end > read[-1, 1] for span in spans)
+            counts.beyond += sum(span.end > int(read[-1, 1]) for span in spans)
     return reports
+
+
+def count_documents(documents: Iterable[Document]) -> Report:
+    """Count documents and their entities, as the file has them: no tokens, no windows, no labels to keep to."""
+    counts = Report()
+    for document in documents:
+        counts.documents += 1
+        counts.unannotated += not document.is_annotated
+        counts.entities.update(span.label for passage in document.passages for span in passage.spans)
+    return counts
+
+
+def file_table(title: str, counts: Report) -> Table:
+    """Build the table of a file: documents, entities, then entities by label, the most frequent first."""
+    rows: list[Row] = [
+        ("documents", counts.documents),
+        ("  without annotation", counts.unannotated),
+        ("entities", counts.entities.total()),
+    ]
+    return build_table(title, ["", "number"], rows, counts.entities.most_common())
 
 
 def partial_annotations(split: str, texts: Texts) -> list[str]:

@@ -1,6 +1,8 @@
 """Report on a corpus before training on it."""
 
-from collections.abc import Sequence
+import json
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -10,23 +12,54 @@ from rich.measure import Measurement
 
 from ner.cli.config_parser import config_parser, format_option
 from ner.cli.configs import ConfigFiles
-from ner.cli.messages import format_options
+from ner.cli.messages import PlainParser, format_options
+from ner.cli.parser import program
 from ner.corpora.base import Split
 from ner.errors import InputError
-from ner.reports.corpus import Report, corpus_table, partial_annotations, report
+from ner.formats import Format
+from ner.formats.base import documents_at
+from ner.io.files import kept
+from ner.reports.corpus import Report, corpus_table, count_documents, file_table, partial_annotations, report
 from ner.training.datamodule import NERDataModule
+
+DESCRIPTION = """Report on a corpus before training on it, or on one file: check FILE --format PubTator needs no
+configuration."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the report of a configuration's corpus.
+    """Print the report of a configuration's corpus or, with ``--format``, of a file.
 
     Returns:
         The exit code.
 
     Raises:
-        InputError: if the configuration or a split of the corpus cannot be used; readable splits are printed first.
+        InputError: if the configuration, a split of the corpus or the file cannot be used; readable splits are printed
+            first.
     """
-    data = _data_module(arguments)
+    if any(argument.partition("=")[0] == "--format" for argument in arguments):
+        _check_file(arguments)
+    else:
+        _check_corpus(arguments)
+    return 0
+
+
+def _check_file(arguments: Sequence[str]) -> None:
+    parser = PlainParser(prog=f"{program()} check", description=DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("file", type=Path, help="file or folder; - is standard input")
+    parser.add_argument("--format", type=Format, required=True, help="its format")
+    parser.add_argument("--json", action="store_true", help="write one JSON object instead of a table")
+    chosen = parser.instantiate_classes(parser.parse_args(list(arguments)))
+    with format_options(lambda: "format"), kept(chosen.file) as path:
+        counts = count_documents(documents_at(path, chosen.format))
+    if chosen.json:
+        content = {"documents": counts.documents, "unannotated": counts.unannotated, "entities": counts.entities}
+        sys.stdout.write(json.dumps(content) + "\n")
+    else:
+        Console(soft_wrap=True).print(file_table(str(chosen.file), counts))
+
+
+def _check_corpus(arguments: Sequence[str]) -> None:
+    data, is_json = _data_module(arguments)
     reports: dict[str, Report] = {}
     failures: list[InputError] = []
     splits: dict[str, set[str]] = {}
@@ -42,21 +75,36 @@ def main(arguments: Sequence[str]) -> int:
         splits[split] = {chunk.document.id for chunk in texts.chunks}
         reports |= report(split, texts, data.label_set, data.preprocessor.capacity)
         stops += partial_annotations(split, texts)
+    shared = {
+        (first, second): sorted(splits.get(first, set()) & splits.get(second, set()))
+        for first, second in (("train", "dev"), ("train", "test"), ("dev", "test"))
+    }
+    if is_json:
+        sys.stdout.write(json.dumps({name: vars(counts) for name, counts in reports.items()}) + "\n")
+    else:
+        _print(reports, data.labels, stops, shared)
+    if failures:
+        raise failures[0]
+
+
+def _print(
+    reports: Mapping[str, Report],
+    labels: Sequence[str],
+    stops: Sequence[str],
+    shared: Mapping[tuple[str, str], Sequence[str]],
+) -> None:
     console = Console(soft_wrap=True)
     if reports:
-        table = corpus_table(reports, data.labels)
+        table = corpus_table(reports, labels)
         # As wide as the table is: in a file or a pipe it is not to be cut to 80 columns.
         unlimited = console.options.update(width=sum(map(len, reports)) + 200)
         console.width = max(console.width, Measurement.get(console, unlimited, table).maximum)
         console.print(table)
     for line in stops:
         console.print(line, markup=False, highlight=False)
-    for first, second in (("train", "dev"), ("train", "test"), ("dev", "test")):
-        if shared := sorted(splits.get(first, set()) & splits.get(second, set())):
-            console.print(f"{len(shared)} documents stand in {first} and in {second}, the first is {shared[0]}")
-    if failures:
-        raise failures[0]
-    return 0
+    for (first, second), names in shared.items():
+        if names:
+            console.print(f"{len(names)} documents stand in {first} and in {second}, the first is {names[0]}")
 
 
 class _DataFiles(ConfigFiles):
@@ -73,13 +121,14 @@ class _DataFiles(ConfigFiles):
         return yaml.safe_dump({"model": encoder, "data": content.get("data") or {}})
 
 
-def _data_module(arguments: Sequence[str]) -> NERDataModule:
-    """Build the data module that ``fit`` would build of the same configurations and ``--data`` arguments."""
+def _data_module(arguments: Sequence[str]) -> tuple[NERDataModule, bool]:
+    """Build the data module that ``fit`` would build of the same arguments; return also if JSON is wanted."""
     if not arguments:
         raise InputError("check needs a corpus: give --config minilm_crf, say; or see check --help")
-    parser = config_parser(_DataFiles(), "check", "Report on a corpus before training on it.")
+    parser = config_parser(_DataFiles(), "check", DESCRIPTION)
     parser.add_argument("--model.encoder", type=str, required=True, help="Encoder whose tokenizer is used.")
+    parser.add_argument("--json", action="store_true", help="Write one JSON object, with a report for each column.")
     parser.add_class_arguments(NERDataModule, "data")
     parser.link_arguments("model.encoder", "data.tokenizer")
-    data: NERDataModule = parser.instantiate(parser.parse_args(list(arguments))).data
-    return data
+    chosen = parser.instantiate(parser.parse_args(list(arguments)))
+    return chosen.data, chosen.json
