@@ -67,7 +67,7 @@ class CommandLine(LightningCLI):
         verb: ``fit``, ``validate``, ``test`` or ``predict``.
         selection: The command line, and the checkpoint that is resumed or those that are evaluated.
         settings: Settings that override the command line, nested as in a configuration.
-        is_reporting: Whether scores and the files that are written are printed.
+        is_reporting: Print scores and the paths of written files.
 
     Raises:
         InputError: if the arguments or the checkpoints cannot be used.
