@@ -63,7 +63,7 @@ class Checkpoint:
 
     @property
     def data(self) -> Mapping[str, object]:
-        """How texts are read, as arguments of the ``NERDataModule``."""
+        """The settings of the preprocessor, as arguments of the ``NERDataModule``."""
         return self.preprocessor.to_dict()
 
     @property
@@ -119,12 +119,12 @@ def _preprocessor(path: Path, settings: Mapping[str, object]) -> Preprocessor:
 
 
 def with_present_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights by the names that this version gives them: until version 0.1 the network was called ``tagger``."""
+    """Return weights under the names of this version: until version 0.1 the network was called ``tagger``."""
     return {re.sub(r"^tagger\.", "model.", name): tensor for name, tensor in weights.items()}
 
 
 def _best_epoch(report: object) -> BestEpoch | None:
-    """What the callback that reports scores has kept."""
+    """Return the best epoch that the callback ``ScoreReport`` has kept; ``None`` where its state is another."""
     with suppress(KeyError, IndexError, TypeError, ValueError):
         if isinstance(report, Mapping):
             return BestEpoch(int(report["epoch"]) + 1, float(report["micro"][2]), float(report["macro"][2]))

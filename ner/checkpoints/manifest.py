@@ -16,7 +16,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an exported folder says of itself.
+    """The labels, members and settings of an exported folder.
 
     Args:
         labels: The entity types, in the order of the tag ids.

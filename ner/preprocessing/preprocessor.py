@@ -1,4 +1,4 @@
-"""How texts become tensors, as one value: the same in training, in a checkpoint and in prediction."""
+"""The way from texts to tensors as one value: the same in training, in a checkpoint and in prediction."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -22,7 +22,7 @@ Units = Literal["subwords", "words"]
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a model reads of B texts, in W windows of at most L tokens; T is the largest number of units of a text.
+    """The input of a model for B texts, in W windows of at most L tokens; T is the largest number of units of a text.
 
     Args:
         input_ids: What the encoder reads, (W, L).
@@ -41,7 +41,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """How texts are read. Members of an ensemble have to agree on all but the windows: see :meth:`differences`.
+    """The settings of reading texts. Members of an ensemble agree on all but the windows: see :meth:`differences`.
 
     Args:
         tokenizer: The JSON of a fast tokenizer, whose padding entry names the padding token.
