@@ -12,6 +12,7 @@ import torch
 
 from ner.corpora import Sample
 from ner.formats.jsonl import JsonLines
+from ner.preprocessing.collate import collate
 from tests.first_step import build
 
 REPOSITORY = Path(__file__).parents[1]
@@ -73,7 +74,11 @@ def test_the_first_gradient_of_two_processes_is_that_of_one_with_both_batches(tm
     module, data = build()
     data.setup("fit")
     first, second = islice(data.train_dataloader(), 2)
-    both = data.collator([*first.chunks, *second.chunks])
+    chunks = [*first.texts.chunks, *second.texts.chunks]
+    texts = data.preprocessor.encode(data.documents("train"), data.label_set)
+    places = [(chunk.document.id, chunk.pieces) for chunk in texts.chunks]
+    chosen = [places.index((chunk.document.id, chunk.pieces)) for chunk in chunks]
+    both = collate(texts.take(chosen), data.preprocessor)
     assert first.annotated.sum() != second.annotated.sum()
     loss = module.loss(module(both), both)
     loss.backward()

@@ -11,7 +11,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from ner.checkpoints.renames import present, present_reading
+from ner.checkpoints.renames import present_reading, present_record
 from ner.errors import InputError
 from ner.preprocessing.preprocessor import Preprocessor
 
@@ -103,7 +103,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         model=model,
         preprocessor=_preprocessor(path, present_reading(data)),
         read_weights=lambda: with_present_names(weights),
-        config=present(config),
+        config=present_record(config),
         epochs=content.get("epoch", -1) + 1,
         steps=content.get("global_step", 0),
         is_stopped=any(state.get("stopped_epoch") for state in stopping),

@@ -1,6 +1,9 @@
 """Command lines with configurations, for the verbs on LightningCLI and for ``check``."""
 
 import os
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,6 +13,9 @@ from lightning.pytorch.cli import LightningArgumentParser
 from ner.cli.configs import PARSER_MODE, ConfigFiles, find_config
 from ner.cli.parser import program
 from ner.errors import InputError
+
+# Messages on an option of the command line, and on a key of a configuration, that does not exist.
+UNKNOWN = re.compile(r"(?:unrecognized arguments: --|does not accept option ')([\w.]+)")
 
 
 class ConfigFile(ActionConfigFile):
@@ -48,3 +54,18 @@ def config_parser(files: ConfigFiles, verb: str = "", description: str = "") -> 
     parser = ConfigParser(files=files, prog=f"{program()} {verb}".strip(), description=description)
     parser.add_argument("-c", "--config", action=ConfigFile, help="Configuration: path or name; may be repeated.")
     return parser
+
+
+def suggestion(message: str, known: Iterable[str], verb: str) -> str:
+    """Return what an option that does not exist may mean, if a message of the parser is of one.
+
+    Args:
+        message: The message.
+        known: The options that exist.
+        verb: The verb that has them.
+    """
+    unknown = UNKNOWN.search(message)
+    if unknown is None:
+        return ""
+    near = get_close_matches(unknown[1], known, n=1)
+    return f"; do you mean {near[0]}?" if near else f"; {verb} --help lists what there is"

@@ -1,10 +1,8 @@
 """LightningCLI with the classes of this project, for the verbs that train or evaluate."""
 
 import logging
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint
-from ner.cli.config_parser import ConfigParser, config_parser
+from ner.cli.config_parser import ConfigParser, config_parser, suggestion
 from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, select_resumed, select_trained
 from ner.errors import InputError
 from ner.io.files import kept
@@ -31,10 +29,8 @@ from ner.training.callbacks.run_config import RunConfig
 from ner.training.callbacks.seeding import EpochSeed
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
-from ner.training.trainer import TRAINER_DEFAULTS, CountingTrainer, check_trainer, quiet_lightning, usable_precision
+from ner.training.trainer import TRAINER_DEFAULTS, CountingTrainer, check_trainer, lightning_errors, usable_precision
 
-# Messages of the parser on an option of the command line, and on a key of a configuration, that does not exist.
-UNKNOWN = re.compile(r"(?:unrecognized arguments: --|does not accept option ')([\w.]+)")
 SEEDS = range(2**32)
 Seed = restricted_number_type("Seed", int, [(">=", SEEDS.start), ("<", SEEDS.stop)])
 CHECKPOINT_DEFAULTS = {
@@ -71,7 +67,7 @@ class CommandLine(LightningCLI):
         verb: ``fit``, ``validate``, ``test`` or ``predict``.
         selection: The command line, and the checkpoint that is resumed or those that are evaluated.
         settings: Settings that override the command line, nested as in a configuration.
-        is_reporting: Whether scores and the files that are written are printed.
+        is_reporting: Print scores and the paths of written files.
 
     Raises:
         InputError: if the arguments or the checkpoints cannot be used.
@@ -89,8 +85,7 @@ class CommandLine(LightningCLI):
         self.selection = selection
         self._settings = settings
         self._is_reporting = is_reporting
-        quiet_lightning()
-        with _plain_errors(), ExitStack() as self._kept:
+        with lightning_errors(), ExitStack() as self._kept:
             super().__init__(
                 NERModule,
                 NERDataModule,
@@ -156,17 +151,10 @@ class CommandLine(LightningCLI):
         try:
             self.config = parser.parse_args([self._verb, *self.selection.arguments])
         except InputError as error:
-            raise InputError(f"{error}{self._suggestion(str(error))}") from None
+            known = self._parser(self._verb).get_defaults().keys()
+            raise InputError(f"{error}{suggestion(str(error), known, self._verb)}") from None
         if self._settings is not None:
             self.config = parser.parse_object({self._verb: dict(self._settings)}, self.config)
-
-    def _suggestion(self, message: str) -> str:
-        """Return what may be meant by an option that does not exist, if the message is of one."""
-        unknown = UNKNOWN.search(message)
-        if unknown is None:
-            return ""
-        near = get_close_matches(unknown[1], self._parser(self._verb).get_defaults().keys(), n=1)
-        return f"; do you mean {near[0]}?" if near else f"; {self._verb} --help lists what there is"
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: what a checkpoint says of itself is put in by :meth:`before_instantiate_classes`."""
@@ -262,17 +250,3 @@ class CommandLine(LightningCLI):
 
 def _dirpath(run: str, seed: int) -> str:
     return str(runs.seed_folder(run, seed))
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Turn what Lightning raises into what the dispatcher expects."""
-    try:
-        yield
-    except MisconfigurationException as error:
-        raise InputError(" ".join(str(error).split())) from error
-    except SystemExit as stop:
-        # Lightning tidies up after Ctrl-C and then exits with the code of a failure.
-        if isinstance(stop.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise

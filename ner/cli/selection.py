@@ -59,11 +59,6 @@ class RunSelection:
         """
         return replace(self, paths=tuple(paths), members=tuple(ensemble.read(paths)))
 
-    def singles(self) -> "list[RunSelection]":
-        """Return each checkpoint as a selection of its own."""
-        pairs = zip(self.paths, self.members, strict=True)
-        return [replace(self, paths=(path,), members=(member,)) for path, member in pairs]
-
 
 def read_selection(arguments: Sequence[str]) -> RunSelection:
     """Read the configurations that a command line names, and what they and it say; no checkpoint is opened.

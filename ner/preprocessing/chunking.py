@@ -8,14 +8,6 @@ from typing import ClassVar
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 
-# Until version 0.1 each chunking had a module of its own; checkpoints and exports of that time name it.
-OLD_PATHS = {
-    "ner.chunking.SeparatePassages": "ner.preprocessing.chunking.SeparatePassages",
-    "ner.chunking.separate.SeparatePassages": "ner.preprocessing.chunking.SeparatePassages",
-    "ner.chunking.JointPassages": "ner.preprocessing.chunking.JointPassages",
-    "ner.chunking.joint.JointPassages": "ner.preprocessing.chunking.JointPassages",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -98,7 +90,7 @@ class Chunking(ABC):
         name = settings.get("class_path") if isinstance(settings, Mapping) else None
         arguments = (settings.get("init_args") or {}) if isinstance(settings, Mapping) else {}
         known = {_path(kind): kind for kind in _subclasses(Chunking)}  # type: ignore[type-abstract]
-        kind = known.get(OLD_PATHS.get(str(name), str(name)))
+        kind = known.get(str(name))
         if kind is None:
             listed = ", ".join(known)
             raise InputError(f"the chunking {name!r:.100} is unknown; import its module first, or use one of {listed}")

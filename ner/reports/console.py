@@ -10,7 +10,8 @@ from rich.table import Table
 from ner.metrics.calibration import Calibration
 from ner.metrics.error_analysis import CONTEXT, ErrorReport, Example
 from ner.reports.evaluation import Results
-from ner.reports.tables import Row, build_table, printable, score_table
+from ner.reports.score_table import score_table
+from ner.reports.tables import Row, build_table, printable
 
 if TYPE_CHECKING:  # numpy takes longer to import than a file to score
     from ner.metrics.bootstrap import Comparison

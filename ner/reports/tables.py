@@ -6,14 +6,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from ner.metrics.official import Counts, Figures, Score
-
 Cell = str | float | None
 Row = Sequence[Cell]
-
-# The columns of a score table: headings, and the attributes that stand below them.
-COUNTS = {"gold": "gold", "predicted": "predicted", "correct": "true_positives"}
-FIGURES = {"precision": "precision", "recall": "recall", "F1": "f1"}
 
 
 def build_table(title: str, headings: Sequence[str], *sections: Iterable[Row]) -> Table:
@@ -41,23 +35,6 @@ def build_table(title: str, headings: Sequence[str], *sections: Iterable[Row]) -
             table.add_row(*(Text(_shown(cell)) for cell in row))
         table.add_section()
     return table
-
-
-def score_table(title: str, score: Score) -> Table:
-    """Build the table of a score, with its counts where it has them: labels, then micro and macro averages."""
-    counted = COUNTS if score.counts else {}
-
-    def row(name: str, counts: Counts | None, figures: Figures) -> Row:
-        numbers = ("" if counts is None else getattr(counts, attribute) for attribute in counted.values())
-        return (name, *numbers, *(getattr(figures, attribute) for attribute in FIGURES.values()))
-
-    labels = sorted(score.labels.items(), key=lambda item: item[0].casefold())
-    return build_table(
-        title,
-        ["label", *counted, *FIGURES],
-        [row(label, score.counts.get(label), figures) for label, figures in labels],
-        [row("micro", sum(score.counts.values(), Counts()), score.micro), row("macro", None, score.macro)],
-    )
 
 
 def printable(text: str) -> str:

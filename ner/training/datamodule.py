@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from ner import runtime
 from ner.checkpoints.pretrained import tokenizer_json
+from ner.checkpoints.renames import present_reading
 from ner.corpora.base import Corpus, Split, documents_of
 from ner.documents import Document
 from ner.errors import InputError
@@ -230,7 +231,7 @@ class NERDataModule(LightningDataModule):
         Raises:
             InputError: if not; it names what differs.
         """
-        own, theirs = self.state_dict(), Preprocessor.from_dict(state_dict).to_dict()
+        own, theirs = self.state_dict(), Preprocessor.from_dict(present_reading(state_dict)).to_dict()
         if differing := [key for key in own if own[key] != theirs[key]]:
             raise InputError(f"the checkpoint read its texts with other settings of: {', '.join(differing)}")
 

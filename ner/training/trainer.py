@@ -2,10 +2,13 @@
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 
 from ner.errors import InputError
@@ -79,8 +82,28 @@ def usable_precision(config: Namespace) -> str | None:
     return precision
 
 
-def quiet_lightning() -> None:
-    """Silence what Lightning and transformers say to developers, not to users."""
+@contextmanager
+def lightning_errors() -> Iterator[None]:
+    """Let Lightning say to users what concerns them, in the exceptions of this project.
+
+    Raises:
+        InputError: if Lightning refuses an argument.
+        KeyboardInterrupt: if the user interrupts it.
+    """
+    _silence_advice()
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise InputError(" ".join(str(error).split())) from error
+    except SystemExit as stop:
+        # Lightning tidies up after Ctrl-C and then exits with the code of a failure.
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _silence_advice() -> None:
+    """Silence what Lightning and transformers say to developers."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in (
@@ -90,7 +113,7 @@ def quiet_lightning() -> None:
         "custom batch sampler",  # ours returns every text once
         "isinstance.treespec",  # Lightning's own use of torch
         "callbacks used to create the checkpoint",  # an evaluation does not need all of them
-        "recommended to use `sync_dist=True`",  # what is logged at an epoch's end is of all processes already
+        "recommended to use `sync_dist=True`",  # values logged at an epoch's end are those of all processes
     ):
         warnings.filterwarnings("ignore", message=f".*{message}.*")
 

@@ -27,15 +27,9 @@ ENTITY_KEYS = ["start_idx", "end_idx", "location", "text_span", "label"]
 
 def fit(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Path:
     """Train the quickstart for four epochs in a folder, and return that of its checkpoints."""
-    enter(folder, monkeypatch)
+    monkeypatch.chdir(folder)
     assert main(["fit", "--config", QUICKSTART, *SHORT, *arguments]) == 0
     return folder / "checkpoints" / "quickstart" / "seed=42"
-
-
-def enter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folder)
-    if not (folder / "ner").exists():
-        (folder / "ner").symlink_to(REPOSITORY / "ner")  # the quickstart's encoder is relative to the repository
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +177,7 @@ def test_a_seed_that_is_asked_for_is_the_seed_that_predicts(
     run = tmp_path / "checkpoints" / "quickstart"
     shutil.copytree(run / "seed=42", run / "seed=7")
     os.utime(run / "seed=7" / "best.ckpt", (1, 1))
-    enter(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
     for options, seed in (([], 42), (["--seed_everything", "7"], 7)):
         assert main(["predict", "--config", QUICKSTART, *options, "--ckpt_path", "best"]) == 0
         assert f"seed={seed}/predictions.json" in capsys.readouterr().out
@@ -217,7 +211,7 @@ def test_a_path_that_cannot_be_written_is_refused_before_anything_is_tagged(
 def test_a_run_is_named_by_its_last_key_or_its_last_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    enter(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "named.yaml").write_text("run: mine\n", encoding="utf-8")
     (tmp_path / "short.yaml").write_text("trainer: {max_epochs: 1}\n", encoding="utf-8")
     configs = ["--config", QUICKSTART, "--config", "named.yaml", "--config", "short.yaml"]
@@ -338,7 +332,7 @@ def test_check_is_not_cut_in_a_pipe_and_names_where_annotation_stops(
     root = os.environ.get("GUTBRAINIE_ROOT")
     if not root:
         pytest.skip("GUTBRAINIE_ROOT names no folder of the GutBrainIE collection")
-    enter(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
     arguments = ["--model.encoder", "ner/corpora/sample_data/encoder", "--data.corpus", "GutBrainIE"]
     assert main(["check", *arguments, "--data.corpus.tiers", "[platinum, gold, silver, bronze]"]) == 0
     printed = capsys.readouterr().out
@@ -350,7 +344,7 @@ def test_check_is_not_cut_in_a_pipe_and_names_where_annotation_stops(
 def test_check_reports_on_the_splits_that_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    enter(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
     dev = tmp_path / "Annotations" / "Dev" / "json_format" / "dev.json"
     dev.parent.mkdir(parents=True)
     shutil.copy(SAMPLE_TEST.with_name("dev.json"), dev)
@@ -375,7 +369,7 @@ def test_check_reports_on_the_splits_that_can_be_read(
         (["fit", "--config", QUICKSTART, "--model.encoder", "./no/such"], "no such folder"),
         (["fit", "--config", QUICKSTART, "--model.encoder", "no/such"], "HF_HUB_OFFLINE forbids to ask"),
         (["fit", "--config", QUICKSTART, "--run", "new", "--ckpt_path", "last"], "last.ckpt: no such checkpoint"),
-        (["fit", "--config", QUICKSTART, "--ckpt_path", "ner"], "a folder, not a checkpoint"),
+        (["fit", "--config", QUICKSTART, "--ckpt_path", "."], "a folder, not a checkpoint"),
         (["fit", "--config", QUICKSTART, "--data.batch_size", "0"], "data.batch_size is 0"),
         (["fit", "--config", QUICKSTART, "--data.num_workers", "-1"], "data.num_workers is -1"),
         (["fit", "--config", QUICKSTART, "--model.dropout", "2"], "model.dropout is 2.0"),
@@ -391,7 +385,7 @@ def test_check_reports_on_the_splits_that_can_be_read(
         (["fit", "--config", QUICKSTART, "--trainer.devices", "0"], "devices"),
         (["fit", "--config", QUICKSTART, "--model.encodr", "x"], "do you mean model.encoder?"),
         (["fit", "--config", QUICKSTART, "--zzz", "1"], "fit --help lists"),
-        (["fit", "--config", "ner"], "ner: cannot be read (Is a directory)"),
+        (["fit", "--config", "."], ".: cannot be read (Is a directory)"),
         (["fit", "--config", str(REPOSITORY / "LICENSE")], "LICENSE: cannot be read as YAML"),
         (["predict"], "no checkpoint at"),
         (["predict", "--ckpt_path", "missing.ckpt"], "missing.ckpt: no such checkpoint"),
@@ -408,7 +402,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    enter(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     printed = capsys.readouterr().err
     assert message in printed
@@ -499,7 +493,7 @@ def test_an_unreachable_hub_is_one_line_within_fifteen_seconds(tmp_path: Path) -
 
 
 def test_an_interrupted_fit_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    enter(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
     command = [sys.executable, str(REPOSITORY / "main.py"), "fit", "--config", QUICKSTART, *SHORT]
     command[command.index("4")] = "500"
     # A shell that starts the tests in the background has them ignore SIGINT, and children inherit that.

@@ -26,9 +26,8 @@ def test_a_preprocessor_comes_back_from_plain_types(minilm_tokenizer: str, chunk
     assert Preprocessor.from_dict(own.to_dict()) == own
 
 
-@pytest.mark.parametrize("path", ["ner.chunking.separate.SeparatePassages", "ner.chunking.SeparatePassages"])
-def test_an_old_chunking_without_units_is_read(minilm_tokenizer: str, path: str) -> None:
-    settings = Preprocessor(minilm_tokenizer).to_dict() | {"chunking": {"class_path": path, "init_args": {}}}
+def test_settings_without_units_are_those_of_subwords(minilm_tokenizer: str) -> None:
+    settings = Preprocessor(minilm_tokenizer).to_dict()
     del settings["units"]
     assert Preprocessor.from_dict(settings) == Preprocessor(minilm_tokenizer)
 

@@ -3,6 +3,7 @@
 import logging
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -106,7 +107,9 @@ def _scores(selection: RunSelection, seeds: Sequence[int]) -> tuple[str, dict[st
     scores: dict[str, dict[str, Score]] = {row: {} for row in rows[: None if len(seeds) > 1 else 1]}
     for kind in KINDS:
         together = selection.with_checkpoints([_path(selection, seed, kind) for seed in seeds])
-        for row, chosen in zip(scores, [*together.singles(), together], strict=False):
+        pairs = zip(together.paths, together.members, strict=True)
+        singles = [replace(together, paths=(path,), members=(member,)) for path, member in pairs]
+        for row, chosen in zip(scores, [*singles, together], strict=False):
             validated = _validated(chosen)
             name = validated.datamodule.corpus.score_name
             scores[row][kind] = validated.model.scores["val"]

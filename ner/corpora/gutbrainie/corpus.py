@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -28,6 +29,8 @@ TIER_FILES = {
     "silver_2025": "Annotations/Train/silver_quality/json_format/train_silver_2025.json",
     "bronze": "Annotations/Train/bronze_quality/json_format/train_bronze.json",
 }
+# The tiers that people annotated with most care; cross-validation scores on them.
+FOLDED = ("platinum", "gold")
 # Documents from elsewhere that a tagger annotated; their file is an argument.
 AUGMENTED = "augmented"
 # Git's own checksums of the files at COMMIT, which has no silver_2025.
@@ -63,6 +66,10 @@ class GutBrainIE(Corpus):
         annotator_weights: Weight of an annotator's training documents, 1 for those not named; times the tier's.
         on_bad_span: Refuse an annotation that does not fit its text, or leave it out with a warning.
         mask_unannotated: Read texts that are known to be annotated only up to some word as unknown after it.
+        fold: Cross-validation: score on this fold of the platinum and gold documents, from 0 on, and train on the
+            others and all other tiers; by default the dev split is that of the release.
+        folds: Number of folds, of about the same size.
+        fold_seed: Decides which documents a fold has.
         download: Let ``prepare`` fetch the 2025 release, if neither ``root`` nor the variable is set.
         cache: Folder for that, by default ``gutbrainie/<commit>`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.
         base_url: Address below which the release's files lie.
@@ -103,6 +110,9 @@ class GutBrainIE(Corpus):
         annotator_weights: Mapping[str, float] | None = None,
         augmented: str | None = None,
         *,
+        fold: int | None = None,
+        folds: int = 5,
+        fold_seed: int = 42,
         download: bool = False,
         cache: str | None = None,
         base_url: str = f"https://raw.githubusercontent.com/MMartinelli-hub/GutBrainIE/{COMMIT}",
@@ -114,9 +124,14 @@ class GutBrainIE(Corpus):
         self.augmented = augmented
         self.format = replace(self.format, on_bad_span=on_bad_span)
         self.mask_unannotated = mask_unannotated
+        self.fold = fold
+        self.folds = folds
+        self.fold_seed = fold_seed
         self.download = download
         self.cache = cache
         self.base_url = base_url
+        if folds < 2 or (fold is not None and not 0 <= fold < folds):
+            raise InputError(f"data.corpus.fold is {fold} of {folds}; name one of at least 2 folds, from 0 on")
         for tier in self.tiers:
             if tier not in (*TIER_FILES, AUGMENTED):
                 listed = ", ".join((*TIER_FILES, AUGMENTED))
@@ -144,6 +159,10 @@ class GutBrainIE(Corpus):
         root = self._resolve_root()
         if split == "train":
             yield from self._read_train(root)
+            return
+        if split == "dev" and self.fold is not None:
+            documents = self._read_files({root / TIER_FILES[tier]: tier for tier in FOLDED})
+            yield from (document for document in documents if self._is_held_out(document))
             return
         name = {"dev": DEV_FILE, "test": TEST_FILE}[split]
         if not (root / name).is_file():
@@ -180,10 +199,18 @@ class GutBrainIE(Corpus):
         annotators = set()
         for document in self._read_files(files):
             annotators.add(document.annotator)
-            yield document
+            if not self._is_held_out(document):
+                yield document
         if unknown := sorted(self.annotator_weights.keys() - annotators):
             listed = ", ".join(sorted(filter(None, annotators))) or "unnamed"
             raise InputError(f"data.corpus.annotator_weights: nobody is called {unknown[0]!r}; there are: {listed}")
+
+    def _is_held_out(self, document: Document) -> bool:
+        """Return if a document belongs to the fold that is scored, whatever other documents there are."""
+        if self.fold is None or document.tier not in FOLDED:
+            return False
+        digest = blake2b(f"{self.fold_seed} {document.id}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big") % self.folds == self.fold
 
     def _check_tiers(self) -> None:
         """Refuse settings that do not belong together.

@@ -14,7 +14,7 @@ from ner.inference.backends import TaggedTexts
 from ner.metrics.official import Counts, Figures, Score
 from ner.metrics.seqeval import strict_report
 from ner.preprocessing.collate import Batch
-from ner.reports.tables import score_table
+from ner.reports.score_table import score_table
 from ner.runtime import gathered
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule

@@ -1,15 +1,19 @@
 """Several seeds in one command, however often it is cut off, and what their ensemble does."""
 
+import io
 import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
@@ -25,17 +29,11 @@ COMMAND += ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "fa
 RUN = Path("checkpoints") / "quickstart"
 
 
-def enter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folder)
-    if not (folder / "ner").exists():
-        (folder / "ner").symlink_to(REPOSITORY / "ner")  # the quickstart's encoder is relative to the repository
-
-
 @pytest.fixture
 def copied(quickstart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the quickstart's checkpoints, to work in and to damage."""
     shutil.copytree(quickstart / "checkpoints", tmp_path / "checkpoints")
-    enter(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -60,7 +58,6 @@ def test_finished_seeds_are_skipped_and_scored(copied: Path, capsys: pytest.Capt
 
 
 def test_a_run_that_was_killed_ends_with_the_weights_of_an_undisturbed_one(quickstart: Path, tmp_path: Path) -> None:
-    (tmp_path / "ner").symlink_to(REPOSITORY / "ner")
     process = subprocess.Popen(
         [sys.executable, str(REPOSITORY / "main.py"), *COMMAND],
         cwd=tmp_path,
@@ -107,7 +104,7 @@ def test_a_mistake_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    enter(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
     assert main(["fit-seeds", "--config", QUICKSTART, *arguments]) == 2
     assert message in capsys.readouterr().err
 
@@ -126,6 +123,39 @@ def test_a_bare_predict_uses_all_seeds_and_a_checkpoint_alone_never_does(
         assert "ensemble" not in capsys.readouterr().out
     assert main(["predict", "--config", QUICKSTART, "--seed_everything", "42"]) == 0
     assert "seed=42/predictions.json" in capsys.readouterr().out
+
+
+def test_a_pattern_of_checkpoints_is_an_ensemble_too(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pattern = str(RUN / "seed=*" / "best.ckpt")
+    assert predicted("--ckpt_path", pattern) == predicted("--ensemble.checkpoints", pattern)
+    assert capsys.readouterr().out.count("ensemble of 2: ") == 2
+    assert main(["predict", "--ckpt_path", "no/seed=*/best.ckpt"]) == 2
+    assert "no checkpoint matches" in capsys.readouterr().err
+
+
+def test_an_evaluation_opens_each_configuration_and_each_checkpoint_once(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = copied / "own.yaml"
+    config.write_text("run: quickstart\npredictions: {path: opened_once.json}\n", encoding="utf-8")
+    checkpoints, files, parsed = Counter[str](), Counter[str](), Counter[str]()
+    for module, name, calls in ((torch, "load", checkpoints), (io, "open", files), (yaml, "load", parsed)):
+        monkeypatch.setattr(module, name, counting(getattr(module, name), calls))
+    assert main(["predict", "--config", config.name]) == 0
+    assert Path("opened_once.json").is_file()
+    assert checkpoints == {str(RUN / f"seed={seed}" / "best.ckpt"): 1 for seed in (11, 42)}
+    assert files[config.name] == 1
+    assert parsed[config.read_text(encoding="utf-8")] == 1
+
+
+def counting(function: Callable[..., object], calls: Counter[str]) -> Callable[..., object]:
+    """A function that also counts its calls by their first argument."""
+
+    def call(first: object, *arguments: object, **keywords: object) -> object:
+        calls[str(first)] += 1
+        return function(first, *arguments, **keywords)
+
+    return call
 
 
 def test_what_validate_measures_is_what_predict_writes(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:

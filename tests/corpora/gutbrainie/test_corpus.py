@@ -307,3 +307,31 @@ def test_articles_from_pubmed_are_read_as_they_are() -> None:
     assert len(found) == 500
     assert sum(document.passages[1].text == "" for document in found) == 25
     assert not any(document.is_annotated for document in found)
+
+
+def test_folds_share_out_the_platinum_and_gold_documents(gutbrainie: GutBrainIE) -> None:
+    whole = {document.id for document in GutBrainIE(gutbrainie.root, ["platinum", "gold"]).read("train")}
+    seen: list[str] = []
+    for fold in range(5):
+        corpus = GutBrainIE(gutbrainie.root, fold=fold)
+        scored = [document.id for document in corpus.read("dev")]
+        trained = {document.id for document in corpus.read("train")}
+        assert 0.15 * len(whole) < len(scored) < 0.25 * len(whole)
+        assert not trained & set(scored)
+        assert whole - trained == set(scored)
+        seen += scored
+    assert sorted(seen) == sorted(whole)
+
+
+def test_a_fold_is_the_same_whatever_the_tiers_and_another_with_another_seed(gutbrainie: GutBrainIE) -> None:
+    def scored(*tiers: str, seed: int = 42) -> list[str]:
+        return [document.id for document in GutBrainIE(gutbrainie.root, tiers, fold=0, fold_seed=seed).read("dev")]
+
+    assert scored("gold") == scored("platinum", "gold", "silver", "bronze")
+    assert scored("gold") != scored("gold", seed=7)
+
+
+@pytest.mark.parametrize(("fold", "folds"), [(5, 5), (-1, 5), (0, 1)])
+def test_a_fold_that_is_not_there_is_refused(fold: int, folds: int) -> None:
+    with pytest.raises(InputError, match=rf"data\.corpus\.fold is {fold} of {folds}"):
+        GutBrainIE(fold=fold, folds=folds)
