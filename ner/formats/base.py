@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, Self, TypeAlias, TypeVar
 
 from ner.documents import Document
 from ner.errors import InputError
+from ner.io.files import COMPRESSED
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Format(ABC):
         on_bad_span: Refuse an annotation that does not fit its text, or leave it out with a warning.
     """
 
-    # Endings of the format's files. A folder is searched for them.
+    # Endings of the format's files, to which compression adds .gz. A folder is searched for them.
     suffixes: ClassVar[Sequence[str]] = ()
     can_read: ClassVar[bool] = True
     # Formats that cannot write at all, or only texts, cannot hold predictions.
@@ -100,7 +101,9 @@ class FileFormat(Format):
         return sorted(
             file
             for file in folder.iterdir()
-            if file.name.endswith(tuple(self.suffixes)) and not file.name.startswith(".") and file.is_file()
+            if file.name.removesuffix(COMPRESSED).endswith(tuple(self.suffixes))
+            and not file.name.startswith(".")
+            and file.is_file()
         )
 
     def read(self, path: Path) -> Iterator[Document]:

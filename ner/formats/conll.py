@@ -12,7 +12,7 @@ from typing import TypeAlias
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats.base import FileFormat, Record, check_once, unique
-from ner.io.files import reading, writing
+from ner.io.files import reading, stem, writing
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class CoNLL(FileFormat):
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         seen: set[str] = set()
         for number, (line, own_name, sentences) in enumerate(_blocks(file), 1):
-            name = own_name or f"{file.stem}:{number}"
+            name = own_name or f"{stem(file)}:{number}"
             check_once(name, seen, f"{file}, line {line}")
             yield partial(self._document, name, file, sentences)
 

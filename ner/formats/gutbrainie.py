@@ -64,10 +64,20 @@ class GutBrainIE(FileFormat):
         """Write documents, those without annotation as articles.
 
         Raises:
-            InputError: if two documents share an identifier, a passage is neither title nor abstract, or the file
-                cannot be written.
+            InputError: if two documents share an identifier, a passage is neither title nor abstract, an entity has
+                none of the labels, or the file cannot be written.
         """
-        _write({document.id: _document_record(document) for document in unique(documents)}, path)
+        _write({document.id: self._record(document) for document in unique(documents)}, path)
+
+    def _record(self, document: Document) -> dict[str, object]:
+        for entity, _ in _entities(document) if self.labels else ():
+            if entity.label not in self.labels:
+                where = f"document {shown_name(document.id)}"
+                what = f"an entity has the label {excerpt(entity.label, SHOWN_CHARACTERS)}"
+                known = f"{', '.join(self.labels[:3])}{', ...' if len(self.labels) > 3 else ''}"
+                fix = f"but the labels of the format are {known}; set labels for the format, as in --to.labels"
+                raise InputError(f"{where}: {what}, {fix}")
+        return _document_record(document)
 
     def _document(self, file: Path, content: Mapping[str, object], pmid: str, left_out: list[JSONError]) -> Document:
         """Parse one document, and note the spans that are left out.

@@ -58,6 +58,12 @@ def test_it_holds_what_other_programs_need(exported: Path, tiny_encoder: str) ->
     )
 
 
+def test_its_files_have_the_permissions_of_new_ones(exported: Path) -> None:
+    (exported / "new").touch()
+    modes = {path.stat().st_mode for path in exported.rglob("*") if path.is_file()}
+    assert len(modes) == 1
+
+
 def test_its_members_come_back_in_order_with_the_merged_crf(exported: Path, tiny_encoder: str) -> None:
     found = read_folder(exported)
     assert [Path(member.name).name for member in found] == ["11", "7"]

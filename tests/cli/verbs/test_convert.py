@@ -2,11 +2,13 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -18,6 +20,7 @@ from ner.errors import InputError
 from ner.formats.base import Format
 from ner.formats.gutbrainie import GutBrainIE
 from ner.formats.jsonl import JsonLines
+from ner.formats.plain_text import PlainText
 from ner.formats.pubtator import PubTator
 from ner.metrics.submissions import read_mentions
 
@@ -133,6 +136,28 @@ def test_what_a_format_of_ones_own_raises_is_one_line(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="Broken cannot read in: KeyError: 'key'"):
         convert(Broken(), JsonLines(), Path("in"), tmp_path / "out.jsonl")
+
+
+def test_labels_are_checked_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.txt").write_text("1|t|Mice\n1|a|ate.\n1\t0\t4\tMice\tx\n", encoding="utf-8")
+    command = ["convert", "--from", "PubTator", "--to", "GutBrainIE", "in.txt", "out.json", "--to.labels"]
+    assert main([*command, "[y]"]) == 2
+    assert "document 1: an entity has the label 'x', but the labels of the format are y" in capsys.readouterr().err
+    assert not Path("out.json").exists()
+    assert main([*command, "[x]"]) == 0
+    assert Path("out.json").exists()
+
+
+def test_a_pipe_is_an_input_like_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = Thread(target=lambda: (tmp_path / "pipe").write_text("Mice ate.\n"))
+    writer.start()
+    convert(PlainText(), JsonLines(), tmp_path / "pipe", tmp_path / "out.jsonl.gz")
+    writer.join()
+    assert [document.passages[0].text for document in JsonLines().read(tmp_path / "out.jsonl.gz")] == ["Mice ate."]
 
 
 def test_what_is_left_out_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
