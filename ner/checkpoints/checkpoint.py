@@ -1,22 +1,24 @@
 """Where checkpoints lie, and how one is opened safely."""
 
-import pickle
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
 from torch import Tensor
 
+from ner.checkpoints.schema import check_model
 from ner.errors import InputError
 from ner.preprocessing.preprocessor import Preprocessor
 
 FOLDER = Path("checkpoints")
 CONFIG_KEY = "config"
+LONGEST_CONFIG = 200_000
 MODULE_KEY = "hyper_parameters"
 DATA_KEY = "NERDataModule"
 # What a configuration says of a training's outcome, and what in it does not matter to that.
@@ -127,38 +129,64 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError):
+        content: object = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # noqa: BLE001 - a damaged file may lead to any
         raise InputError(f"{path}: not a checkpoint, or a damaged one: it does not load safely") from None
     if not isinstance(content, dict) or not {MODULE_KEY, DATA_KEY, "state_dict"} <= content.keys():
         raise InputError(f"{path}: not a checkpoint of this project: it lacks {MODULE_KEY} or {DATA_KEY}")
     model, data, weights = (content[key] for key in (MODULE_KEY, DATA_KEY, "state_dict"))
-    config: object = None
-    with suppress(yaml.YAMLError):
-        config = yaml.safe_load(str(content.get(CONFIG_KEY, ""))) or {}
-    if not isinstance(config, dict) or not all(isinstance(part, dict) for part in (model, data, weights)):
+    config = _config(content.get(CONFIG_KEY, ""))
+    if config is None or not all(isinstance(part, dict) for part in (model, data, weights)):
         what = f"{MODULE_KEY}, {DATA_KEY}, weights or {CONFIG_KEY} are unreadable"
         raise InputError(f"{path}: a damaged checkpoint: {what}")
-    callbacks = content.get("callbacks", {})
-    stopping = [state for name, state in callbacks.items() if name.startswith("EarlyStopping")]
+    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in weights.items()):
+        raise InputError(f"{path}: a damaged checkpoint: not all of its weights are tensors")
+    try:
+        check_model(model)
+        preprocessor = Preprocessor.from_dict(data)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    callbacks = content.get("callbacks")
+    states = {str(name): state for name, state in callbacks.items()} if isinstance(callbacks, dict) else {}
     return Checkpoint(
         name=str(path),
         model=model,
-        preprocessor=_preprocessor(path, data),
+        preprocessor=preprocessor,
         read_weights=lambda: with_present_names(weights),
         config=config,
-        epochs=content.get("epoch", -1) + 1,
-        steps=content.get("global_step", 0),
-        is_stopped=any(state.get("stopped_epoch") for state in stopping),
-        best_epoch=_best_epoch(callbacks.get("ScoreReport")),
+        epochs=_count(content.get("epoch"), -1) + 1,
+        steps=_count(content.get("global_step"), 0),
+        is_stopped=any(
+            isinstance(state, dict) and bool(state.get("stopped_epoch"))
+            for name, state in states.items()
+            if name.startswith("EarlyStopping")
+        ),
+        best_epoch=_best_epoch(states.get("ScoreReport")),
     )
 
 
-def _preprocessor(path: Path, settings: Mapping[str, object]) -> Preprocessor:
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without aliases, which can multiply without end."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - yaml has no types
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias")
+        return super().compose_node(parent, index)
+
+
+def _config(text: object) -> dict[str, object] | None:
+    """Return the configuration in a checkpoint; ``None`` where it is not one."""
+    if not isinstance(text, str) or len(text) > LONGEST_CONFIG:
+        return None
     try:
-        return Preprocessor.from_dict(settings)
-    except InputError as error:
-        raise InputError(f"{path}: a damaged checkpoint: {error}") from None
+        config: object = yaml.load(text, _PlainLoader) or {}  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    return config if isinstance(config, dict) else None
+
+
+def _count(value: object, default: int) -> int:
+    return value if type(value) is int else default
 
 
 def with_present_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

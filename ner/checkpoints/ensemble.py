@@ -5,9 +5,13 @@ from collections.abc import Mapping, Sequence
 from glob import glob
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from ner.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from ner.checkpoints.export import is_exported, read_folder
-from ner.checkpoints.pretrained import build_encoder
+from ner.checkpoints.pretrained import ARCHITECTURES, build_encoder
+from ner.checkpoints.schema import check_encoder_config
 from ner.errors import InputError
 from ner.labels import LabelSet
 from ner.nn.models import EncoderCRF
@@ -75,18 +79,37 @@ def build_model(member: Checkpoint, is_mapped: bool = False) -> EncoderCRF:
     Raises:
         InputError: if its weights are not those of its configuration.
     """
-    config = member.model.get("encoder_config")
-    if not isinstance(config, Mapping):
-        raise InputError(f"{member.name}: a damaged checkpoint: it lacks its encoder's configuration")
-    encoder = build_encoder(config)
-    model = EncoderCRF(encoder, encoder.config.hidden_size, len(LabelSet(member.labels).tags), dropout=0.0)
     weights = {name.removeprefix(PREFIX): tensor for name, tensor in member.read_weights().items()}
     try:
+        # Without memory first: sizes that the weights do not have are never allocated.
+        with torch.device("meta"):
+            expected = _empty_model(member, len(weights)).state_dict()
+        _check_shapes(weights, expected)
+        model = _empty_model(member, len(weights))
         model.load_state_dict(weights, assign=is_mapped)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{member.name}: its weights are not those of its configuration: {reason}") from error
+    except (InputError, RuntimeError) as error:
+        raise InputError(f"{member.name}: {' '.join(str(error).split())[:300]}") from None
     return model.eval()
+
+
+def _empty_model(member: Checkpoint, tensors: int) -> EncoderCRF:
+    config = member.model.get("encoder_config")
+    if not isinstance(config, Mapping):
+        raise InputError("a damaged checkpoint: it lacks its encoder's configuration")
+    check_encoder_config(config, ARCHITECTURES, tensors)
+    encoder = build_encoder(config)
+    return EncoderCRF(encoder, encoder.config.hidden_size, len(LabelSet(member.labels).tags), dropout=0.0)
+
+
+def _check_shapes(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    differing = sorted(
+        name
+        for name in weights.keys() | expected.keys()
+        if name not in weights or name not in expected or weights[name].shape != expected[name].shape
+    )
+    if differing:
+        what = f"{len(differing)} are missing, unknown or of another shape, such as {differing[0][:100]}"
+        raise InputError(f"its weights are not those of its configuration: {what}")
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:

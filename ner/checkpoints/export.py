@@ -26,7 +26,7 @@ from transformers import logging
 from ner.checkpoints.checkpoint import Checkpoint
 from ner.checkpoints.manifest import FORMAT, Manifest, is_exported, read_manifest
 from ner.checkpoints.onnx import write_emissions
-from ner.checkpoints.pretrained import load_encoder, load_encoder_config
+from ner.checkpoints.pretrained import load_encoder_config
 from ner.errors import InputError
 from ner.io.files import new_folder, write_text
 from ner.nn.models import CRFEnsemble, EncoderCRF
@@ -77,13 +77,14 @@ def _member(folder: Path, path: Path, manifest: Manifest) -> Checkpoint:
 
 
 def _weights(folder: Path, path: Path) -> dict[str, Tensor]:
-    parts = {"encoder": load_encoder(str(folder)).state_dict()}
+    parts = {}
     try:
+        parts["encoder"] = load_file(folder / "model.safetensors")
         parts["classifier"] = load_file(folder / "emissions.safetensors")
         parts["crf"] = load_file(path / "crf.safetensors")
     except (OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{folder}: a damaged export: emissions or crf.safetensors: {reason}") from error
+        raise InputError(f"{folder}: a damaged export: model, emissions or crf.safetensors: {reason}") from error
     return {f"model.{part}.{name}": tensor for part, weights in parts.items() for name, tensor in weights.items()}
 
 
@@ -114,7 +115,8 @@ def _write_settings(members: Sequence[Checkpoint], folder: Path, card: str) -> N
 
 
 def _write_member(model: EncoderCRF, folder: Path, with_onnx: bool) -> None:
-    model.encoder.save_pretrained(folder)  # type: ignore[operator]
+    # One file, whatever its size: it is read without transformers.
+    model.encoder.save_pretrained(folder, max_shard_size="1TB")  # type: ignore[operator]
     save_file(model.classifier.state_dict(), folder / "emissions.safetensors")
     if with_onnx:
         write_emissions(model, folder / "emissions.onnx")

@@ -1,16 +1,21 @@
 """The manifest of an exported folder: labels, members, and how texts are read; needs no torch."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from ner.checkpoints.schema import check_labels
 from ner.errors import InputError
 from ner.preprocessing.preprocessor import Preprocessor
 
 FORMAT = 1
+MOST_MEMBERS = 100
+# A folder in `members/`, and no way out of it.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +49,19 @@ def read_manifest(path: Path) -> Manifest:
     settings, labels = _json(path / "settings.json"), _json(path / "labels.json")
     if not isinstance(settings, dict) or settings.get("format") != FORMAT:
         raise InputError(f"{path / 'settings.json'}: of a format that this version does not know; export it anew")
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise InputError(f"{path / 'labels.json'}: a damaged export: it is no list of names")
+    try:
+        check_labels(labels)
+    except InputError as error:
+        raise InputError(f"{path / 'labels.json'}: a damaged export: {error}") from None
+    assert isinstance(labels, list)
     names, reading, config = (settings.get(key) for key in ("members", "reading", "config"))
     if not isinstance(names, list) or not isinstance(reading, dict) or not isinstance(config, dict):
         raise InputError(f"{path / 'settings.json'}: a damaged export: members, reading or config are missing")
-    members = tuple(path / "members" / str(name) for name in names)
-    if not members:
-        raise InputError(f"{path}: a damaged export: it has no members")
+    if not names or len(names) > MOST_MEMBERS:
+        raise InputError(f"{path}: a damaged export: it has {len(names) or 'no'} members")
+    if odd := [name for name in names if not (isinstance(name, str) and PLAIN_NAME.fullmatch(name))]:
+        raise InputError(f"{path}: a damaged export: {odd[0]!r:.60} is no name of a member")
+    members = tuple(path / "members" / name for name in names)
     for member in members:
         if not member.is_dir():
             raise InputError(f"{member}: missing from the export")
@@ -74,6 +84,6 @@ def _tokenizer(path: Path) -> str:
 def _json(path: Path) -> object:
     try:
         content: object = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
     return content

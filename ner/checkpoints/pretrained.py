@@ -25,10 +25,17 @@ from transformers import (
     PreTrainedTokenizerFast,
     logging,
 )
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES,
+)
 
 from ner.errors import InputError
 
 T = TypeVar("T")
+
+# Encoders of text that transformers ships.
+ARCHITECTURES = (*MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES, *MODEL_FOR_MASKED_LM_MAPPING_NAMES)
 
 # The library's own retries take over a minute when nothing answers.
 PROBE_SECONDS = 5.0
@@ -55,7 +62,9 @@ def tokenizer_json(source: str) -> str:
         return source
 
     def load(name: str, is_local: bool) -> PreTrainedTokenizerBase:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, local_files_only=is_local)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            name, local_files_only=is_local, trust_remote_code=False
+        )
         # Where its files are missing transformers makes one up that knows special tokens only.
         if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
             raise OSError("there are no tokenizer files, such as tokenizer.json")
@@ -79,7 +88,7 @@ def load_encoder(name: str) -> PreTrainedModel:
     def load(name: str, is_local: bool) -> PreTrainedModel:
         network: PreTrainedModel
         network, info = AutoModel.from_pretrained(
-            name, local_files_only=is_local, dtype=torch.float32, output_loading_info=True
+            name, local_files_only=is_local, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
         )
         # transformers fills what is missing with random numbers.
         if missing := sorted(key for key in info["missing_keys"] if not key.startswith("pooler.")):
@@ -97,7 +106,7 @@ def load_encoder_config(name: str) -> dict[str, object]:
     """
 
     def load(name: str, is_local: bool) -> dict[str, object]:
-        return plain_config(AutoConfig.from_pretrained(name, local_files_only=is_local))
+        return plain_config(AutoConfig.from_pretrained(name, local_files_only=is_local, trust_remote_code=False))
 
     return _load(name, load, "encoder configuration")
 
@@ -110,8 +119,9 @@ def build_encoder(config: Mapping[str, object]) -> PreTrainedModel:
     """
     settings = {key: value for key, value in config.items() if key != "model_type"}
     try:
-        network = AutoModel.from_config(AutoConfig.for_model(str(config.get("model_type")), **settings))  # type: ignore[no-untyped-call]
-    except (*UNREADABLE, ImportError) as error:
+        described = AutoConfig.for_model(str(config.get("model_type")), **settings)
+        network = AutoModel.from_config(described, trust_remote_code=False)  # type: ignore[no-untyped-call]
+    except (*UNREADABLE, ArithmeticError, AssertionError, AttributeError, ImportError, LookupError) as error:
         raise InputError(f"cannot build the encoder from its configuration: {' '.join(str(error).split())}") from error
     return _prepared(network)
 

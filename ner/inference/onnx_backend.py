@@ -66,7 +66,10 @@ class OnnxBackend:
         fed = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask}
         total = np.zeros((*inputs.rows.shape, len(self.crf.start)), np.float32)
         for session in self.sessions:
-            total += session.run(["emissions"], fed)[0][inputs.rows, inputs.positions]
+            emissions = session.run(["emissions"], fed)[0]
+            if emissions.shape != (*inputs.input_ids.shape, total.shape[2]):
+                raise InputError(f"a damaged export: emissions.onnx gives emissions of the shape {emissions.shape}")
+            total += emissions[inputs.rows, inputs.positions]
         total /= len(self.sessions)
         return total
 

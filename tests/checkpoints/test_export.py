@@ -106,7 +106,7 @@ def test_it_has_the_card_it_is_given(exported: Path, tiny_encoder: str, tmp_path
 @pytest.mark.parametrize("labels", ["{}", "[1]", '"gene"'])
 def test_labels_that_are_no_list_of_names_are_refused(exported: Path, labels: str) -> None:
     (exported / "labels.json").write_text(labels, encoding="utf-8")
-    with pytest.raises(InputError, match=r"labels\.json: a damaged export: it is no list of names"):
+    with pytest.raises(InputError, match=r"labels\.json: a damaged export: its labels are not a list of names"):
         read_folder(exported)
 
 
@@ -121,7 +121,8 @@ def test_a_chunking_that_is_none_is_refused(exported: Path) -> None:
 
 def test_weights_that_do_not_fit_their_configuration_are_refused(tiny_encoder: str) -> None:
     member = checkpoint(tiny_encoder, 1)
-    broken = Checkpoint("broken", member.model, member.preprocessor, dict)
+    weights = {name: tensor[:-1] if tensor.dim() else tensor for name, tensor in member.read_weights().items()}
+    broken = Checkpoint("broken", member.model, member.preprocessor, lambda: weights)
     with pytest.raises(InputError, match="broken: its weights are not those of its configuration"):
         members.build_model(broken)
 
