@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from main import VERBS, main
+from main import main
+from ner.cli.dispatcher import verbs
 from ner.corpora.gutbrainie.corpus import DEV_FILE, TEST_FILE, TIER_FILES
 
 REPOSITORY = Path(__file__).parents[1]
@@ -39,7 +40,7 @@ def test_a_command_is_understood(
         assert stop.value.code == 0
         assert "max_epochs" in capsys.readouterr().out
         return
-    assert verb in VERBS
+    assert verb in verbs()
     with pytest.raises(SystemExit):
         main([verb, "--help"])
     known = capsys.readouterr().out

@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from main import main
-
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
-REPOSITORY = EXAMPLES.parent.parent
 
 
 def test_a_module_of_ones_own_learns_from_the_data_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,16 +15,12 @@ def test_a_module_of_ones_own_learns_from_the_data_module(tmp_path: Path, monkey
     assert not list(tmp_path.iterdir())
 
 
-def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notebook_runs(trained: Path) -> None:
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "ner").symlink_to(REPOSITORY / "ner")
-    options = ["--trainer.max_epochs", "6", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
-    assert main(["fit", "--config", str(REPOSITORY / "configs" / "quickstart.yaml"), *options]) == 0
     notebook = nbformat.read(EXAMPLES / "quickstart.ipynb", as_version=4)
     nbformat.validate(notebook)
     assert not any(cell.get("outputs") for cell in notebook.cells)
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(trained)}}).execute()
     outputs = [str(output) for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("<mark" in output for output in outputs)
     assert any("micro F1 0." in output for output in outputs)

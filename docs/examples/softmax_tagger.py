@@ -3,7 +3,8 @@
     python docs/examples/softmax_tagger.py [ENCODER]
 
 trains it on the sample corpus, with the sample's tiny encoder unless a folder or a name on the hub is given. For other
-data put another corpus in its place, such as ``PubTator(labels=["Chemical", "Disease"], train="train.txt", dev=...)``.
+data put another corpus in its place, such as
+``FileCorpus(PubTator(), ["Chemical", "Disease"], train="train.txt", dev=...)``.
 """
 
 import sys

@@ -1,10 +1,9 @@
-"""Where checkpoints lie, and how one is opened safely."""
+"""Checkpoints, opened without running any code from them."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,39 +11,15 @@ import torch
 import yaml
 from torch import Tensor
 
+from ner.checkpoints.renames import present, present_reading
 from ner.checkpoints.schema import check_model
 from ner.errors import InputError
 from ner.preprocessing.preprocessor import Preprocessor
 
-FOLDER = Path("checkpoints")
 CONFIG_KEY = "config"
 LONGEST_CONFIG = 200_000
 MODULE_KEY = "hyper_parameters"
 DATA_KEY = "NERDataModule"
-# What a configuration says of a training's outcome, and what in it does not matter to that.
-DECISIVE = (
-    "seed_everything",
-    "early_stopping",
-    "init_from",
-    "checkpoint.monitor",
-    "checkpoint.mode",
-    "model",
-    "data",
-    "trainer.max_epochs",
-    "trainer.max_steps",
-    "trainer.precision",
-    "trainer.accumulate_grad_batches",
-    "trainer.gradient_clip_val",
-    "trainer.gradient_clip_algorithm",
-    "trainer.limit_train_batches",
-)
-FREE = (
-    "data.eval_batch_size",
-    "data.eval_batch_tokens",
-    "data.num_workers",
-    "data.predict_path",
-    "data.predict_format",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +75,6 @@ class Checkpoint:
         return list(labels) if isinstance(labels, Sequence) else []
 
 
-def seed_folder(run: str, seed: int | str) -> Path:
-    """The folder of one seed of a run."""
-    return FOLDER / run / f"seed={seed}"
-
-
-def newest_best(run: str | None = None, seed: object = None) -> Path:
-    """The ``best.ckpt`` that was written last, of one run and one seed where they are given.
-
-    Raises:
-        InputError: if there is none.
-    """
-    where = seed_folder("*" if run is None else escape(run), "*" if seed is None else escape(str(seed))) / "best.ckpt"
-    found = sorted(Path().glob(str(where)), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise InputError(f"no checkpoint at {where}; train one with `fit`, or name one with --ckpt_path")
-    return found[-1]
-
-
 def read_checkpoint(path: Path) -> Checkpoint:
     """Open a checkpoint without running any code from it; its weights stay in the file until they are read.
 
@@ -143,7 +100,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise InputError(f"{path}: a damaged checkpoint: not all of its weights are tensors")
     try:
         check_model(model)
-        preprocessor = Preprocessor.from_dict(data)
+        preprocessor = Preprocessor.from_dict(present_reading(data))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     callbacks = content.get("callbacks")
@@ -153,7 +110,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         model=model,
         preprocessor=preprocessor,
         read_weights=lambda: with_present_names(weights),
-        config=config,
+        config=present(config),
         epochs=_count(content.get("epoch"), -1) + 1,
         steps=_count(content.get("global_step"), 0),
         is_stopped=any(
@@ -194,31 +151,9 @@ def with_present_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {re.sub(r"^tagger\.", "model.", name): tensor for name, tensor in weights.items()}
 
 
-def differing_keys(saved: Mapping[str, object], own: Mapping[str, object]) -> list[str]:
-    """The settings, by dotted name, that decide what a training ends with and that two configurations do not share."""
-    first, second = _decisive(saved), _decisive(own)
-    return sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
-
-
 def _best_epoch(report: object) -> BestEpoch | None:
     """What the callback that reports scores has kept."""
     with suppress(KeyError, IndexError, TypeError, ValueError):
         if isinstance(report, Mapping):
             return BestEpoch(int(report["epoch"]) + 1, float(report["micro"][2]), float(report["macro"][2]))
     return None
-
-
-def _decisive(config: Mapping[str, object]) -> dict[str, object]:
-    return {key: value for key, value in _flat(config) if _is_in(key, DECISIVE) and not _is_in(key, FREE)}
-
-
-def _is_in(key: str, settings: Sequence[str]) -> bool:
-    return any(f"{key}.".startswith(f"{setting}.") for setting in settings)
-
-
-def _flat(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

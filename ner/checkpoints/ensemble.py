@@ -1,13 +1,12 @@
-"""The members of an ensemble: their files, their agreement, and the models in them."""
+"""The members of an ensemble: whether they fit together, and their models."""
 
-import re
 from collections.abc import Mapping, Sequence
-from glob import glob
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ner.checkpoints import runs
 from ner.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from ner.checkpoints.export import is_exported, read_folder
 from ner.checkpoints.pretrained import ARCHITECTURES, build_encoder
@@ -18,23 +17,6 @@ from ner.nn.models import EncoderCRF
 from ner.preprocessing.preprocessor import Preprocessor
 
 PREFIX = "model."
-
-
-def find(patterns: str | Sequence[str]) -> list[Path]:
-    """The checkpoints and exported folders that some patterns name, those of each pattern by seed, each once.
-
-    Raises:
-        InputError: if a pattern matches nothing.
-    """
-    found: dict[Path, None] = {}
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        matches = [Path(match) for match in glob(str(Path(pattern).expanduser()))]  # noqa: PTH207 - absolute ones too
-        if not matches and not Path(pattern).exists():
-            raise InputError(f"{pattern}: no checkpoint matches; train some with `fit-seeds`, or correct the pattern")
-        found |= dict.fromkeys(sorted(matches or [Path(pattern)], key=_by_number))
-    if not found:
-        raise InputError("an ensemble needs checkpoints: none is named")
-    return list(found)
 
 
 def read(paths: Sequence[Path]) -> list[Checkpoint]:
@@ -49,6 +31,24 @@ def read(paths: Sequence[Path]) -> list[Checkpoint]:
     for member in members[1:]:
         check_agreement(member, members[0].name, members[0].labels, members[0].preprocessor)
     return members
+
+
+def read_of_seed(pattern: str, seed: int) -> Checkpoint:
+    """Read the one checkpoint that a pattern names, or that of a seed among several.
+
+    Args:
+        pattern: A checkpoint, an exported folder or a pattern, in which ``{seed}`` stands for the seed.
+        seed: The seed.
+
+    Raises:
+        InputError: if there is none, or several and none of them is the seed's.
+    """
+    path = pattern.replace("{seed}", str(seed))
+    found = read(runs.find(path))
+    own = [member for member in found if len(found) == 1 or Path(member.name).name == str(seed)]
+    if len(own) != 1:
+        raise InputError(f"{path}: has {len(found)} members, none of them seed {seed}; name one checkpoint")
+    return own[0]
 
 
 def check_agreement(member: Checkpoint, name: str, labels: Sequence[str], preprocessor: Preprocessor) -> None:
@@ -110,8 +110,3 @@ def _check_shapes(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor])
     if differing:
         what = f"{len(differing)} are missing, unknown or of another shape, such as {differing[0][:100]}"
         raise InputError(f"its weights are not those of its configuration: {what}")
-
-
-def _by_number(path: Path) -> list[tuple[int, str]]:
-    """A key that sorts seed=7 before seed=11."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]

@@ -1,13 +1,13 @@
-"""An exported folder: taggers in files that other programs read, without Lightning.
+"""An exported folder: members of an ensemble in files that other programs read, without Lightning.
 
     labels.json              the entity types, in the order of the tag ids O, B-first, I-first, B-second, ...
-    settings.json            how texts are read, the members in order, the configuration of the first one's training
+    settings.json            the preprocessing, the members in order, the configuration of the first one's training
     tokenizer.json           a fast tokenizer; tokenizer_config.json beside it for transformers
     crf.safetensors          start_transitions (K,), end_transitions (K,), transitions (K, K): the members' mean
     members/<seed>/          config.json and model.safetensors of an encoder, for AutoModel.from_pretrained;
                              emissions.safetensors: weight (K, H) and bias (K,);
-                             emissions.onnx, if asked for: both of them as one graph, see ``ner.checkpoints.onnx``
-    README.md                a model card, if one was given
+                             emissions.onnx, on request: both of them as one graph, see ``ner.checkpoints.onnx``
+    README.md                a model card, if one is given
 
 A folder with one member is an ensemble of one.
 """
@@ -37,18 +37,18 @@ __all__ = ["is_exported", "read_folder", "write_folder"]
 def write_folder(
     members: Sequence[tuple[Checkpoint, EncoderCRF]], output: Path, card: str = "", with_onnx: bool = False
 ) -> None:
-    """Write taggers that agree on labels and reading as one folder, which appears whole or not at all.
+    """Write members with the same labels and preprocessing as one folder, which appears whole or not at all.
 
     Args:
-        members: Each with its tagger, in evaluation mode.
-        output: The folder, which is not there yet.
-        card: The text of its README.md; without any there is none.
-        with_onnx: Whether each member is also written as ONNX.
+        members: Checkpoints, each with its model in evaluation mode.
+        output: The new folder.
+        card: The text of its README.md; none if it is empty.
+        with_onnx: Write each member as ONNX too.
 
     Raises:
-        InputError: if the folder exists already or cannot be written, or a member cannot be had as ONNX.
+        InputError: if the folder exists already or cannot be written, or a member cannot be translated into ONNX.
     """
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a few files says nothing
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a few files is noise
     checkpoints = [checkpoint for checkpoint, _ in members]
     with new_folder(output) as folder:
         _write_settings(checkpoints, folder, card)
@@ -58,7 +58,7 @@ def write_folder(
 
 
 def read_folder(path: Path) -> list[Checkpoint]:
-    """The members of an exported folder, each with the merged CRF.
+    """Read the members of an exported folder, each with the merged CRF.
 
     Raises:
         InputError: if a file is missing or damaged.
@@ -89,7 +89,7 @@ def _weights(folder: Path, path: Path) -> dict[str, Tensor]:
 
 
 def _names(members: Sequence[Checkpoint]) -> list[str]:
-    """The members' seeds; their numbers where seeds are unknown or come twice."""
+    """Return the members' seeds, or their numbers where seeds are unknown or not unique."""
     seeds = [str(member.config.get("seed_everything", "")) for member in members]
     counts = Counter(seeds)
     return [seed if seed.isdigit() and counts[seed] == 1 else f"member{n}" for n, seed in enumerate(seeds, start=1)]

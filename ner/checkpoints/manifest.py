@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from ner.checkpoints.renames import present, present_reading
 from ner.checkpoints.schema import check_labels
 from ner.errors import InputError
 from ner.preprocessing.preprocessor import Preprocessor
@@ -66,10 +67,11 @@ def read_manifest(path: Path) -> Manifest:
         if not member.is_dir():
             raise InputError(f"{member}: missing from the export")
     try:
-        preprocessor = Preprocessor.from_dict({**reading, "tokenizer": _tokenizer(path / "tokenizer.json")})
+        settings = {**present_reading(reading), "tokenizer": _tokenizer(path / "tokenizer.json")}
+        preprocessor = Preprocessor.from_dict(settings)
     except InputError as error:
         raise InputError(f"{path}: a damaged export: {error}") from None
-    return Manifest(tuple(labels), members, preprocessor, config)
+    return Manifest(tuple(labels), members, preprocessor, present(config))
 
 
 def _tokenizer(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Encoder and linear emissions as ONNX, with both dimensions of the input free."""
+"""Export encoder and linear emissions to ONNX, with both dimensions of the input free."""
 
 import logging
 import warnings
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from ner.errors import InputError
 from ner.nn.models import EncoderCRF
 
-# The exporter needs the first and the last (with onnx_ir, which comes along); the other runs what it wrote.
+# The exporter needs the first and the last (which brings onnx_ir); the other runs the exported graph.
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 INPUTS = ("input_ids", "attention_mask")
 OUTPUT = "emissions"
-# Windows and tokens: of what is traced, neither of them 1, which would be taken for fixed; of what it is tried on.
+# Windows and tokens of the traced input, not 1, which the exporter would take for fixed, and of the trials.
 TRACED = (2, 8)
 TRIED = ((1, 2), (3, 17))
 # Kernels differ by about 1e-6; a graph that computes something else differs by far more.
@@ -25,7 +25,7 @@ TOLERANCE = 1e-3
 
 
 def check_installed() -> None:
-    """Find out before the work whether ONNX can be written.
+    """Check before the work that the packages are installed.
 
     Raises:
         InputError: if a package is missing.
@@ -34,14 +34,14 @@ def check_installed() -> None:
         raise InputError(f"ONNX needs {', '.join(missing)}: pip install -c constraints.txt -e '.[onnx]'")
 
 
-def write_emissions(tagger: EncoderCRF, path: Path) -> None:
-    """Write one member's encoder and linear layer, and compare the outcome with the original.
+def write_emissions(model: EncoderCRF, path: Path) -> None:
+    """Write one member's encoder and linear layer, and compare the graph with the original.
 
     The graph maps ``input_ids`` and ``attention_mask``, both int64 (W, L) for any W and any L that the encoder can
     read, to ``emissions``, float32 (W, L, K). Weights of more than 1.5 GB lie in a file beside it.
 
     Args:
-        tagger: The member, in evaluation mode, on the CPU.
+        model: The member, in evaluation mode, on the CPU.
         path: The file; its folder exists.
 
     Raises:
@@ -49,7 +49,7 @@ def write_emissions(tagger: EncoderCRF, path: Path) -> None:
     """
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass  # noqa: PLC0415 - an extra, as the next
 
-    network = _Emissions(tagger).eval()
+    network = _Emissions(model).eval()
     axes = {0: "windows", 1: "tokens"}
     example = tuple(torch.ones(TRACED, dtype=torch.long) for _ in INPUTS)
     try:
@@ -66,8 +66,8 @@ def write_emissions(tagger: EncoderCRF, path: Path) -> None:
     except torch.onnx.OnnxExporterError as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path.parent.name}: its encoder cannot be written as ONNX: {reason}") from error
-    assert program is not None  # with dynamo it is always returned
-    # Where each node was traced: it names folders of this machine.
+    assert program is not None  # always returned with dynamo
+    # The places where nodes were traced name folders of this machine.
     ClearMetadataAndDocStringPass()(program.model)
     program.save(path)
     difference = _difference(network, path)
@@ -78,12 +78,12 @@ def write_emissions(tagger: EncoderCRF, path: Path) -> None:
 
 
 class _Emissions(nn.Module):
-    """The tensors in and out of the graph."""
+    """The inputs and the output of the graph."""
 
-    def __init__(self, tagger: EncoderCRF) -> None:
+    def __init__(self, model: EncoderCRF) -> None:
         super().__init__()
-        self.encoder = tagger.encoder
-        self.classifier = tagger.classifier
+        self.encoder = model.encoder
+        self.classifier = model.classifier
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         scores: Tensor = self.classifier(self.encoder(input_ids=input_ids, attention_mask=attention_mask)[0])
@@ -92,7 +92,7 @@ class _Emissions(nn.Module):
 
 @torch.no_grad()
 def _difference(network: nn.Module, path: Path) -> float:
-    """By how much the graph's emissions differ from the original's, at most, behind windows of several lengths."""
+    """Return the largest difference of the graph's emissions from the original's, over windows of several lengths."""
     from onnxruntime import InferenceSession  # noqa: PLC0415
 
     session = InferenceSession(path)
@@ -110,7 +110,7 @@ def _difference(network: nn.Module, path: Path) -> float:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the exporter tells the developers of exporters."""
+    """Silence the exporter's notes to its own developers."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 # Encoders of text that transformers ships.
 ARCHITECTURES = (*MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES, *MODEL_FOR_MASKED_LM_MAPPING_NAMES)
+PACKAGE = Path(__file__).parents[1]
 
 # The library's own retries take over a minute when nothing answers.
 PROBE_SECONDS = 5.0
@@ -43,6 +44,14 @@ PROBE_SECONDS = 5.0
 FULL_ATTENTION = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
 # Raised for a model's files that are missing, truncated, or another model's.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, StrictDataclassError)
+
+
+def local_folder(name: str) -> Path | None:
+    """Return the folder that has this path; one that begins with ``ner/`` is also looked for in this package."""
+    candidates = [Path(name).expanduser()]
+    if name.startswith(f"{PACKAGE.name}/"):
+        candidates.append(PACKAGE.parent / name)
+    return next((folder for folder in candidates if folder.is_dir()), None)
 
 
 def tokenizer_json(source: str) -> str:
@@ -172,8 +181,8 @@ def _with_broadcast_mask(
 def _load(name: str, load: Callable[[str, bool], T], what: str) -> T:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    if Path(name).expanduser().is_dir():
-        return _read(str(Path(name).expanduser()), load, what)
+    if (folder := local_folder(name)) is not None:
+        return _read(str(folder), load, what)
     try:
         validate_repo_id(name)
     except HFValidationError:

@@ -1,191 +1,110 @@
-"""The verbs of training: fit, validate, test and predict, on LightningCLI."""
+"""LightningCLI with the classes of this project, for the verbs that train or evaluate."""
 
 import logging
 import re
-import warnings
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import torch
 import yaml
-from jsonargparse import Namespace
 from jsonargparse.typing import restricted_number_type
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 
-from ner.checkpoints import ensemble as members
-from ner.checkpoints.checkpoint import CONFIG_KEY, Checkpoint, differing_keys, read_checkpoint, seed_folder
-from ner.cli.arguments import is_given, run_name, split_configs
-from ner.cli.selection import common_folder, with_checkpoints
+from ner.checkpoints import ensemble, runs
+from ner.checkpoints.checkpoint import Checkpoint
+from ner.cli.config_parser import ConfigParser, config_parser
+from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, select_resumed, select_trained
 from ner.errors import InputError
-from ner.io.files import kept, write_text
-from ner.runtime import has_fast_bf16
+from ner.io.files import kept
 from ner.training.callbacks.ensemble import SeedEnsemble
+from ner.training.callbacks.initial_weights import InitialWeights
 from ner.training.callbacks.predictions import PredictionWriter
 from ner.training.callbacks.progress import ProgressBar
 from ner.training.callbacks.report import ScoreReport
+from ner.training.callbacks.run_config import RunConfig
 from ner.training.callbacks.seeding import EpochSeed
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
+from ner.training.trainer import TRAINER_DEFAULTS, CountingTrainer, check_trainer, quiet_lightning, usable_precision
 
-DEFAULT_SEED = 42
-EVALUATION = ("validate", "test", "predict")
-PRECISIONS = ("32", "32-true", "16-mixed", "bf16-mixed")
-# What the parser says of an option on the command line, and of a key in a configuration, that does not exist.
+# Messages of the parser on an option of the command line, and on a key of a configuration, that does not exist.
 UNKNOWN = re.compile(r"(?:unrecognized arguments: --|does not accept option ')([\w.]+)")
 SEEDS = range(2**32)
 Seed = restricted_number_type("Seed", int, [(">=", SEEDS.start), ("<", SEEDS.stop)])
+CHECKPOINT_DEFAULTS = {
+    "checkpoint.filename": "best",
+    "checkpoint.monitor": "val/micro_f1",
+    "checkpoint.mode": "max",
+    "checkpoint.enable_version_counter": False,
+    "checkpoint.auto_insert_metric_name": False,
+}
+# Keys of a checkpoint's configuration that an evaluation starts from, so that it needs no other.
+TRAINED = ("seed_everything", "data", "model")
 
 log = logging.getLogger(__name__)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run one verb.
-
-    Args:
-        arguments: The verb and its arguments.
-
-    Returns:
-        The exit code.
+def run(verb: str, arguments: Sequence[str]) -> None:
+    """Run ``fit``, ``validate``, ``test`` or ``predict``.
 
     Raises:
-        InputError: if the user has to mend something.
+        InputError: if the arguments or the checkpoints cannot be used.
     """
-    arguments = list(arguments)
-    run = run_name(arguments)  # reads all configurations, and names a broken one, which the parser does not
-    configs, _ = split_configs(arguments)
+    selection = read_selection(arguments)
     if not {"-h", "--help"} & set(arguments):
-        if arguments[0] in EVALUATION:
-            # What a checkpoint would change in it is of no use to somebody who wants to see a configuration.
-            with suppress(InputError) if _is_printing(arguments) else nullcontext():
-                arguments = [arguments[0], *with_checkpoints(arguments[1:])]
-        elif not configs and len(arguments) == 1:
-            raise InputError("fit needs a configuration: give --config configs/quickstart.yaml, say; or see fit --help")
-    guarded(lambda: CommandLine(arguments, run))
-    return 0
-
-
-def guarded(start: Callable[[], "CommandLine"]) -> "CommandLine":
-    """Start a command line, with what Lightning raises turned into what `main.py` expects.
-
-    Raises:
-        InputError: if Lightning refuses the arguments.
-        KeyboardInterrupt: if the user interrupts it.
-    """
-    _quiet()
-    try:
-        return start()
-    except MisconfigurationException as error:
-        raise InputError(" ".join(str(error).split())) from error
-    except SystemExit as stop:
-        # Lightning tidies up after Ctrl-C and then exits with the code of a failure.
-        if isinstance(stop.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise
-
-
-class Parser(LightningArgumentParser):
-    """Takes no abbreviated options, and reports what is wrong in one line, without the usage."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - LightningCLI passes on what it was given
-        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        if not self.exit_on_error:
-            super().error(message, ex)
-        raise InputError(" ".join(message.split()))
-
-
-class CountingTrainer(Trainer):
-    """A trainer for which 1 is one batch and 1.0 all of them, whatever was imported before Lightning.
-
-    Python hands out ``Optional[float | int]`` for ``Optional[int | float]`` once a library (rich is one) asked for the
-    former, and then the parser makes a share of every number.
-    """
-
-    def __init__(
-        self,
-        *,
-        limit_train_batches: int | float | None = None,
-        limit_val_batches: int | float | None = None,
-        limit_test_batches: int | float | None = None,
-        limit_predict_batches: int | float | None = None,
-        overfit_batches: int | float = 0.0,
-        val_check_interval: int | float | None = None,
-        **kwargs: Any,  # noqa: ANN401 - all others of Lightning's
-    ) -> None:
-        super().__init__(
-            limit_train_batches=limit_train_batches,
-            limit_val_batches=limit_val_batches,
-            limit_test_batches=limit_test_batches,
-            limit_predict_batches=limit_predict_batches,
-            overfit_batches=overfit_batches,
-            val_check_interval=val_check_interval,
-            **kwargs,
-        )
-
-
-class _RunRecord(SaveConfigCallback):
-    """Keeps the whole configuration beside the checkpoints of a run, and inside each of them."""
-
-    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage != "fit" or self.config.trainer.fast_dev_run:
-            return
-        folder = Path(self.config.checkpoint.dirpath)
-        write_text(self._text(), folder / self.config_filename)
-        if self.config.ckpt_path is None:
-            # What another run left there is not this run's to resume.
-            (folder / "last.ckpt").unlink(missing_ok=True)
-
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, object]) -> None:
-        checkpoint[CONFIG_KEY] = self._text()
-
-    def _text(self) -> str:
-        text: str = self.parser.dump(self.config, skip_unset=False)
-        return text
+        # To see a configuration nobody needs the checkpoint that would change it.
+        with suppress(*[InputError] * selection.has_option("print_config")):
+            selection = select_resumed(selection) if verb == "fit" else select_trained(selection)
+    CommandLine(verb, selection)
 
 
 class CommandLine(LightningCLI):
     """LightningCLI with the module, the data module and the callbacks of this project.
 
     Args:
-        arguments: The verb and its arguments.
-        run: The run's name, unless they say another.
-        is_reporting: Whether the verb's scores and files are printed.
+        verb: ``fit``, ``validate``, ``test`` or ``predict``.
+        selection: The command line, and the checkpoint that is resumed or those that are evaluated.
+        settings: Settings that override the command line, nested as in a configuration.
+        is_reporting: Whether scores and the files that are written are printed.
+
+    Raises:
+        InputError: if the arguments or the checkpoints cannot be used.
+        KeyboardInterrupt: if the user interrupts it.
     """
 
-    def __init__(self, arguments: Sequence[str], run: str, is_reporting: bool = True) -> None:
-        self._arguments = list(arguments)
-        self._run = run
+    def __init__(
+        self,
+        verb: str,
+        selection: RunSelection,
+        settings: Mapping[str, object] | None = None,
+        is_reporting: bool = True,
+    ) -> None:
+        self._verb = verb
+        self.selection = selection
+        self._settings = settings
         self._is_reporting = is_reporting
-        self._folder = Path()
-        with ExitStack() as self._kept:
+        quiet_lightning()
+        with _plain_errors(), ExitStack() as self._kept:
             super().__init__(
                 NERModule,
                 NERDataModule,
                 trainer_class=CountingTrainer,
-                save_config_callback=_RunRecord,
+                save_config_callback=RunConfig,
                 save_config_kwargs={"save_to_log_dir": False},
-                trainer_defaults={
-                    "num_sanity_val_steps": 0,
-                    "use_distributed_sampler": False,
-                    "enable_model_summary": False,
-                    "gradient_clip_val": 1.0,
-                    "log_every_n_steps": 10,
-                },
-                seed_everything_default=DEFAULT_SEED,
-                parser_class=Parser,
-                args=self._arguments,
+                trainer_defaults=dict(TRAINER_DEFAULTS),
                 auto_configure_optimizers=False,
                 # It would save the arguments as they were given; the module adds its encoder's configuration to them.
                 load_from_checkpoint_support=False,
             )
+
+    def init_parser(self, **kwargs: Any) -> ConfigParser:  # noqa: ANN401 - LightningCLI's own
+        return config_parser(self.selection.files)
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--seed_everything", type=Seed, default=DEFAULT_SEED, help="Seed of the run.")
@@ -194,15 +113,15 @@ class CommandLine(LightningCLI):
         parser.add_argument(
             "--run",
             type=str,
-            default=self._run,
+            default=self.selection.run_name,
             help="Name of the run's folder in checkpoints/; by default the stem of the last --config.",
         )
         parser.add_argument(
             "--early_stopping",
             type=int | None,
             default=None,
-            help="Epochs without a better val/micro_f1 after which to stop. This cuts the learning-rate schedule short "
-            "of its end, where most is gained; off by default.",
+            help="Epochs without a better val/micro_f1 after which to stop. This ends the learning-rate schedule "
+            "before its last part, where most is gained; off by default.",
         )
         parser.add_argument(
             "--init_from",
@@ -212,18 +131,13 @@ class CommandLine(LightningCLI):
             "{seed} in it stands for the seed. Give the new run a name of its own with --run.",
         )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.set_defaults(
-            {
-                "checkpoint.filename": "best",
-                "checkpoint.monitor": "val/micro_f1",
-                "checkpoint.mode": "max",
-                "checkpoint.enable_version_counter": False,
-                "checkpoint.auto_insert_metric_name": False,
-            }
-        )
         parser.add_lightning_class_args(EpochSeed, "epoch_seed")
-        parser.add_lightning_class_args(SeedEnsemble, "ensemble")
-        parser.add_lightning_class_args(PredictionWriter, "predictions")
+        # Built in `instantiate_trainer`, with what the selection holds.
+        parser.add_class_arguments(SeedEnsemble, "ensemble", skip={"members"}, instantiate=False)
+        parser.add_class_arguments(PredictionWriter, "predictions", skip={"folder", "is_reporting"}, instantiate=False)
+        parser.set_defaults(CHECKPOINT_DEFAULTS)
+        if self._verb != "fit":
+            self._set_trained_defaults(parser)
         parser.link_arguments(("run", "seed_everything"), "checkpoint.dirpath", _dirpath)
         parser.link_arguments("seed_everything", "epoch_seed.seed")
         parser.link_arguments("seed_everything", "data.seed")
@@ -231,172 +145,134 @@ class CommandLine(LightningCLI):
         parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
         parser.link_arguments("data.vocabulary_size", "model.vocabulary_size", apply_on="instantiate")
 
+    def _set_trained_defaults(self, parser: LightningArgumentParser) -> None:
+        for member in self.selection.members[:1]:
+            try:
+                parser.set_defaults({key: member.config[key] for key in TRAINED if key in member.config})
+            except (KeyError, AttributeError) as error:
+                raise InputError(f"{member.name}: has a setting that this version does not know: {error}") from None
+
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         try:
-            self.config = parser.parse_args(self._arguments)
+            self.config = parser.parse_args([self._verb, *self.selection.arguments])
         except InputError as error:
             raise InputError(f"{error}{self._suggestion(str(error))}") from None
+        if self._settings is not None:
+            self.config = parser.parse_object({self._verb: dict(self._settings)}, self.config)
 
     def _suggestion(self, message: str) -> str:
-        """What may be meant by an option that does not exist, if the message is of one."""
+        """Return what may be meant by an option that does not exist, if the message is of one."""
         unknown = UNKNOWN.search(message)
         if unknown is None:
             return ""
-        verb = self._arguments[0]
-        near = get_close_matches(unknown[1], self._parser(verb).get_defaults().keys(), n=1)
-        return f"; do you mean {near[0]}?" if near else f"; {verb} --help lists what there is"
+        near = get_close_matches(unknown[1], self._parser(self._verb).get_defaults().keys(), n=1)
+        return f"; do you mean {near[0]}?" if near else f"; {self._verb} --help lists what there is"
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: what a checkpoint says of itself is put in by :meth:`before_instantiate_classes`."""
 
     def before_instantiate_classes(self) -> None:
-        config = self.config[self.subcommand]
-        folder = Path(config.checkpoint.dirpath)
-        if config.run in ("", ".", "..") or config.run != Path(config.run).name:
-            raise InputError(f"run is {config.run!r}; it should be the plain name of a folder")
-        if config.ckpt_path in ("best", "last"):
-            config.ckpt_path = str(folder / f"{config.ckpt_path}.ckpt")
-        paths = [Path(config.ckpt_path)] if config.ckpt_path is not None else []
-        if self.subcommand == "fit":
-            if paths:
-                self._check_resumable(read_checkpoint(paths[0]))
-            return
-        paths = paths or members.find(config.ensemble.checkpoints or [])
-        self._restore(members.read(paths)[0])
-        self._folder = common_folder(paths)
-        if self.subcommand == "predict" and config.data.predict_path is not None:
+        config, members = self.config[self._verb], self.selection.members
+        # An evaluation has its checkpoints open: the trainer is not to open them again.
+        config.ckpt_path = str(self.selection.paths[0]) if self._verb == "fit" and members else None
+        if self._verb != "fit":
+            self._restore(members[0])
+        elif members:
+            own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
+            runs.check_resumable(members[0].name, members[0].config, own)
+        if self._verb == "predict" and config.data.predict_path is not None:
             config.data.predict_path = str(self._kept.enter_context(kept(Path(config.data.predict_path))))
 
-    def _check_resumable(self, checkpoint: Checkpoint) -> None:
-        """Refuse to resume another training than the one that the arguments describe."""
-        config = self.config[self.subcommand]
-        own = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_unset=False))
-        if checkpoint.config and (keys := differing_keys(checkpoint.config, own)):
-            mend = "go on with the settings that it was started with, or train anew under another --run"
-            raise InputError(f"{checkpoint.name}: was trained with another {', '.join(keys)}; {mend}")
-
     def _restore(self, checkpoint: Checkpoint) -> None:
-        """Put what a checkpoint was trained with in place of what configurations say of the model and its input."""
-        config = self.config[self.subcommand]
+        """Put what a checkpoint was trained with in place of what the command line says of the model and its input."""
         unused = []
         for section, restored in (("model", checkpoint.model), ("data", checkpoint.data)):
-            namespace = config[section]
-            for key, value in restored.items():
-                # Labels and vocabulary size come from the data, and are compared when the weights are loaded.
-                if key in ("labels", "vocabulary_size"):
-                    continue
-                if key not in namespace:
+            settings = self.config[self._verb][section]
+            # Labels and vocabulary size come from the data, and are compared when the weights are loaded.
+            for key in restored.keys() - {"labels", "vocabulary_size"}:
+                if key not in settings:
                     what = f"a setting that this version does not know: {section}.{key}"
                     raise InputError(f"{checkpoint.name}: has {what}")
-                if namespace[key] != value and is_given(self._arguments, f"{section}.{key}"):
+                if settings[key] != restored[key] and self.selection.has_option(f"{section}.{key}"):
                     unused.append(f"{section}.{key}")
-                namespace[key] = value
+                settings[key] = restored[key]
         if unused:
-            log.warning("What the checkpoint says of these holds, not what the arguments say: %s", ", ".join(unused))
+            listed = ", ".join(sorted(unused))
+            log.warning("What the checkpoint says of these holds, not what the arguments say: %s", listed)
 
     def instantiate_classes(self) -> None:
-        config = self.config[self.subcommand]
         try:
             super().instantiate_classes()
         except InputError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, ImportError, MisconfigurationException) as error:
-            source = f"{config.ckpt_path}: " if config.ckpt_path else ""
+            source = f"{self.selection.paths[0]}: " if self.selection.paths else ""
             raise InputError(f"{source}these settings cannot be used: {' '.join(str(error).split())}") from error
         limit, window = self.model.max_tokens, self.datamodule.window_tokens
         if limit is not None and window > limit:
             raise InputError(f"data.window_tokens is {window}, but the encoder reads {limit} tokens at most; lower it")
-        if self.subcommand == "fit" and config.init_from is not None and config.ckpt_path is None:
-            self._start_from(str(config.init_from).replace("{seed}", str(config.seed_everything)))
-
-    def _start_from(self, path: str) -> None:
-        """Begin with the weights of another training, and with nothing else of it."""
-        if Path(path).parent == Path(self.config[self.subcommand].checkpoint.dirpath):
-            raise InputError(f"{path}: lies where this run would write; give it a name of its own with --run")
-        found = members.read(members.find(path))
-        seed = str(self.config[self.subcommand].seed_everything)
-        own = [member for member in found if len(found) == 1 or Path(member.name).name == seed]
-        if len(own) != 1:
-            raise InputError(f"{path}: has {len(found)} members, none of them seed {seed}; name one checkpoint")
-        members.check_agreement(own[0], "the data", self.datamodule.labels, self.datamodule.state_dict())
-        weights = dict(own[0].read_weights())
-        self.model.on_load_checkpoint({"hyper_parameters": own[0].model, "state_dict": weights})
-        self.model.load_state_dict(weights)
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         config = self._get(self.config_init, "trainer")
-        _check_trainer(config, is_fit=self.subcommand == "fit")
-        if config.precision == "bf16-mixed" and _computes_on_cpu(config) and not has_fast_bf16():
-            log.warning("This processor has no instructions for bf16, and would be many times slower with it: using 32")
-            config.precision = "32"
-        folder = self._get(self.config_init, "checkpoint").dirpath
-        predictions = self._get(self.config_init, "predictions")
-        predictions.is_reporting = self._is_reporting
-        predictions.folder = self._folder
+        check_trainer(config, is_fit=self._verb == "fit")
+        config.precision = usable_precision(config)
         if config.logger in (None, True):
-            kwargs["logger"] = config.logger = CSVLogger(folder, name="logs") if self.subcommand == "fit" else False
-        # `save_last` of the one that keeps the best would write only when there is a new best.
-        last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-        callbacks: list[Callback] = [ScoreReport(), last] if self._is_reporting else [last]
+            folder = self._get(self.config_init, "checkpoint").dirpath
+            kwargs["logger"] = config.logger = CSVLogger(folder, name="logs") if self._verb == "fit" else False
+        callbacks = self._training_callbacks() if self._verb == "fit" else self._evaluation_callbacks()
+        if self._is_reporting:
+            callbacks.append(ScoreReport())
         if config.logger:
             callbacks.append(LearningRateMonitor("step"))
         if config.enable_progress_bar is not False:
             callbacks.append(ProgressBar())
-        patience = self._get(self.config_init, "early_stopping")
-        if patience is not None:
-            callbacks.append(EarlyStopping("val/micro_f1", mode="max", patience=patience))
         self.trainer_defaults["callbacks"] = callbacks
         return super().instantiate_trainer(**kwargs)
 
-    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
-        arguments: dict[str, object] = super()._prepare_subcommand_kwargs(subcommand)
-        if subcommand == "predict":
-            # The writer has them; Lightning would keep every batch a second time.
-            arguments["return_predictions"] = False
-        elif subcommand in EVALUATION:
-            # ScoreReport prints the scores, named.
-            arguments["verbose"] = False
-        return arguments
-
-
-def _is_printing(arguments: Sequence[str]) -> bool:
-    return any(argument.partition("=")[0] == "--print_config" for argument in arguments)
-
-
-def _check_trainer(config: Namespace, *, is_fit: bool) -> None:
-    """Refuse what Lightning takes and this project, or Lightning itself later on, cannot work with."""
-    if str(config.precision or 32) not in PRECISIONS:
-        listed = ", ".join(PRECISIONS)
-        raise InputError(
-            f"trainer.precision is {config.precision}, but weights are trained in fp32; use one of {listed}"
+    def _training_callbacks(self) -> list[Callback]:
+        config = self.config_init[self._verb]
+        # `save_last` of the one that keeps the best would write only when there is a new best.
+        last = ModelCheckpoint(
+            config.checkpoint.dirpath, "last", save_on_train_epoch_end=True, enable_version_counter=False
         )
-    if config.val_check_interval == 0:
-        raise InputError("trainer.val_check_interval is 0; give the share of an epoch, or the number of steps")
-    if is_fit and (config.max_epochs is None or config.max_epochs < 1) and config.max_steps < 1:
-        raise InputError("trainer.max_epochs should be at least 1: the learning rates are planned over all epochs")
+        callbacks: list[Callback] = [last]
+        if config.early_stopping is not None:
+            callbacks.append(EarlyStopping("val/micro_f1", mode="max", patience=config.early_stopping))
+        if config.init_from is not None and not self.selection.members:
+            callbacks.append(InitialWeights(ensemble.read_of_seed(config.init_from, config.seed_everything)))
+        return callbacks
 
+    def _evaluation_callbacks(self) -> list[Callback]:
+        config, members = self.config_init[self._verb], self.selection.members
+        one_at_a_time = config.ensemble.one_at_a_time
+        is_single = len(members) == 1
+        callbacks: list[Callback] = [
+            InitialWeights(members[0]) if is_single else SeedEnsemble(members=members, one_at_a_time=one_at_a_time)
+        ]
+        if self._verb == "predict":
+            folder = self.selection.folder
+            callbacks.append(PredictionWriter(**config.predictions, folder=folder, is_reporting=self._is_reporting))
+        return callbacks
 
-def _computes_on_cpu(config: Namespace) -> bool:
-    return config.accelerator == "cpu" or (
-        config.accelerator in ("auto", None) and not torch.accelerator.is_available()
-    )
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
+        # The writer has the predictions, which Lightning would keep a second time; ScoreReport prints scores, named.
+        own = {"fit": {}, "predict": {"return_predictions": False}}.get(subcommand, {"verbose": False})
+        return {**super()._prepare_subcommand_kwargs(subcommand), **own}
 
 
 def _dirpath(run: str, seed: int) -> str:
-    return str(seed_folder(run, seed))
+    return str(runs.seed_folder(run, seed))
 
 
-def _quiet() -> None:
-    """Silence what Lightning and transformers say to developers, not to users."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (
-        "does not have many workers",  # one process makes batches faster than the encoder reads them
-        "exists and is not empty",  # a run may be repeated
-        "dirpath has changed",  # a checkpoint may be moved
-        "custom batch sampler",  # ours returns every text once
-        "isinstance.treespec",  # Lightning's own use of torch
-        "callbacks used to create the checkpoint",  # an evaluation does not need all of them
-        "recommended to use `sync_dist=True`",  # what is logged at an epoch's end is of all processes already
-    ):
-        warnings.filterwarnings("ignore", message=f".*{message}.*")
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what Lightning raises into what the dispatcher expects."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise InputError(" ".join(str(error).split())) from error
+    except SystemExit as stop:
+        # Lightning tidies up after Ctrl-C and then exits with the code of a failure.
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise

@@ -1,16 +1,48 @@
 """Command lines of the verbs that need no LightningCLI."""
 
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
+import sys
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, HelpFormatter
+from pathlib import Path
 from typing import NoReturn
 
 from ner.errors import InputError
 
+# How the program is called, by the name of the file that was started; that of the console script is its own.
+CALLS = {"main.py": "python main.py", "__main__.py": "python -m ner"}
+
+
+def program() -> str:
+    """Return what this program was called by, as its user types it."""
+    return CALLS.get(Path(sys.argv[0]).name, "ner")
+
 
 class LightParser(ArgumentParser):
-    """Reports a wrong argument like every other mistake of a user: one line, without the usage."""
+    """A parser that takes no abbreviated options, and reports a mistake in one line, without the usage.
+
+    Args:
+        prog: The name of the verb.
+        description: What it does.
+        formatter_class: How its help is laid out.
+        add_help: Whether it has ``--help``.
+    """
+
+    def __init__(
+        self,
+        prog: str = "",
+        description: str | None = None,
+        formatter_class: type[HelpFormatter] = HelpFormatter,
+        add_help: bool = True,
+    ) -> None:
+        super().__init__(
+            prog=f"{program()} {prog}".strip(),
+            description=description,
+            formatter_class=formatter_class,
+            add_help=add_help,
+            allow_abbrev=False,
+        )
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see python {self.prog} --help")
+        raise InputError(f"{message}; see {self.prog} --help")
 
     def add_number(self, name: str, what: str, default: int, least: int = 0, most: int | None = None) -> None:
         """Add an option for a whole number, which is absent where it is not given: the default is only stated."""

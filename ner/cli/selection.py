@@ -1,56 +1,134 @@
-"""Which checkpoints an evaluation uses, from what its command line says."""
+"""The run, the seed and the checkpoints that a command line names: resolved and opened once, handed on as objects."""
 
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from glob import escape
+from itertools import pairwise
 from pathlib import Path
 
-import yaml
-
-from ner.checkpoints import ensemble as members
-from ner.checkpoints.checkpoint import newest_best
-from ner.checkpoints.export import is_exported
-from ner.cli.arguments import given, is_given, run_name, split_configs
+from ner.checkpoints import ensemble, runs
+from ner.checkpoints.checkpoint import Checkpoint
+from ner.cli.configs import ConfigFiles, find_config, load_yaml
 from ner.errors import InputError
 
+DEFAULT_SEED = 42
 
-def with_checkpoints(arguments: Sequence[str]) -> list[str]:
-    """The arguments of an evaluation with its checkpoints named, and their configuration before the user's.
 
-    ``--ckpt_path`` is one checkpoint or one exported folder; ``best`` and ``last`` are those of the newest seed.
-    ``--ensemble.checkpoints`` are several. Without either it is the run whose ``best.ckpt`` is newest, among those that
-    the arguments name: all its seeds, or the one of ``--seed_everything``.
+@dataclass(frozen=True, slots=True)
+class RunSelection:
+    """A run and its checkpoints, and the command line that names them.
+
+    Args:
+        arguments: The command line, without the verb.
+        files: The configurations in it, each read.
+        options: Its settings by dotted name, as far as they are not those of configurations.
+        said: All its settings by dotted name; the last one counts.
+        run: The name of the run, if the key ``run`` or the stem of a configuration gives one.
+        paths: Checkpoints and exported folders: the one that is resumed, or those that are evaluated.
+        members: The trained models in them; several make an ensemble.
+    """
+
+    arguments: tuple[str, ...]
+    files: ConfigFiles
+    options: Mapping[str, object]
+    said: Mapping[str, object]
+    run: str | None
+    paths: tuple[Path, ...] = ()
+    members: tuple[Checkpoint, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where predictions belong: beside one checkpoint, above several."""
+        return Path(os.path.commonpath([path if path.is_dir() else path.parent for path in self.paths]))
+
+    @property
+    def run_name(self) -> str:
+        """The name of the run, also where nothing gives one."""
+        return "run" if self.run is None else self.run
+
+    def has_option(self, key: str) -> bool:
+        """Return if the command line itself says something of a setting, whole or in part."""
+        return any(f"{key}.".startswith(f"{name}.") or name.startswith(f"{key}.") for name in self.options)
+
+    def with_checkpoints(self, paths: Sequence[Path]) -> "RunSelection":
+        """Return the same run with these checkpoints and exported folders, opened.
+
+        Raises:
+            InputError: if one cannot be used, or they do not fit together.
+        """
+        return replace(self, paths=tuple(paths), members=tuple(ensemble.read(paths)))
+
+    def singles(self) -> "list[RunSelection]":
+        """Return each checkpoint as a selection of its own."""
+        pairs = zip(self.paths, self.members, strict=True)
+        return [replace(self, paths=(path,), members=(member,)) for path, member in pairs]
+
+
+def read_selection(arguments: Sequence[str]) -> RunSelection:
+    """Read the configurations that a command line names, and what they and it say; no checkpoint is opened.
+
+    Raises:
+        InputError: if a configuration cannot be read, or the run's name is no name.
+    """
+    files, run = ConfigFiles(), None
+    options: dict[str, object] = {}
+    said: dict[str, object] = {}
+    for argument, following in pairwise([*arguments, ""]):
+        name, equals, text = argument.partition("=")
+        value = text if equals else following
+        if name in ("--config", "-c"):
+            run = find_config(value).stem
+            said |= runs.flat(files.settings(find_config(value)))
+        elif name.startswith("--"):
+            # Names and seeds stay as they are written.
+            parsed = load_yaml(value) if value[:1] in ("[", "{") or value == "null" else value
+            found = dict(runs.flat({name[2:]: parsed}))
+            options |= found
+            said |= found
+    run = str(said["run"]) if "run" in said else run
+    if run is not None and (run in ("", ".", "..") or run != Path(run).name):
+        raise InputError(f"run is {run!r}; it should be the plain name of a folder")
+    return RunSelection(tuple(arguments), files, options, said, run)
+
+
+def select_resumed(selection: RunSelection) -> RunSelection:
+    """Open the checkpoint that ``fit`` resumes from, if ``--ckpt_path`` names one.
+
+    Raises:
+        InputError: if it cannot be used.
+    """
+    path = selection.said.get("ckpt_path")
+    if path in ("best", "last"):
+        seed = str(selection.said.get("seed_everything", DEFAULT_SEED))
+        path = runs.seed_folder(selection.run_name, seed) / f"{path}.ckpt"
+    return selection.with_checkpoints([Path(str(path))] if path is not None else [])
+
+
+def select_trained(selection: RunSelection) -> RunSelection:
+    """Open the checkpoints of an evaluation.
+
+    ``--ckpt_path`` is a checkpoint, an exported folder, or a pattern of several; ``best`` and ``last`` are those of the
+    newest seed. ``--ensemble.checkpoints`` are several. Without either it is the run whose ``best.ckpt`` is newest,
+    among those that the command line names: all its seeds, or the one of ``--seed_everything``.
 
     Raises:
         InputError: if there are none, or they cannot be used.
     """
-    patterns, path = given(arguments, "ensemble.checkpoints"), given(arguments, "ckpt_path")
+    patterns, path = selection.said.get("ensemble.checkpoints"), selection.said.get("ckpt_path")
     if patterns and path:
         raise InputError("both --ckpt_path and --ensemble.checkpoints are given; an ensemble needs only the latter")
-    paths = members.find(patterns) if isinstance(patterns, str | list) else _paths(arguments, path)
-    config = members.read(paths)[0].config
-    kept = {key: config[key] for key in ("seed_everything", "data", "model") if key in config}
-    before = ["--config", yaml.safe_dump(kept)] if kept else []
-    is_ensemble = patterns or len(paths) > 1 or is_exported(paths[0])
-    names = json.dumps([str(path) for path in paths])
-    chosen = ["--ckpt_path", "null", "--ensemble.checkpoints", names] if is_ensemble else ["--ckpt_path", str(paths[0])]
-    return [*before, *arguments, *chosen]
+    if isinstance(patterns, str | list):
+        return selection.with_checkpoints(runs.find(patterns))
+    if path in (None, "best", "last"):
+        return selection.with_checkpoints(_newest(selection, path))
+    return selection.with_checkpoints(runs.find(str(path)) if set("*?[") & set(str(path)) else [Path(str(path))])
 
 
-def common_folder(paths: Sequence[Path]) -> Path:
-    """Where the predictions of checkpoints and exported folders belong: beside one, above several."""
-    return Path(os.path.commonpath([path if path.is_dir() else path.parent for path in paths]))
-
-
-def _paths(arguments: Sequence[str], path: object) -> list[Path]:
-    if path not in (None, "best", "last"):
-        return [Path(str(path))]
-    configs, _ = split_configs(arguments)
-    run = run_name(arguments) if configs or is_given(arguments, "run") else None
+def _newest(selection: RunSelection, kind: object) -> list[Path]:
     # A configuration names the seed that it trains by default, which need not be there.
-    seed = given(arguments, "seed_everything") if is_given(arguments, "seed_everything") else None
-    newest = newest_best(run, seed)
-    if path is None and seed is None:
-        return members.find(f"{escape(str(newest.parent.parent))}/seed=*/best.ckpt")
-    return [newest.with_name(f"{path or 'best'}.ckpt")]
+    seed = selection.options.get("seed_everything")
+    newest = runs.newest_best(selection.run, None if seed is None else str(seed))
+    if kind is None and seed is None:
+        return runs.find(f"{escape(str(newest.parent.parent))}/seed=*/best.ckpt")
+    return [newest.with_name(f"{kind or 'best'}.ckpt")]

@@ -16,8 +16,8 @@ class JSONError(ValueError):
     """A part of a JSON text that is not as it should be.
 
     Args:
-        what: What is wrong, and where.
-        fix: How to fix it.
+        what: The fault and its place.
+        fix: The remedy.
     """
 
     def __init__(self, what: str, fix: str = "correct it") -> None:
@@ -40,13 +40,12 @@ class Fields:
     __slots__ = ("_place", "values")
 
     def __init__(self, value: object, place: str = "") -> None:
-        where = f"{place}: " if place else ""
-        if not isinstance(value, dict):
-            raise JSONError(f"{where}{shown(value)} is not an object", "write it as {...}")
-        if isinstance(value, _Repeated):
-            raise JSONError(f"{where}{value.key!r:.100} stands there twice", "keep one of them")
-        self.values: Mapping[str, object] = value
         self._place = place
+        if not isinstance(value, dict):
+            raise JSONError(f"{self._where}{shown(value)} is not an object", "write it as {...}")
+        if isinstance(value, _Repeated):
+            raise JSONError(f"{self._where}{value.key!r:.100} stands there twice", "keep one of them")
+        self.values: Mapping[str, object] = value
 
     def __contains__(self, key: str) -> bool:
         return key in self.values
@@ -60,7 +59,7 @@ class Fields:
         value = self.values.get(key, default)
         if not isinstance(value, str):
             raise self.error(key, "a text", 'write it as "..."')
-        return encodable(value, f"{self._where}`{key}`")
+        return value if value.isascii() else encodable(value, f"{self._where}`{key}`")
 
     def integer(self, key: str) -> int:
         """Return an integer of at most twelve digits.
@@ -118,7 +117,8 @@ class Fields:
         Raises:
             JSONError: if there is none, or one of its values is something else.
         """
-        return [Fields(value, f"{self._child(key)}[{number}]") for number, value in enumerate(self.array(key))]
+        place = self._child(key)
+        return [Fields(value, f"{place}[{number}]") for number, value in enumerate(self.array(key))]
 
     def nested(self, key: str) -> "Fields":
         """Return an object.

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 # A document that is found in a file but not parsed yet; the call parses it.
 Record: TypeAlias = Callable[[], Document]
+# Ends messages about a bad span.
+SKIP = "set on_bad_span: skip for the format"
 
 
 @dataclass(kw_only=True)
@@ -26,7 +28,7 @@ class Format(ABC):
     dataclass. Where finding a document is cheaper than parsing it, make it a :class:`FileFormat`.
 
     Args:
-        on_bad_span: What an annotation that does not fit its text is: an error, or left out with a warning.
+        on_bad_span: Refuse an annotation that does not fit its text, or leave it out with a warning.
     """
 
     # Endings of the format's files. A folder is searched for them.
@@ -75,10 +77,6 @@ class Format(ABC):
         if self.on_bad_span == "error":
             raise InputError(f"{where}: {what}; correct it, or {SKIP}")
         log.warning("%s: left out: %s", where, what)
-
-
-# The end of messages about a bad span.
-SKIP = "set on_bad_span: skip for the format"
 
 
 @dataclass

@@ -65,7 +65,7 @@ class _BioC(FileFormat):
     """The part that XML and JSON have in common.
 
     Args:
-        on_bad_span: What an annotation that does not fit its text is: an error, or left out with a warning.
+        on_bad_span: Refuse an annotation that does not fit its text, or leave it out with a warning.
         offsets: Unit of offsets and lengths: code points, as most tools do, or bytes of UTF-8, as BioC says.
     """
 
@@ -159,8 +159,8 @@ class BioCXML(_BioC):
     """BioC in XML, a document after the other, so that a file may be larger than memory.
 
     Annotations are those of passages, of their sentences, and of documents, which belong to the passage that holds
-    them. Locations of one with nothing but white space between them become one span. What has neither location nor
-    text speaks of the whole and is passed over, and so are relations. A passage without text has that of its
+    them. Locations of one with nothing but white space between them become one span. One with neither location
+    nor text speaks of the whole and is passed over, and so are relations. A passage without text has that of its
     sentences, with blanks between them; one without annotations is one in which there are none.
 
     The infon ``type`` of a passage is its section. Infons ``tier``, ``annotator`` and ``weight`` of a document,

@@ -37,7 +37,7 @@ class Brat(FileFormat):
     is a label of ``labels`` with underscores for blanks is read as that label.
 
     Args:
-        on_bad_span: What an annotation that does not fit its text is: an error, or left out with a warning.
+        on_bad_span: Refuse an annotation that does not fit its text, or leave it out with a warning.
         title_line: Read the first line of a text as its title, and the rest as its abstract; otherwise a text is one
             passage.
         labels: Entity types whose names have blanks; those of the corpus, if it names some.

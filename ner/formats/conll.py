@@ -39,7 +39,7 @@ class CoNLL(FileFormat):
 
     One rule reads IOB1, IOB2, IOBES, BMES and BILOU: ``B-`` begins an entity, ``I-`` and ``M-`` continue the one
     before if it is open and has their label, and begin one otherwise; ``E-`` and ``L-`` do so and end it; ``S-`` and
-    ``U-`` are a whole one, and ``O`` is outside. What follows the first hyphen is the label.
+    ``U-`` are a whole one, and ``O`` is outside. The label follows the first hyphen.
 
     Args:
         on_bad_span: As in other formats; tags cannot miss their tokens, so it makes no difference here.

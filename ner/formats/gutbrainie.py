@@ -40,7 +40,7 @@ class GutBrainIE(FileFormat):
     all problems of a file.
 
     Args:
-        on_bad_span: What an entity that cannot be used is: an error, or left out with one warning for the file.
+        on_bad_span: Refuse an entity that cannot be used, or leave it out with one warning for the file.
         labels: Labels that an entity may have; any, if none is named.
     """
 
@@ -91,7 +91,7 @@ class GutBrainIE(FileFormat):
         return bad if self.on_bad_span == "error" else []
 
     def _parse(self, pmid: str, record: object) -> tuple[Document, list[JSONError]]:
-        """Return a document, and what is wrong with the entities that it lacks."""
+        """Return a document, and the errors of the entities that it lacks."""
         where = f"PMID {shown_name(pmid)}"
         try:
             texts, entities, annotator = _parts(pmid, record)

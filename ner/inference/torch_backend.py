@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import torch
 
-from ner.checkpoints import ensemble
+from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint
 from ner.checkpoints.manifest import is_exported
 from ner.errors import InputError
@@ -81,7 +81,7 @@ def load(path: Path, device: str | None = None, precision: str = "32") -> TorchB
     paths = [path]
     if path.is_dir() and not is_exported(path):
         own = path / "best.ckpt"
-        paths = [own] if own.exists() else ensemble.find(f"{escape(str(path))}/seed=*/best.ckpt")
+        paths = [own] if own.exists() else runs.find(f"{escape(str(path))}/seed=*/best.ckpt")
     return backend_of(ensemble.read(paths), device, precision)
 
 

@@ -1,1 +1,1 @@
-"""Scores of predicted mentions and tags. Nothing is imported here: the official score must be had without torch."""
+"""Scores of predicted mentions and tags. This module imports nothing, so that the official score needs no torch."""

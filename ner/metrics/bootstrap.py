@@ -1,4 +1,4 @@
-"""Whether one prediction is better than another whatever documents one has: a paired bootstrap of the official F1."""
+"""A paired bootstrap of the official F1: is one prediction better than another beyond the choice of documents?"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from ner.metrics.official import EPSILON, Counts, Mention, Version, add, count_document, summarise
 
 TIE = 1e-9
-"""Differences of F1 up to this are none: ``EPSILON`` and rounding move equal scores apart by less."""
+"""A smaller difference of F1 is a tie: ``EPSILON`` and rounding move equal scores apart by less."""
 
 BLOCK = 1_000_000
-"""How many numbers of drawn documents are held at once."""
+"""The number of drawn document counts in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Both averages of two predictions, and what the resamples were drawn from: documents of the gold."""
+    """Both averages of two predictions, and the resamples of the gold's documents that they were compared on."""
 
     documents: int
     resamples: int
@@ -53,10 +53,10 @@ def compare(
     resamples: int = 10_000,
     seed: int = 42,
 ) -> Comparison:
-    """The difference of two predictions for the same gold, with a paired bootstrap over its documents.
+    """Compare two predictions for the same gold by a paired bootstrap over its documents.
 
     Both predictions are scored on the same resamples, each of as many documents as the gold. A label counts only where
-    the gold of the resample has it, as in the whole. Legality is the concern of ``official.score``.
+    the gold of the resample has it, as in the whole. Whether labels are legal is checked by ``official.score``.
 
     Raises:
         ValueError: if there are no documents or no resamples, or the seed is negative.
@@ -82,7 +82,7 @@ def compare(
 
 
 def draws(documents: int, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """How often each document stands in each resample, in blocks of shape (resamples of the block, documents).
+    """Draw how often each document occurs in each resample, in blocks of shape (resamples of the block, documents).
 
     Raises:
         ValueError: if there are no documents or no resamples, or the seed is negative.
@@ -97,7 +97,7 @@ def draws(documents: int, resamples: int, seed: int) -> Iterator[NDArray[np.floa
 
 
 def average_f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Micro and macro F1 as ``official.summarise`` has them, of many collections at once.
+    """Compute micro and macro F1 as ``official.summarise`` does, for many collections at once.
 
     Args:
         counts: True positives, predicted and gold by label, (collections, labels, 3).
@@ -111,7 +111,7 @@ def average_f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``official.figures`` of (..., 3) counts, of which F1 remains."""
+    """Compute the F1 of ``official.figures`` from (..., 3) counts."""
     true_positives, predicted, gold = np.moveaxis(counts, -1, 0)
     precision, recall = true_positives / (predicted + EPSILON), true_positives / (gold + EPSILON)
     f1: NDArray[np.float64] = 2 * (precision * recall / (precision + recall + EPSILON))
@@ -119,7 +119,7 @@ def _f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _matrix(documents: Sequence[Mapping[str, Counts]], labels: Sequence[str]) -> NDArray[np.float64]:
-    """Counts of the documents, (documents, labels · 3), whole numbers that a product of floats keeps whole."""
+    """Return the counts of documents as (documents, labels · 3) floats; products of such whole numbers are exact."""
     rows = [[number for label in labels for number in document.get(label, Counts())] for document in documents]
     return np.array(rows, dtype=np.float64)
 

@@ -1,4 +1,4 @@
-"""Whether predicted entities are correct as often as their scores say."""
+"""Calibration: are predicted entities correct as often as their scores say?"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Entities with a confidence in ``[low, high)``, of which the last bin includes 1.
+    """Entities with a confidence in ``[low, high)``; the last bin includes 1.
 
     Args:
         low: The smallest confidence of the bin.
         high: Where the next bin begins.
-        entities: How many there are.
-        confidence: Their mean confidence; ``None`` where there are none.
-        correct: Their share that is correct; ``None`` where there are none.
+        entities: Their number.
+        confidence: Their mean confidence; ``None`` in an empty bin.
+        correct: The share of them that is correct; ``None`` in an empty bin.
     """
 
     low: float
@@ -36,8 +36,8 @@ class Calibration:
 
     Args:
         bins: Ten of equal width, from 0 to 1.
-        entities: How many entities are in them.
-        without_score: How many have no confidence, and are in none.
+        entities: The number of entities in them.
+        without_score: The number of entities without a confidence, which are in no bin.
         confidence: The mean confidence of all.
         correct: The share of all that is correct.
         expected_calibration_error: The gap between confidence and correctness of a bin, averaged over the entities.
@@ -57,21 +57,21 @@ def calibrate(
     confidences: Mapping[str, Sequence[float | None]],
     version: Version = "final",
 ) -> Calibration:
-    """How confidence and correctness agree over the predictions that a version of the official score retains.
+    """Compare confidence and correctness over the predictions that a version of the official score retains.
 
     An entity is correct if the score counts it as a true positive. One whose label the gold never uses is wrong here,
-    although the score passes over it.
+    although the score ignores it.
 
     Args:
         gold: Mentions by document.
         predictions: Mentions by document of the gold.
         confidences: One for each prediction, in [0, 1] or ``None`` where it has none.
-        version: Whether duplicates and overlaps are removed first.
+        version: ``final`` removes duplicates and overlaps first, ``march2025`` does not.
 
     Raises:
         InputError: if no retained prediction has a confidence.
 
-    Source: Guo, Pleiss, Sun & Weinberger (2017), whose bins are open below where these are open above.
+    Source: Guo, Pleiss, Sun & Weinberger (2017); their bins are open below, these are open above.
     """
     outcomes = [
         outcome
@@ -96,8 +96,8 @@ def calibrate(
 def _outcomes(
     gold: Sequence[Mention], predicted: Sequence[Mention], confidences: Sequence[float | None], version: Version
 ) -> list[tuple[float | None, bool]]:
-    """The confidence of each retained prediction of a document, and whether it is correct."""
-    # Of equal mentions the first stays, or all do, in their order: the confidences come in the same order.
+    """Return the confidence of each retained prediction of a document, and whether it is correct."""
+    # Among equal mentions the first is retained, or all are, in order: so are their confidences.
     waiting: defaultdict[Mention, list[float | None]] = defaultdict(list)
     for mention, confidence in zip(predicted, confidences, strict=True):
         waiting[mention].append(confidence)

@@ -1,4 +1,4 @@
-"""What became of each gold entity, and what each prediction is: right, nearly right, or wrong, and how."""
+"""Errors by kind: each gold entity and each prediction is right, nearly right in a certain way, or wrong."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,10 +16,10 @@ CONTEXT = 30
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A gold entity and the prediction meant for it, of which one may be missing.
+    """A gold entity and the prediction matched with it; one of them may be missing.
 
     Raises:
-        ValueError: if both are.
+        ValueError: if both are missing.
     """
 
     gold: Mention | None
@@ -33,12 +33,12 @@ class Pair:
     def mention(self) -> Mention:
         """The gold entity or, where there is none, the prediction."""
         mention = self.gold or self.predicted
-        assert mention is not None  # a pair of nothing cannot be made
+        assert mention is not None  # __post_init__ refuses an empty pair
         return mention
 
     @property
     def kind(self) -> Kind:
-        """What is wrong with the prediction, if anything is."""
+        """The kind of the error, or ``found``."""
         if self.predicted is None:
             return "missed"
         if self.gold is None:
@@ -55,17 +55,17 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class LabelErrors:
-    """What was counted for one label: of its gold entities, and of the predictions that have it.
+    """Counts for one label: of its gold entities, and of the predictions with this label.
 
     ``gold == found + wrong_label + wrong_boundary + missed``, and
     ``predicted == found + wrong_label_predicted + wrong_boundary + spurious``.
 
     Args:
-        found: Predicted as they are.
+        found: Predicted exactly.
         too_long: Right label, but the prediction goes beyond the entity and covers it.
         too_short: Right label, but the prediction is a part of the entity.
         shifted: Right label, but the prediction covers only some of the entity, and something else.
-        other_text: Right label and boundary, but the prediction quotes a text that the gold does not have there.
+        other_text: Right label and boundary, but the prediction quotes another text than the gold.
         missed: Gold without a prediction.
         spurious: Predictions without gold.
         wrong_label_predicted: Predictions with this label and the span of a gold entity that has another.
@@ -84,12 +84,12 @@ class LabelErrors:
 
     @property
     def wrong_label(self) -> int:
-        """Gold whose span was predicted with another label."""
+        """Gold entities whose span was predicted with another label."""
         return sum(self.confusions.values())
 
     @property
     def wrong_boundary(self) -> int:
-        """Pairs of the right label that the official score counts as wrong all the same."""
+        """Pairs with the right label that the official score still counts as wrong."""
         return self.too_long + self.too_short + self.shifted + self.other_text
 
     @property
@@ -105,14 +105,14 @@ class LabelErrors:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One error where it stands.
+    """One error in its context.
 
     Args:
         pmid: The document.
         pair: The gold entity, the prediction, or both.
-        before: What stands before them in the text; empty where the text is not known.
-        text: The text from the first to the last character of both; where it is not known, what the mention quotes.
-        after: What stands behind them in the text; empty where the text is not known.
+        before: The text before them; empty where the text is unknown.
+        text: The text from the first to the last character of both; where it is unknown, the mention's quoted text.
+        after: The text after them; empty where the text is unknown.
     """
 
     pmid: str
@@ -124,7 +124,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class ErrorReport:
-    """Errors by label, and some examples, sorted by label and kind."""
+    """Errors by label, and examples sorted by label and kind."""
 
     labels: Mapping[str, LabelErrors]
     examples: tuple[Example, ...]
@@ -137,18 +137,18 @@ def find_errors(
     texts: Mapping[str, Mapping[str, str]] | None = None,
     examples: int = 3,
 ) -> ErrorReport:
-    """The errors of the predictions that a version of the official score retains.
+    """Find the errors among the predictions that a version of the official score retains.
 
     For ``final`` the numbers of gold, predicted and found are the official score's, also for labels that the gold never
-    uses. For ``march2025`` a repeated prediction is found once and spurious then, where the score counts it again.
+    uses. For ``march2025`` a repeated prediction is found once and then spurious, while the score counts it again.
 
     Args:
         gold: Mentions by document. A document that is missing from the predictions counts as predicted empty.
         predictions: Mentions by document of the gold.
-        version: Whether duplicates and overlaps are removed first.
+        version: ``final`` removes duplicates and overlaps first, ``march2025`` does not.
         texts: Texts by document and location, as far as they are known.
-        examples: How many to keep of each label and kind, the first ones of the gold. An error that has both gold and
-            prediction belongs to the label of the gold.
+        examples: The number of errors to keep for each label and kind, in the order of the gold. An error with gold
+            and prediction belongs to the label of the gold.
     """
     pairs = [
         (pmid, pair)
@@ -166,11 +166,11 @@ def find_errors(
 
 
 def match(gold: Sequence[Mention], predicted: Sequence[Mention]) -> list[Pair]:
-    """The gold entities and the predictions of a document, one to one inside a location.
+    """Match the gold entities and the predictions of a document, one to one inside a location.
 
-    Equal mentions find each other first, then those of the same span and label that quote different texts, those of the
-    same span and different labels, and those of the same label that overlap, from the largest overlap down. Among
-    equals the first in the list wins. What is left was missed or is spurious.
+    Equal mentions are matched first, then those with the same span and label that quote different texts, those with the
+    same span and different labels, and those with the same label that overlap, from the largest overlap down. Among
+    equals the first in the list wins. The rest is missed or spurious.
 
     Returns:
         Pairs in the order of the gold, then spurious predictions in theirs.
@@ -194,7 +194,7 @@ def match(gold: Sequence[Mention], predicted: Sequence[Mention]) -> list[Pair]:
 
 
 def count_errors(pairs: Iterable[Pair]) -> dict[str, LabelErrors]:
-    """Errors by label, in alphabetical order."""
+    """Count errors by label, in alphabetical order."""
     kinds: Counter[tuple[str, Kind]] = Counter()
     confusions: defaultdict[str, Counter[str]] = defaultdict(Counter)
     mistaken: Counter[str] = Counter()
@@ -227,7 +227,7 @@ def _interval(mention: Mention) -> tuple[int, int]:
 
 
 def _rank(gold: Mention, predicted: Mention) -> tuple[int, int] | None:
-    """How early two mentions find each other, smallest first; ``None`` if they never do."""
+    """Return the rank at which two mentions are matched, smallest first; ``None`` if they never are."""
     if gold.location != predicted.location:
         return None
     if _interval(gold) == _interval(predicted):
@@ -240,6 +240,6 @@ def _example(pmid: str, pair: Pair, text: str | None) -> Example:
     if text is None:
         return Example(pmid, pair, "", pair.mention.text, "")
     both = [mention for mention in (pair.gold, pair.predicted) if mention is not None]
-    # Nothing checks that the offsets of a submission lie in the text.
+    # The offsets of a submission may lie outside of the text.
     start, end = max(0, min(mention.start for mention in both)), max(0, *(mention.end for mention in both))
     return Example(pmid, pair, text[max(0, start - CONTEXT) : start], text[start:end], text[end : end + CONTEXT])

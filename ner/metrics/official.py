@@ -15,7 +15,7 @@ from ner.errors import InputError
 Version = Literal["final", "march2025"]
 
 EPSILON = 1e-10
-"""What the script adds to every denominator: a perfect score is 0.9999…, and an undefined one is 0."""
+"""The script adds this to every denominator: a perfect score is 0.9999…, and an undefined one is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Mention:
     label: str
 
 
-# Named tuples, not frozen dataclasses: torchmetrics rebuilds what a metric's ``compute`` returns and refuses the latter
+# Named tuples, not frozen dataclasses: torchmetrics rebuilds the result of ``compute`` and refuses the latter
 # (lightning_utilities.core.apply_func).
 class Counts(NamedTuple):
     """Numbers of mentions of one label; they add up over documents."""
@@ -56,7 +56,7 @@ class Figures(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Macro and micro averages, and each label of the gold with what was counted for it."""
+    """Macro and micro averages, and the figures and counts of each label of the gold."""
 
     macro: Figures
     micro: Figures
@@ -65,12 +65,12 @@ class Score(NamedTuple):
 
 
 def mentions(passage: Passage, spans: Iterable[Span]) -> list[Mention]:
-    """Spans of a passage as mentions, whose location is the section and whose text is quoted from the passage."""
+    """Return spans of a passage as mentions: their location is the section, their text that of the passage."""
     return [Mention(span.start, span.end, passage.section, passage.mention(span), span.label) for span in spans]
 
 
 def remove_duplicates(predicted: Iterable[Mention]) -> list[Mention]:
-    """The first mention of each interval and location; neither label nor text makes a later one different."""
+    """Return the first mention of each interval and location, whatever the label and text of later ones."""
     first: dict[tuple[int, int, str], Mention] = {}
     for mention in predicted:
         first.setdefault((mention.start, mention.end, mention.location), mention)
@@ -78,7 +78,7 @@ def remove_duplicates(predicted: Iterable[Mention]) -> list[Mention]:
 
 
 def resolve_overlaps(predicted: Sequence[Mention]) -> list[Mention]:
-    """The longest mention of each cluster of one location, in the order given.
+    """Return the longest mention of each cluster of overlapping mentions, in the order given.
 
     Clusters are chains: two mentions that are apart share one if a third connects them, and both go if it is longest.
     The earliest start wins among equals, then the earliest in the list. Mentions that begin together stay in the order
@@ -104,16 +104,16 @@ def resolve_overlaps(predicted: Sequence[Mention]) -> list[Mention]:
 
 
 def retained(predicted: Sequence[Mention], version: Version = "final") -> list[Mention]:
-    """The mentions of a document that a version of the script counts; the first one counted all."""
+    """Return the mentions of a document that a version of the script counts; ``march2025`` counts all."""
     return resolve_overlaps(remove_duplicates(predicted)) if version == "final" else list(predicted)
 
 
 def count_document(
     gold: Sequence[Mention], predicted: Sequence[Mention], version: Version = "final"
 ) -> dict[str, Counts]:
-    """Counts by label of one document, or of any part of one that no overlap crosses, such as a passage.
+    """Count one document by label, or any part of it that no overlap crosses, such as a passage.
 
-    Gold counts as listed, repeated or overlapping. Labels that only the prediction uses are there too: whether they
+    Gold counts as listed, repeated or overlapping. Labels that only the prediction uses are counted too: whether they
     matter depends on the gold of the whole collection, and ``summarise`` decides it.
     """
     kept = retained(predicted, version)
@@ -128,7 +128,7 @@ def count_document(
 
 
 def add(counts: Iterable[Mapping[str, Counts]]) -> dict[str, Counts]:
-    """Counts by label of a collection from those of its documents."""
+    """Add up the counts by label of documents."""
     total: dict[str, Counts] = {}
     for document in counts:
         for label, count in document.items():
@@ -137,14 +137,14 @@ def add(counts: Iterable[Mapping[str, Counts]]) -> dict[str, Counts]:
 
 
 def figures(counts: Counts) -> Figures:
-    """Precision, recall and F1 with the script's ``EPSILON`` in each denominator."""
+    """Compute precision, recall and F1 with the script's ``EPSILON`` in each denominator."""
     precision = counts.true_positives / (counts.predicted + EPSILON)
     recall = counts.true_positives / (counts.gold + EPSILON)
     return Figures(precision, recall, 2 * (precision * recall / (precision + recall + EPSILON)))
 
 
 def summarise(counts: Mapping[str, Counts]) -> Score:
-    """The score of a collection.
+    """Compute the score of a collection from its counts.
 
     Only labels that occur in the gold count: a prediction of another is not even a false positive. Macro F1 is the mean
     of the labels' F1, not the harmonic mean of macro precision and recall. Without gold everything is 0.
@@ -167,14 +167,14 @@ def score(
     legal_labels: Collection[str] | None = None,
     legal_locations: Collection[str] | None = ("title", "abstract"),
 ) -> Score:
-    """The score that the organisers' script gives, where it gives one.
+    """Compute the score that the organisers' script gives, where it gives one.
 
     Args:
         gold: Mentions by document. A document that is missing from the predictions counts as predicted empty.
         predictions: Mentions by document, in the order of the file, which matters.
         version: ``final`` removes duplicates and overlaps from the predictions, ``march2025`` does not.
-        legal_labels: What a prediction may use; ``None`` for any. The script looks after removing overlaps.
-        legal_locations: Where a prediction may lie, which only ``final`` looks at; ``None`` for anywhere.
+        legal_labels: The labels that a prediction may have, checked after overlaps are removed; ``None`` for any.
+        legal_locations: The locations that a prediction may have, checked only by ``final``; ``None`` for any.
 
     Raises:
         InputError: where the script fails: there is no gold, or a prediction lies in a document that the gold does not
@@ -198,7 +198,7 @@ def score(
 
 
 def document_name(pmid: str) -> str:
-    """A document as messages call it, in one line whatever the file calls it."""
+    """Return the name of a document for messages, on one line."""
     return f"PMID {pmid}" if pmid.isprintable() else f"PMID {pmid!r}"
 
 

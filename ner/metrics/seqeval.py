@@ -1,35 +1,24 @@
-"""Strict scores of BIO tag sequences by seqeval: a second opinion on the spans, and the figures that papers print."""
+"""Strict scores of BIO tag sequences by seqeval: a cross-check of the spans, and the figures that papers report."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
-from ner.metrics.official import Figures
+from ner.metrics.official import Figures, Score
 
 
-class TagReport(NamedTuple):
-    """Averages over the labels that occur in gold or prediction, and every label with its number of gold entities."""
-
-    macro: Figures
-    micro: Figures
-    labels: Mapping[str, Figures]
-    support: Mapping[str, int]
-
-
-def strict_report(
-    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], labels: Sequence[str]
-) -> TagReport:
+def strict_report(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], labels: Sequence[str]) -> Score:
     """Score entities that are well formed in IOB2 and agree in both boundaries and the label.
 
-    An ``I-`` that continues no ``B-`` of its label is no part of an entity here, unlike in ``LabelSet.decode`` and in
-    seqeval's default mode, where it opens one.
+    An ``I-`` that continues no ``B-`` of its label is outside of entities here, unlike in ``LabelSet.decode`` and in
+    seqeval's default mode, where it opens one. The averages are over the labels that occur in gold or prediction; the
+    score has no counts.
 
     Args:
         gold: Tag names by sequence, such as ``B-gene``.
         predicted: The same number of sequences, each as long as its gold.
-        labels: What the report lists, 0 where a label occurs nowhere.
+        labels: The labels of the score; one that occurs nowhere scores 0.
 
     Raises:
         ValueError: if the sequences differ in number or length.
@@ -47,11 +36,11 @@ def strict_report(
             scheme=IOB2,
             zero_division=0,
         )
-    return TagReport(
+    return Score(
         macro=_figures(rows.get("macro avg")),
         micro=_figures(rows.get("micro avg")),
         labels={label: _figures(rows.get(label)) for label in labels},
-        support={label: int(rows[label]["support"]) if label in rows else 0 for label in labels},
+        counts={},
     )
 
 

@@ -13,7 +13,7 @@ from ner.metrics.official import Counts, Mention, Score, Version, count_document
 class OfficialScore(Metric):
     """The official GutBrainIE NER score over all mentions seen since the last reset.
 
-    The states are numbers of mentions by label, long, of shape (labels,).
+    The states are numbers of mentions by label: long, of shape (labels,).
 
     Args:
         labels: The entity types, each once.
@@ -39,19 +39,19 @@ class OfficialScore(Metric):
         """Count one passage or document.
 
         Raises:
-            InputError: if a mention has a label that the metric was not made for.
+            InputError: if a mention has a label that the metric does not know.
         """
         counts = count_document(gold, predicted, self.version)
         if unknown := sorted(set(counts).difference(self.labels)):
-            raise InputError(f"unknown labels {unknown}; the metric was made for: {', '.join(self.labels)}")
+            raise InputError(f"unknown labels {unknown}; the metric knows: {', '.join(self.labels)}")
         rows = [counts.get(label, Counts()) for label in self.labels]
         true_positives, predicted_mentions, gold_mentions = torch.tensor(rows, device=self.gold.device).unbind(dim=1)
-        # Not in place: Lightning validates in inference mode, whose tensors may not be changed outside of it.
+        # Not in place: tensors of inference mode, in which Lightning validates, must not be changed outside of it.
         self.true_positives = self.true_positives + true_positives
         self.predicted = self.predicted + predicted_mentions
         self.gold = self.gold + gold_mentions
 
     def compute(self) -> Score:
-        """The score; all zero while there is no gold."""
+        """Compute the score; all zero while there is no gold."""
         columns = zip(self.true_positives.tolist(), self.predicted.tolist(), self.gold.tolist(), strict=True)
         return summarise({label: Counts(*column) for label, column in zip(self.labels, columns, strict=True)})

@@ -1,7 +1,7 @@
 """How texts become tensors, as one value: the same in training, in a checkpoint and in prediction."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Literal, TypeVar, get_args
 
@@ -81,6 +81,8 @@ class Preprocessor:
         Raises:
             InputError: if a setting is missing or of another type.
         """
+        if unknown := sorted(settings.keys() - {setting.name for setting in fields(cls)}):
+            raise InputError(f"it reads texts with settings that this version does not know: {', '.join(unknown)}")
         try:
             return cls(
                 _typed(settings, "tokenizer", str),

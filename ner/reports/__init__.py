@@ -1,1 +1,1 @@
-"""Tables, model cards and pages."""
+"""Reports: evaluations, corpora, tables and model cards."""

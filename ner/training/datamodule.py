@@ -106,7 +106,8 @@ class NERDataModule(LightningDataModule):
         self.num_workers = num_workers
         self.seed = seed
         if not corpus.labels:
-            raise InputError("data.corpus.labels is empty; name the entity types, as in [gene, disease]")
+            tagging = "to tag files, give their format as --data.predict_format"
+            raise InputError(f"data.corpus.labels is empty; name the entity types, as in [gene, disease], or {tagging}")
         self.label_set = LabelSet(corpus.labels)
         self._done: Done | None = None
         self._texts: dict[Split, Texts] = {}
@@ -145,6 +146,8 @@ class NERDataModule(LightningDataModule):
             InputError: if the corpus cannot be read, or a split to score carries no annotation.
         """
         if stage == "predict":
+            if self.predict_path is not None:
+                self.format_of_input  # noqa: B018 - refuse before the work, not in it
             return
         for split in SPLITS[stage]:
             if split not in self._texts:

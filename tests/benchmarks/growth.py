@@ -72,9 +72,9 @@ def by_documents(setting: Setting, sizes: tuple[int, ...] = DOCUMENTS) -> list[P
         points = []
         for size in sizes:
             JsonLines().write(repeated(setting, size), folder / "in.jsonl")
-            corpus = ["--data.corpus", "JsonLines", "--data.corpus.labels", str(setting.data.labels)]
             files = ["--data.predict_path", "in.jsonl", "--predictions.path", "out.jsonl"]
-            points.append(Point(size, *_run(folder, "predict", *corpus, *files, "--predictions.format", "JsonLines")))
+            files += ["--data.predict_format", "JsonLines"]
+            points.append(Point(size, *_run(folder, "predict", *files)))
         return points
 
 

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
 from ner.checkpoints import ensemble as members
+from ner.checkpoints import runs
 from ner.checkpoints.checkpoint import Checkpoint
 from ner.checkpoints.export import is_exported, read_folder, write_folder
 from ner.corpora import Sample
@@ -131,5 +132,5 @@ def test_seeds_are_found_in_their_numeric_order(tmp_path: Path) -> None:
     for seed in (11, 7, 100):
         (tmp_path / f"seed={seed}").mkdir()
         (tmp_path / f"seed={seed}" / "best.ckpt").touch()
-    found = members.find([str(tmp_path / "seed=*" / "best.ckpt"), str(tmp_path / "seed=7" / "best.ckpt")])
+    found = runs.find([str(tmp_path / "seed=*" / "best.ckpt"), str(tmp_path / "seed=7" / "best.ckpt")])
     assert [path.parent.name for path in found] == ["seed=7", "seed=11", "seed=100"]

@@ -31,7 +31,7 @@ def test_the_format_learns_the_labels(tmp_path: Path) -> None:
     Brat().write(DOCUMENTS, tmp_path / "dev")
     corpus = FileCorpus(Brat(), ["x y"], dev=str(tmp_path / "dev"))
     assert list(corpus.read("dev")) == DOCUMENTS
-    assert FileCorpus(Brat(labels=["a"]), ["x y"]).format == Brat(labels=("a",))
+    assert FileCorpus(Brat(labels=("a",)), ["x y"]).format == Brat(labels=("a",))
 
 
 def test_predictions_are_written_in_the_format_if_it_holds_entities() -> None:

@@ -39,17 +39,11 @@ TEXTS = {
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(trained: Path) -> Path:
     """A folder with a run of two seeds, and their export."""
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "ner").symlink_to(REPOSITORY / "ner")
-    command = ["fit-seeds", "--config", str(REPOSITORY / "configs" / "quickstart.yaml"), "--seeds", "1,2"]
-    command += ["--trainer.max_epochs", "6", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.chdir(folder)
-        assert main(command) == 0
-        assert main(["export", "--checkpoints", "checkpoints/quickstart/seed=*/best.ckpt", "--output", "exported"]) == 0
-    return folder
+    pattern = str(trained / "checkpoints" / "quickstart" / "seed=*" / "best.ckpt")
+    assert main(["export", "--checkpoints", pattern, "--output", str(trained / "exported")]) == 0
+    return trained
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +71,7 @@ def test_a_run_is_tagged_as_predict_does(trained: Path, tagger: Tagger, monkeypa
 
 def test_checkpoint_seed_folder_and_export_load_alike(trained: Path, tagger: Tagger) -> None:
     run = trained / "checkpoints" / "quickstart"
-    one, same = Tagger.load(run / "seed=1"), Tagger.load(str(run / "seed=1" / "best.ckpt"))
+    one, same = Tagger.load(run / "seed=42"), Tagger.load(str(run / "seed=42" / "best.ckpt"))
     exported = Tagger.load(trained / "exported", device="cpu")
     documents = list(Sample().read("dev"))
     assert list(one.tag_documents(documents)) == list(same.tag_documents(documents))
@@ -179,7 +173,7 @@ def test_wrong_arguments_are_errors(trained: Path, tagger: Tagger) -> None:
 
 
 def test_a_checkpoint_cannot_name_code_to_run(trained: Path, tmp_path: Path) -> None:
-    content = torch.load(trained / "checkpoints" / "quickstart" / "seed=1" / "best.ckpt", weights_only=True)
+    content = torch.load(trained / "checkpoints" / "quickstart" / "seed=42" / "best.ckpt", weights_only=True)
     content["NERDataModule"]["chunking"] = {"class_path": "pathlib.Path", "init_args": {}}
     torch.save(content, tmp_path / "evil.ckpt")
     with pytest.raises(InputError, match=r"the chunking 'pathlib\.Path' is unknown"):

@@ -79,7 +79,7 @@ def test_a_reset_forgets_everything() -> None:
 
 
 def test_a_label_that_the_metric_does_not_know_is_an_error() -> None:
-    with pytest.raises(InputError, match=r"unknown labels \['virus'\]; the metric was made for: gene, drug"):
+    with pytest.raises(InputError, match=r"unknown labels \['virus'\]; the metric knows: gene, drug"):
         OfficialScore(LABELS).update([Mention(0, 5, "title", "…", "virus")], [])
 
 

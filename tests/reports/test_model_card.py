@@ -8,6 +8,8 @@ import torch
 import yaml
 
 from ner.checkpoints.checkpoint import BestEpoch, Checkpoint, read_checkpoint
+from ner.corpora.sample import FOLDER
+from ner.preprocessing.preprocessor import Preprocessor
 from ner.reports.model_card import model_card
 
 VERSIONS = {"ner": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0"}
@@ -41,18 +43,13 @@ MODEL = {
     "crf_lr": 5e-3,
     "loss_reduction": "tokens",
 }
-DATA = {
-    "chunking": {"class_path": "ner.preprocessing.chunking.SeparatePassages", "init_args": {}},
-    "markers": True,
-    "window_tokens": 512,
-    "overlap_tokens": 128,
-}
+READING = Preprocessor((FOLDER / "encoder" / "tokenizer.json").read_text(encoding="utf-8"))
 
 
 def member(seed: int = 11, **changes: object) -> Checkpoint:
     config = CONFIG | {"seed_everything": seed} | changes
     best = BestEpoch(4, 0.7785, 0.6977)
-    return Checkpoint("best.ckpt", MODEL, DATA, dict, config, epochs=4, steps=1336, best_epoch=best)
+    return Checkpoint("best.ckpt", MODEL, READING, dict, config, epochs=4, steps=1336, best_epoch=best)
 
 
 def test_its_front_matter_is_that_of_the_hub() -> None:
@@ -88,6 +85,7 @@ def test_it_says_what_the_checkpoints_say() -> None:
         "| chunking | SeparatePassages |",
         "| markers | `[TITLE]` `[ABSTRACT]` |",
         "| windows | 512 tokens; neighbours share 128 |",
+        "| units that the CRF tags | subwords |",
         "| 1 | 11 | 4 | 0.7785 | 0.6977 |",
         "| 2 | 17 | 4 | 0.7785 | 0.6977 |",
         "scores are optimistic",
@@ -98,12 +96,37 @@ def test_it_says_what_the_checkpoints_say() -> None:
         "- torch 2.13.0 -",
     ):
         assert text in card
-    assert "OnnxTagger" not in card
+    assert "onnx" not in card
     assert "others differ" not in card
 
 
+def test_a_folder_with_onnx_says_how_to_run_it() -> None:
+    card = model_card([member()], VERSIONS, with_onnx=True)
+    assert 'Tagger.load("path/to/this/folder", backend="onnx")' in card
+
+
+def test_its_sections_and_tables_are_markdown() -> None:
+    lines = model_card([member(), member(17)], VERSIONS).splitlines()
+    assert [line for line in lines if line.startswith("#")] == [
+        "# minilm_crf",
+        "## What it is",
+        "## Data",
+        "## Recipe",
+        "## Scores on dev",
+        "## Intended use and limits",
+        "## How to load it",
+        "## Licence",
+        "## Versions",
+    ]
+    assert all(not lines[place - 1] and not lines[place + 1] for place, line in enumerate(lines) if line[:2] == "##")
+    table = lines.index("| member | seed | epochs trained | micro-F1 | macro-F1 |")
+    assert not lines[table - 1]
+    assert lines[table + 1] == "| --- | --- | --- | --- | --- |"
+    assert [line.startswith("| ") for line in lines[table + 2 : table + 5]] == [True, True, False]
+
+
 def test_it_says_that_no_marker_stands_before_a_text() -> None:
-    bare = replace(member(), data=DATA | {"markers": False})
+    bare = replace(member(), preprocessor=replace(READING, markers=False))
     assert "| markers | none |" in model_card([bare], VERSIONS)
 
 
@@ -128,7 +151,7 @@ def test_it_says_where_members_differ_but_for_their_seeds() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    bare = Checkpoint("best.ckpt", {"labels": ["gene"], "encoder": "a|b"}, {}, dict)
+    bare = Checkpoint("best.ckpt", {"labels": ["gene"], "encoder": "a|b"}, READING, dict)
     card = model_card([bare], VERSIONS)
     assert "# Named entities in biomedical abstracts\n" in card
     assert "do not say what they were trained on" in card
@@ -148,6 +171,7 @@ def test_what_is_not_known_is_left_out() -> None:
     ],
 )
 def test_a_checkpoint_tells_its_best_epoch(tmp_path: Path, state: object, expected: BestEpoch | None) -> None:
-    content = {"hyper_parameters": {}, "NERDataModule": {}, "state_dict": {}, "callbacks": {"ScoreReport": state}}
+    content = {"hyper_parameters": {}, "NERDataModule": READING.to_dict(), "state_dict": {}}
+    content["callbacks"] = {"ScoreReport": state}
     torch.save(content, tmp_path / "best.ckpt")
     assert read_checkpoint(tmp_path / "best.ckpt").best_epoch == expected

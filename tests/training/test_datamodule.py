@@ -10,6 +10,7 @@ from ner.corpora import Corpus, Sample, Split
 from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats.base import Format
 from ner.formats.jsonl import JsonLines
 from ner.formats.plain_text import PlainText
 from ner.preprocessing.chunking import JointPassages, SeparatePassages
@@ -18,15 +19,27 @@ from ner.training.datamodule import NERDataModule
 
 
 class Lines(Corpus):
-    """A corpus of one's own: texts in memory, files with one text a line."""
+    """A corpus of one's own: texts in memory."""
 
     labels = ("animal",)
-    format = PlainText()
 
     def read(self, split: Split) -> Iterator[Document]:
         is_test = split == "test"
         spans = () if is_test else (Span(0, 4, "animal"),)
         yield Document("1", (Passage("Mice ate.", spans=spans, annotated_until=0 if is_test else None),))
+
+
+@dataclass
+class OneLineEach(Format):
+    """A format of one's own: one text a line."""
+
+    def read(self, path: Path) -> Iterator[Document]:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+            yield Document(str(number), (Passage(line, annotated_until=0),))
+
+
+class InOwnFormat(Lines):
+    format = OneLineEach()
 
 
 def test_a_corpus_of_ones_own_needs_no_edit_elsewhere(tiny_encoder: str) -> None:
@@ -54,11 +67,19 @@ def test_any_module_can_use_it(tiny_encoder: str) -> None:
 
 def test_predict_reads_files_of_the_corpus_format(tiny_encoder: str, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("Rats slept.\nNobody ate.\n", encoding="utf-8")
-    data = NERDataModule(Lines(), tiny_encoder, predict_path=str(tmp_path / "texts.txt"))
+    data = NERDataModule(InOwnFormat(), tiny_encoder, predict_path=str(tmp_path / "texts.txt"))
     data.setup("predict")
     [batch] = data.predict_dataloader()
     assert isinstance(batch, Batch)
-    assert sorted(chunk.document.id for chunk in batch.texts.chunks) == ["1", "2"]
+    assert sorted(chunk.document.id for chunk in batch.texts.chunks) == ["0", "1"]
+
+
+def test_a_corpus_without_a_format_needs_one_for_files(tiny_encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("Rats slept.\n", encoding="utf-8")
+    path = str(tmp_path / "texts.txt")
+    with pytest.raises(InputError, match=r"Lines has no file format; name one as --data\.predict_format"):
+        NERDataModule(Lines(), tiny_encoder, predict_path=path).setup("predict")
+    NERDataModule(Lines(), tiny_encoder, predict_path=path, predict_format=PlainText()).setup("predict")
 
 
 def test_testing_without_annotation_points_to_predict(tiny_encoder: str) -> None:
@@ -90,7 +111,7 @@ def test_a_corpus_to_train_on_needs_labels(tiny_encoder: str) -> None:
 
 def test_a_file_without_documents_is_an_error(tiny_encoder: str, tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("", encoding="utf-8")
-    data = NERDataModule(Lines(), tiny_encoder, predict_path=str(tmp_path / "empty.txt"))
+    data = NERDataModule(InOwnFormat(), tiny_encoder, predict_path=str(tmp_path / "empty.txt"))
     [error] = data.predict_dataloader()
     with pytest.raises(InputError, match=r"empty\.txt holds no documents"):
         data.transfer_batch_to_device(error, torch.device("cpu"), 0)

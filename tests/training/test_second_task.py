@@ -22,8 +22,9 @@ CONFIG = {
     "model": {"encoder": str(FOLDER / "encoder"), "pretrained": False, "encoder_lr": 1e-3, "crf_lr": 1e-2},
     "data": {
         "corpus": {
-            "class_path": "JsonLines",
+            "class_path": "FileCorpus",
             "init_args": {
+                "format": "JsonLines",
                 "labels": ["dose", "symptom"],
                 "train": "train.jsonl",
                 "dev": "dev.jsonl",

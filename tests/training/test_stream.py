@@ -32,7 +32,6 @@ from ner.training.datamodule import NERDataModule
 from ner.training.stream import DocumentStream
 
 REPOSITORY = Path(__file__).parents[2]
-QUICKSTART = str(REPOSITORY / "configs" / "quickstart.yaml")
 # Pools of a few documents, so that much is written before the end.
 SMALL = ["--data.eval_batch_tokens", "128", "--trainer.accelerator", "cpu"]
 
@@ -140,24 +139,17 @@ def test_processes_parse_what_they_tag(tiny_encoder: str, tmp_path: Path) -> Non
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a checkpoint and 400 articles."""
-    folder = tmp_path_factory.mktemp("stream")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.chdir(folder)
-        (folder / "ner").symlink_to(REPOSITORY / "ner")
-        arguments = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
-        assert main(["fit", "--config", QUICKSTART, "--trainer.max_epochs", "4", *arguments]) == 0
-        shutil.copy("checkpoints/quickstart/seed=42/last.ckpt", "a.ckpt")
-        assert main(["fit", "--config", QUICKSTART, "--trainer.max_epochs", "1", "--run", "other", *arguments]) == 0
-        shutil.copy("checkpoints/other/seed=42/last.ckpt", "b.ckpt")
+def trained(trained: Path) -> Path:
+    """A folder with two checkpoints and 400 articles."""
+    for name, seed in (("a.ckpt", 42), ("b.ckpt", 11)):
+        shutil.copy(trained / "checkpoints" / "quickstart" / f"seed={seed}" / "last.ckpt", trained / name)
     articles = [
         {"title": document.passages[0].text, "abstract": document.passages[1].text}
         for document in Sample().read("train")
     ]
     many = {str(number): articles[number % len(articles)] for number in range(400)}
-    (folder / "articles.json").write_text(json.dumps(many), encoding="utf-8")
-    return folder
+    (trained / "articles.json").write_text(json.dumps(many), encoding="utf-8")
+    return trained
 
 
 def predict(*arguments: str) -> int:
@@ -208,7 +200,7 @@ def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    monkeypatch.setattr("ner.cli.lightning.has_fast_bf16", lambda: True)
+    monkeypatch.setattr("ner.training.trainer.has_fast_bf16", lambda: True)
     (trained / "out.json").unlink(missing_ok=True)
     part = killed_in_the_middle(trained)
     before = part.read_bytes()

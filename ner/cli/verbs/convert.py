@@ -1,4 +1,4 @@
-"""The verb ``convert``: documents from one format to another, with a report of what the other does not hold."""
+"""Write documents in another format, and say what it does not hold."""
 
 import logging
 import sys
@@ -13,6 +13,7 @@ from typing import NoReturn
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
+from ner.cli.parser import program
 from ner.errors import InputError
 from ner.formats import Format
 from ner.formats.base import documents_at
@@ -26,7 +27,7 @@ options follow it, as in --from Brat --from.title_line true."""
 
 class _Parser(ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise InputError(f"{' '.join(message.split())}; see python main.py convert --help")
+        raise InputError(f"{' '.join(message.split())}; see {self.prog} --help")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         InputError: if the input cannot be read, or the output not written.
     """
-    parser = _Parser(prog="main.py convert", description=DESCRIPTION, allow_abbrev=False)
+    parser = _Parser(prog=f"{program()} convert", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--from", type=Format, required=True, help="format of the input")
     parser.add_argument("--to", type=Format, required=True, help="format of the output")
     parser.add_argument("input", type=Path, help="file or folder; - is standard input")

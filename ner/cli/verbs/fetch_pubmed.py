@@ -1,4 +1,4 @@
-"""The verb ``fetch-pubmed``: titles and abstracts from PubMed, in the layout of GutBrainIE's articles."""
+"""Write titles and abstracts from PubMed for a query, in the layout of GutBrainIE's articles."""
 
 import json
 import os
@@ -23,6 +23,7 @@ from ner.io.files import STANDARD, check_writable, write_text
 from ner.metrics.submissions import read_content
 
 DEFAULT_MAX = 500
+RESUME = "the same command resumes after what was fetched"
 KEY_VARIABLE = "NCBI_API_KEY"
 DESCRIPTION = """\
 Fetch titles and abstracts from PubMed for a query, to tag them or to train on them.
@@ -87,9 +88,8 @@ def _fetch(chosen: Namespace, journal: FetchJournal, most: int, excluded: Collec
 
 def _parser() -> LightParser:
     parser = LightParser(
-        prog="main.py fetch-pubmed",
+        prog="fetch-pubmed",
         description=DESCRIPTION,
-        allow_abbrev=False,
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument(

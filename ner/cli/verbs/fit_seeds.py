@@ -1,8 +1,8 @@
-"""The verb ``fit-seeds``: trains several seeds one after the other, and scores them and their ensemble on dev."""
+"""Train several seeds, and score them and their ensemble."""
 
 import logging
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -10,21 +10,22 @@ from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
 
-from ner.checkpoints import ensemble as members
-from ner.checkpoints.checkpoint import read_checkpoint, seed_folder
-from ner.cli.arguments import is_given, run_name
-from ner.cli.lightning import SEEDS, CommandLine, guarded
+from ner.checkpoints import runs
+from ner.cli.lightning import SEEDS, CommandLine
 from ner.cli.parser import LightParser
-from ner.cli.selection import with_checkpoints
+from ner.cli.selection import RunSelection, read_selection
 from ner.errors import InputError
 from ner.metrics.official import Score
+from ner.reports.tables import Row, build_table
 
 HELP = """Train several seeds of one configuration, one after the other, into checkpoints/<run>/seed=<n>/.
 
-Every flag of `fit` passes through. A seed that is finished is skipped, one that was interrupted goes on behind its last
+Every flag of `fit` passes through. A seed that is finished is skipped, one that was interrupted resumes after its last
 finished epoch, and one that was trained with other settings is an error that names them."""
+RESUME = "the same command resumes after the last finished epoch"
 ENSEMBLE = "ensemble"
 KINDS = {"last": "last epoch", "best": "best epoch"}
+SILENT = {"trainer": {"enable_progress_bar": False, "logger": False}}
 
 
 class _FinishedError(Exception):
@@ -32,33 +33,14 @@ class _FinishedError(Exception):
 
 
 class _SeedFit(CommandLine):
-    """A `fit` that goes on where there is something to go on with.
-
-    Args:
-        arguments: Those of `fit`.
-        run: The run's name.
-        seeds: All that are trained.
-    """
-
-    def __init__(self, arguments: Sequence[str], run: str, seeds: Sequence[int]) -> None:
-        self._seeds = seeds
-        super().__init__(arguments, run)
+    """A `fit` that refuses a finished training."""
 
     def before_instantiate_classes(self) -> None:
-        config = self.config[self.subcommand]
-        if config.init_from is not None:
-            # Of all seeds before the first is trained, rather than one by one.
-            for seed in self._seeds:
-                if not (seed_folder(config.run, seed) / "last.ckpt").exists():
-                    members.find(config.init_from.replace("{seed}", str(seed)))
-        last = Path(config.checkpoint.dirpath) / "last.ckpt"
-        if last.exists():
-            config.ckpt_path = str(last)
         super().before_instantiate_classes()
-        if config.ckpt_path is not None:
-            checkpoint = read_checkpoint(last)
-            epochs, steps = config.trainer.max_epochs, config.trainer.max_steps
-            if checkpoint.is_stopped or checkpoint.epochs >= (epochs or 0) > 0 or checkpoint.steps >= steps > 0:
+        trainer = self.config[self.subcommand].trainer
+        for checkpoint in self.selection.members:
+            is_trained = checkpoint.epochs >= (trainer.max_epochs or 0) > 0
+            if is_trained or checkpoint.is_stopped or checkpoint.steps >= trainer.max_steps > 0:
                 raise _FinishedError
 
 
@@ -69,27 +51,40 @@ def main(arguments: Sequence[str]) -> int:
         The exit code.
 
     Raises:
-        InputError: if the user has to mend something.
+        InputError: if the arguments cannot be used.
     """
-    parser = LightParser(
-        prog="main.py fit-seeds", description=HELP, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = LightParser(prog="fit-seeds", description=HELP, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="42,11,17", help="numbers, separated by commas (default: 42,11,17)")
     chosen, rest = parser.parse_known_args(list(arguments))
     seeds = _numbers(chosen.seeds)
+    selection = read_selection(rest)
     for option, instead in (("seed_everything", "--seeds"), ("ckpt_path", "nothing: what is there is resumed")):
-        if is_given(rest, option):
+        if selection.has_option(option):
             raise InputError(f"fit-seeds takes no --{option}; give {instead}")
+    if not selection.has_option("print_config"):
+        _check_sources(selection, seeds)
     console = Console(soft_wrap=True, quiet=getattr(rank_zero_only, "rank", 0) != 0)
-    run = run_name(rest)
     for seed in seeds:
-        console.rule(f"{run}, seed {seed}")
+        console.rule(f"{selection.run_name}, seed {seed}")
+        last = _path(selection, seed, "last")
         try:
-            guarded(lambda seed=seed: _SeedFit(["fit", *rest, "--seed_everything", str(seed)], run, seeds))  # type: ignore[misc]
+            _SeedFit("fit", selection.with_checkpoints([last] if last.exists() else []), {"seed_everything": seed})
         except _FinishedError:
-            console.print(f"{seed_folder(run, seed)}: finished, skipped", highlight=False)
-    console.print(_table(*_scores(rest, run, seeds)))
+            console.print(f"{last.parent}: finished, skipped", highlight=False)
+    console.print(_table(*_scores(selection, seeds)))
     return 0
+
+
+def _path(selection: RunSelection, seed: int, kind: str) -> Path:
+    return runs.seed_folder(selection.run_name, seed) / f"{kind}.ckpt"
+
+
+def _check_sources(selection: RunSelection, seeds: Sequence[int]) -> None:
+    """Refuse a second stage that lacks the first one of a seed, before the first seed is trained."""
+    source = selection.said.get("init_from")
+    for seed in seeds:
+        if source is not None and not _path(selection, seed, "last").exists():
+            runs.find(str(source).replace("{seed}", str(seed)))
 
 
 def _numbers(text: str) -> list[int]:
@@ -104,59 +99,41 @@ def _numbers(text: str) -> list[int]:
     return seeds
 
 
-def _scores(arguments: Sequence[str], run: str, seeds: Sequence[int]) -> tuple[str, dict[str, dict[str, Score]]]:
-    """What the dev scores are called, and they by row of the table (the seeds, then the ensemble) and checkpoint."""
+def _scores(selection: RunSelection, seeds: Sequence[int]) -> tuple[str, dict[str, dict[str, Score]]]:
+    """Return the name of the dev scores, and these by row of the table (seeds, then the ensemble) and checkpoint."""
     name = ""
-    scores: dict[str, dict[str, Score]] = {row: {} for row in (*(f"seed {seed}" for seed in seeds), ENSEMBLE)}
+    rows = [*(f"seed {seed}" for seed in seeds), ENSEMBLE]
+    scores: dict[str, dict[str, Score]] = {row: {} for row in rows[: None if len(seeds) > 1 else 1]}
     for kind in KINDS:
-        paths = [str(seed_folder(run, seed) / f"{kind}.ckpt") for seed in seeds]
-        chosen = [["--ckpt_path", path] for path in paths]
-        if len(seeds) > 1:
-            chosen.append([f"--ensemble.checkpoints={paths}"])
-        for row, checkpoints in zip(scores, chosen, strict=False):
-            validated = _validated(arguments, run, checkpoints)
+        together = selection.with_checkpoints([_path(selection, seed, kind) for seed in seeds])
+        for row, chosen in zip(scores, [*together.singles(), together], strict=False):
+            validated = _validated(chosen)
             name = validated.datamodule.corpus.score_name
             scores[row][kind] = validated.model.scores["val"]
     return name, scores
 
 
-def _validated(arguments: Sequence[str], run: str, checkpoints: Sequence[str]) -> CommandLine:
-    silent = ["--trainer.enable_progress_bar", "false", "--trainer.logger", "false"]
-    evaluation = ["validate", *with_checkpoints([*arguments, *silent, *checkpoints])]
+def _validated(selection: RunSelection) -> CommandLine:
     # Each of these evaluations would repeat what the corpus has to say.
     logging.disable(logging.WARNING)
     try:
-        return guarded(lambda: CommandLine(evaluation, run, is_reporting=False))
+        return CommandLine("validate", selection, SILENT, is_reporting=False)
     finally:
         logging.disable(logging.NOTSET)
 
 
 def _table(name: str, scores: Mapping[str, Mapping[str, Score]]) -> Table:
-    """One row a seed, then their mean and standard deviation, then the ensemble."""
-    table = Table(
-        title=f"dev, {name}; the best epoch is chosen on dev, so its score is optimistic",
-        title_justify="left",
-    )
-    table.add_column("")
+    """Build a table with a row for each seed, then their mean and standard deviation, then the ensemble."""
     columns = [(kind, average) for kind in KINDS for average in ("micro", "macro")]
-    for kind, average in columns:
-        table.add_column(f"{KINDS[kind]}\n{average} F1", justify="right")
 
     def values(row: str) -> list[float]:
         return [getattr(scores[row][kind], average).f1 for kind, average in columns]
 
     singles = [row for row in scores if row != ENSEMBLE]
-    for row in singles:
-        table.add_row(row, *map(_shown, values(row)), end_section=row == singles[-1])
+    sections: list[list[Row]] = [[(row, *values(row)) for row in singles]]
     if len(singles) > 1:
         over_seeds = list(zip(*map(values, singles), strict=True))
-        statistics: Mapping[str, Callable[[Sequence[float]], float]] = {"mean": mean, "standard deviation": stdev}
-        for row, statistic in statistics.items():
-            table.add_row(row, *(_shown(statistic(column)) for column in over_seeds))
-        table.add_section()
-        table.add_row(ENSEMBLE, *map(_shown, values(ENSEMBLE)))
-    return table
-
-
-def _shown(value: float) -> str:
-    return f"{value:.4f}"
+        sections.append([("mean", *map(mean, over_seeds)), ("standard deviation", *map(stdev, over_seeds))])
+        sections.append([(ENSEMBLE, *values(ENSEMBLE))])
+    headings = ["", *(f"{KINDS[kind]}\n{average} F1" for kind, average in columns)]
+    return build_table(f"dev, {name}; the best epoch is chosen on dev, so its score is optimistic", headings, *sections)

@@ -1,8 +1,8 @@
-"""The verb ``pseudo-label``: documents with the entities that an ensemble finds, as a collection to train on."""
+"""Tag articles to train on, with trained checkpoints."""
 
 from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from ner.cli.lightning import CommandLine, guarded
+from ner.checkpoints import runs
+from ner.cli.lightning import CommandLine
 from ner.cli.parser import LightParser
-from ner.cli.selection import with_checkpoints
+from ner.cli.selection import RunSelection, read_selection
 from ner.documents import Document
 from ner.errors import InputError
 from ner.formats.base import Format
@@ -21,6 +22,7 @@ from ner.formats.jsonl import JsonLines
 from ner.io.files import STANDARD, check_apart, check_writable
 from ner.training.datamodule import NERDataModule
 
+RESUME = "the same command resumes after what was tagged"
 ANNOTATOR = "pseudo-label"
 HELP = """Tag articles with trained checkpoints, and write them as an annotated collection.
 
@@ -31,7 +33,7 @@ out whole documents instead. Every other flag of `predict` passes through."""
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Which entities and documents are kept.
+    """The scores below which entities and documents are left out.
 
     Args:
         min_score: The least score of an entity.
@@ -49,11 +51,9 @@ def main(arguments: Sequence[str]) -> int:
         The exit code.
 
     Raises:
-        InputError: if the user has to mend something.
+        InputError: if the arguments cannot be used, or nothing is kept.
     """
-    parser = LightParser(
-        prog="main.py pseudo-label", description=HELP, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = LightParser(prog="pseudo-label", description=HELP, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoints", nargs="+", required=True, metavar="PATTERN", help="members of the ensemble")
     parser.add_argument("--input", type=Path, required=True, metavar="PATH", help="articles that the corpus can read")
     parser.add_argument(
@@ -67,11 +67,14 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.output == STANDARD:
         raise InputError("--output -: what is tagged is kept beside the output; name a file")
     check_writable(chosen.output)
-    # What is tagged lies there until it is written as wanted; an interrupted run goes on behind it.
+    # Documents lie there, with all that was found, until they are written as wanted; an interrupted run resumes there.
     tagged = chosen.output.with_name(f"{chosen.output.name}.tagged.jsonl")
-    options = [f"--data.predict_path={chosen.input}", f"--ensemble.checkpoints={list(chosen.checkpoints)}"]
-    options += [f"--predictions.path={tagged}", "--predictions.format=JsonLines", "--predictions.scores=true"]
-    line = guarded(lambda: _Tagging(["predict", *with_checkpoints([*rest, *options])], chosen.output))
+    settings = {
+        "data": {"predict_path": str(chosen.input)},
+        "predictions": {"path": str(tagged), "format": "JsonLines", "scores": True},
+    }
+    selection = read_selection(rest).with_checkpoints(runs.find(chosen.checkpoints))
+    line = _Tagging(selection, settings, chosen.output)
     cut = Cut(chosen.min_score, chosen.min_document_score)
     counts = Counter[str]()
     if not any(label(JsonLines().read(tagged), cut, counts)):
@@ -84,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
     _format_of(line.datamodule).write(label(JsonLines().read(tagged), cut, counts), chosen.output)
     tagged.unlink()
     Console(soft_wrap=True).print(
-        f"{counts['kept documents']} of {line.datamodule.predict_count} documents, "
+        f"{counts['kept documents']} of {line.document_count} documents, "
         f"{counts['kept entities']} of {counts['entities']} entities: {chosen.output}",
         markup=False,
         highlight=False,
@@ -96,22 +99,32 @@ class _Tagging(CommandLine):
     """`predict`, unless what it finds could not be written.
 
     Args:
-        arguments: Those of `predict`.
-        output: Where it will be written.
+        selection: The command line and the checkpoints.
+        settings: Settings that override the command line.
+        output: Where the documents will be written.
+
+    Attributes:
+        document_count: Documents of the input.
     """
 
-    def __init__(self, arguments: Sequence[str], output: Path) -> None:
+    def __init__(self, selection: RunSelection, settings: Mapping[str, object], output: Path) -> None:
         self._output = output
-        super().__init__(arguments, "run", is_reporting=False)
+        self.document_count = 0
+        super().__init__("predict", selection, settings, is_reporting=False)
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
         data = self.datamodule
         target = _format_of(data)
         check_apart(Path(str(data.predict_path)), self._output, data.format_of_input.suffixes)
-        # Before the work, rather than behind it: can the corpus hold such documents?
+        # Before the work, not after it: can the corpus hold such documents?
         with TemporaryDirectory() as folder:
-            target.write(map(_without_entities, data.documents(None)), Path(folder) / self._output.name)
+            target.write(self._counted(data.documents(None)), Path(folder) / self._output.name)
+
+    def _counted(self, documents: Iterable[Document]) -> Iterator[Document]:
+        for document in documents:
+            self.document_count += 1
+            yield _without_entities(document)
 
 
 def _format_of(data: NERDataModule) -> Format:
@@ -133,7 +146,7 @@ def _without_entities(document: Document) -> Document:
 
 
 def label(documents: Iterable[Document], cut: Cut, counts: Counter[str]) -> Iterator[Document]:
-    """Tagged documents as annotated ones, without what a cut leaves out.
+    """Yield tagged documents as annotated ones, without what a cut leaves out.
 
     Args:
         documents: The documents with scored entities.

@@ -1,4 +1,4 @@
-"""The verb ``submission``: predictions, checked, as the files for GutBrainIE's subtask 6.1."""
+"""Check predictions, and pack them for GutBrainIE's subtask 6.1."""
 
 import sys
 from collections.abc import Sequence
@@ -30,9 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         InputError: if a file cannot be read or written, or the predictions cannot be sent; their problems are listed on
             standard error, and nothing is written.
     """
-    parser = LightParser(
-        prog="main.py submission", description="Check predictions and pack them for submission.", allow_abbrev=False
-    )
+    parser = LightParser(prog="submission", description="Check predictions and pack them for submission.")
     parser.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="as `predict` writes them")
     parser.add_argument("--articles", type=Path, required=True, metavar="FILE", help="the test set's articles")
     parser.add_argument("--team", required=True, help="identifier of the team")

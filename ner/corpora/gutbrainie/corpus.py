@@ -61,7 +61,7 @@ class GutBrainIE(Corpus):
         tier_weights: Weight of a tier's documents in the training loss, 1 for tiers not named.
         augmented: Annotated file in the collection's layout, as ``pseudo-label`` writes it, for the tier of that name.
         annotator_weights: Weight of an annotator's training documents, 1 for those not named; times the tier's.
-        on_bad_span: What an annotation that does not fit its text is: an error, or left out with a warning.
+        on_bad_span: Refuse an annotation that does not fit its text, or leave it out with a warning.
         mask_unannotated: Read texts that are known to be annotated only up to some word as unknown after it.
         download: Let ``prepare`` fetch the 2025 release, if neither ``root`` nor the variable is set.
         cache: Folder for that, by default ``gutbrainie/<commit>`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.

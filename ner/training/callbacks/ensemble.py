@@ -1,10 +1,13 @@
-"""Several checkpoints as one tagger, for as long as an evaluation takes."""
+"""Several checkpoints as one model, during an evaluation."""
+
+from collections.abc import Sequence
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from rich.console import Console
 
-from ner.checkpoints import ensemble as members
+from ner.checkpoints import ensemble, runs
+from ner.checkpoints.checkpoint import Checkpoint
 from ner.checkpoints.pretrained import max_positions
 from ner.errors import InputError
 from ner.nn.models import CRFEnsemble, Model
@@ -12,28 +15,34 @@ from ner.training.module import NERModule
 
 
 class SeedEnsemble(Callback):
-    """Puts an :class:`~ner.nn.models.CRFEnsemble` in the module's place of its tagger, and takes it out again.
+    """Replaces the model of a module by a :class:`~ner.nn.models.CRFEnsemble` during an evaluation.
 
     Steps, metrics and writers work with what they find in the module, so `validate` measures what `predict` writes.
-    The evaluation at the end of each epoch of `fit` is that of the tagger in training.
+    The evaluation at the end of each epoch of `fit` is that of the model in training.
 
     Args:
         checkpoints: Checkpoints, exported folders, or patterns such as ``checkpoints/minilm_crf/seed=*/best.ckpt``;
             without any there is no ensemble.
         one_at_a_time: Whether members stay in their files, and each comes to the device for its turn in every batch:
             slower, with the memory of one.
+        members: The checkpoints themselves, where they have been opened already.
     """
 
-    def __init__(self, checkpoints: list[str] | str | None = None, one_at_a_time: bool = False) -> None:
+    def __init__(
+        self,
+        checkpoints: list[str] | str | None = None,
+        one_at_a_time: bool = False,
+        members: Sequence[Checkpoint] = (),
+    ) -> None:
         self.checkpoints = checkpoints
         self.one_at_a_time = one_at_a_time
+        self.members = members
         self._single: Model | None = None
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.checkpoints and trainer.state.fn != TrainerFn.FITTING:
+        if (self.members or self.checkpoints) and trainer.state.fn != TrainerFn.FITTING:
             assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
-            ensemble = self._ensemble(trainer, pl_module)
-            self._single, pl_module.model = pl_module.model, ensemble
+            self._single, pl_module.model = pl_module.model, self._ensemble(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._single is not None:
@@ -48,11 +57,11 @@ class SeedEnsemble(Callback):
         self.on_validation_end(trainer, pl_module)
 
     def _ensemble(self, trainer: Trainer, module: NERModule) -> CRFEnsemble:
-        found = members.read(members.find(self.checkpoints or []))
+        found = self.members or ensemble.read(runs.find(self.checkpoints or []))
         data = getattr(trainer, "datamodule", None)
         if data is not None:
-            members.check_agreement(found[0], "the data", module.label_set.labels, data.preprocessor)
-        taggers = [members.build_model(member, is_mapped=self.one_at_a_time) for member in found]
+            ensemble.check_agreement(found[0], "the data", module.label_set.labels, data.preprocessor)
+        taggers = [ensemble.build_model(member, is_mapped=self.one_at_a_time) for member in found]
         for member, tagger in zip(found, taggers, strict=True):
             limit = max_positions(tagger.encoder.config)  # type: ignore[arg-type]
             if data is not None and limit is not None and data.window_tokens > limit:

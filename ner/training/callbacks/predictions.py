@@ -44,9 +44,7 @@ class PredictionWriter(Callback):
             for predictions, else JSON Lines; GutBrainIE's is that of a submission.
         scores: Whether each entity is written with its ``score``, its probability under the CRF.
         min_score: Entities that are less probable than this are left out.
-
-    Attributes:
-        folder: Where the file lies if no path is given; the command line puts the checkpoint's here.
+        folder: Where the file lies if no path is given.
         is_reporting: Whether the file's path is printed when it is written.
 
     Raises:
@@ -59,6 +57,8 @@ class PredictionWriter(Callback):
         format: Format | None = None,  # noqa: A002 - the name of its key in configurations
         scores: bool = False,
         min_score: float = 0.0,
+        folder: Path | str = ".",
+        is_reporting: bool = True,
     ) -> None:
         if not 0 <= min_score <= 1:
             raise InputError(f"predictions.min_score is {min_score}; a probability lies between 0 and 1")
@@ -66,12 +66,12 @@ class PredictionWriter(Callback):
             raise InputError(
                 f"predictions.format: {type(format).__name__} cannot hold entities; JsonLines can, for one"
             )
-        self.is_reporting = True
         self.format = format
         self.scores = scores
         self.min_score = min_score
         self.path = path
-        self.folder = Path()
+        self.folder = Path(folder)
+        self.is_reporting = is_reporting
         self._target = self._place = Path()
         self._journal: PredictionJournal | None = None
         self._progress: Progress | None = None

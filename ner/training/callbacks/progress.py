@@ -9,9 +9,9 @@ Metrics = dict[str, int | str | float | dict[str, float]]
 
 
 class ProgressBar(RichProgressBar):
-    """Looks at the loss only as often as it is logged: to look at it after each step is to wait for the GPU.
+    """Reads the loss only as often as it is logged: reading it after each step would wait for the GPU.
 
-    In prediction it stays away: how many batches there will be is not known, and `PredictionWriter` shows documents.
+    In prediction it shows nothing: the number of batches is unknown, and `PredictionWriter` counts documents.
     """
 
     _shown: Metrics | None = None
@@ -24,6 +24,6 @@ class ProgressBar(RichProgressBar):
         return self._shown
 
     def _ignore(self, *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401 - those of four hooks
-        """What Lightning's bar would do in prediction."""
+        """Do nothing where Lightning's bar would count batches."""
 
     on_predict_start = on_predict_batch_start = on_predict_batch_end = on_predict_end = _ignore

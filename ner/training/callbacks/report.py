@@ -1,4 +1,4 @@
-"""Tables of scores, each named, and where the run's files lie."""
+"""Print tables of scores, and the paths of the files that a run wrote."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,12 +9,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from rich.console import Console
-from rich.table import Table
 
 from ner.inference.backends import TaggedTexts
-from ner.metrics.official import Figures, Score
-from ner.metrics.seqeval import TagReport, strict_report
+from ner.metrics.official import Counts, Figures, Score
+from ner.metrics.seqeval import strict_report
 from ner.preprocessing.collate import Batch
+from ner.reports.tables import score_table
 from ner.runtime import gathered
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
@@ -24,9 +24,9 @@ TagPaths = list[tuple[list[int], list[int]]]
 
 
 class ScoreReport(Callback):
-    """Prints the score of character spans by type and seqeval's strict IOB2 report when an evaluation ends.
+    """Prints the score of character spans and seqeval's strict IOB2 score after an evaluation.
 
-    After `fit` it prints the dev score of the best epoch, and the paths of what was written.
+    After `fit` it prints the dev score of the best epoch, and the paths of the files.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class ScoreReport(Callback):
         self._paths = []
 
     def state_dict(self) -> dict[str, object]:
-        """The best epoch so far, as plain types, for a run that is resumed."""
+        """Return the best epoch so far, as plain types."""
         if self._best is None:
             return {}
         epoch, score = self._best
@@ -51,13 +51,15 @@ class ScoreReport(Callback):
             "epoch": epoch,
             "macro": list(score.macro),
             "micro": list(score.micro),
-            "labels": _plain(score.labels),
+            "labels": {label: list(figures) for label, figures in score.labels.items()},
+            "counts": {label: list(counts) for label, counts in score.counts.items()},
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if state_dict:
             labels = {label: Figures(*values) for label, values in state_dict["labels"].items()}
-            score = Score(Figures(*state_dict["macro"]), Figures(*state_dict["micro"]), labels, {})
+            counts = {label: Counts(*values) for label, values in state_dict.get("counts", {}).items()}
+            score = Score(Figures(*state_dict["macro"]), Figures(*state_dict["micro"]), labels, counts)
             self._best, self._value = (state_dict["epoch"], score), state_dict.get("value")
 
     def on_validation_batch_end(
@@ -92,7 +94,7 @@ class ScoreReport(Callback):
         self._print_both("test", module.scores["test"], module, trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        written = _written(trainer)  # asks all processes for the log's folder
+        written = _written(trainer)
         if not trainer.is_global_zero:
             return
         if self._best is not None:
@@ -104,7 +106,7 @@ class ScoreReport(Callback):
             self._console.print(f"wrote {path}", markup=False, highlight=False)
 
     def _is_best(self, trainer: Trainer) -> bool:
-        """Whether this epoch is better than all before it, by what `best.ckpt` follows."""
+        """Return whether this epoch is the best so far, by the metric that `best.ckpt` follows."""
         checkpoint = _best_checkpoint(trainer)
         if checkpoint is None or checkpoint.monitor not in trainer.callback_metrics:
             return True
@@ -124,23 +126,6 @@ class ScoreReport(Callback):
         self._console.print(score_table(f"{split}: {STRICT}", strict))
 
 
-def score_table(title: str, score: Score | TagReport) -> Table:
-    """Precision, recall and F1 by type, then micro and macro, as a table."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("type")
-    for heading in ("precision", "recall", "F1"):
-        table.add_column(heading, justify="right")
-    rows = [*sorted(score.labels.items()), ("micro", score.micro), ("macro", score.macro)]
-    for row, (name, figures) in enumerate(rows):
-        values = (f"{value:.4f}" for value in (figures.precision, figures.recall, figures.f1))
-        table.add_row(name, *values, end_section=row == len(score.labels) - 1)
-    return table
-
-
-def _plain(labels: Mapping[str, Figures]) -> dict[str, list[float]]:
-    return {label: list(figures) for label, figures in labels.items()}
-
-
 def _score_name(trainer: Trainer) -> str:
     data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
     return data.corpus.score_name
@@ -152,13 +137,13 @@ def _module(module: LightningModule) -> NERModule:
 
 
 def _best_checkpoint(trainer: Trainer) -> ModelCheckpoint | None:
-    """The callback that keeps the best epoch."""
+    """Return the callback that keeps the best epoch."""
     found = (callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint))
     return next((callback for callback in found if callback.monitor), None)
 
 
 def _written(trainer: Trainer) -> list[Path]:
-    """The files of this run. All processes have to ask: the logger's folder is agreed upon between them."""
+    """Return the files of this run. All processes have to call it, because they agree on the logger's folder."""
     log = [Path(trainer.log_dir) / "metrics.csv"] if trainer.log_dir else []
     callbacks = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
     checkpoints = [Path(callback.best_model_path) for callback in callbacks if callback.best_model_path]

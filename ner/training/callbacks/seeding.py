@@ -6,10 +6,10 @@ from ner.runtime import mixed_seed
 
 
 class EpochSeed(Callback):
-    """Seeds all generators anew as each epoch begins, so that a resumed run continues as an uninterrupted one.
+    """Seeds all generators at the start of each epoch, so that a resumed run continues as an uninterrupted one.
 
     Args:
-        seed: Seed of the run. Every epoch, and every process in it, draws numbers of its own.
+        seed: Seed of the run; each epoch and process gets its own seed from it.
     """
 
     def __init__(self, seed: int = 42) -> None:

@@ -194,7 +194,7 @@ def test_an_interrupted_run_says_how_to_go_on(
 
     monkeypatch.setattr("ner.cli.verbs.fetch_pubmed.harvest", interrupt)
     assert main(command(server, tmp_path / "pubmed.json")) == 130
-    assert error_of(capsys) == "interrupted; the same command goes on behind what was fetched"
+    assert error_of(capsys) == "interrupted; the same command resumes after what was fetched"
 
 
 def test_the_partial_file_of_another_query_is_refused(

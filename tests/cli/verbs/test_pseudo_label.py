@@ -9,9 +9,10 @@ import pytest
 
 from main import main
 from ner.cli.verbs.pseudo_label import ANNOTATOR, Cut, label
-from ner.corpora import Corpus, GutBrainIE, Sample
+from ner.corpora import GutBrainIE, Sample
 from ner.documents import Document, Passage, Span
 from ner.formats.jsonl import JsonLines
+from ner.formats.plain_text import PlainText
 from ner.training.callbacks.predictions import PredictionWriter
 
 REPOSITORY = Path(__file__).parents[3]
@@ -20,20 +21,7 @@ CHECKPOINTS = "checkpoints/quickstart/seed=*/best.ckpt"
 
 
 class ReadOnly(Sample):
-    write = Corpus.write
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which two seeds of the quickstart were trained for three epochs."""
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "ner").symlink_to(REPOSITORY / "ner")
-    command = ["fit-seeds", "--config", str(REPOSITORY / "configs" / "quickstart.yaml"), "--seeds", "1,2"]
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.chdir(folder)
-        quiet = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
-        assert main([*command, "--trainer.max_epochs", "3", *quiet]) == 0
-    return folder
+    format = PlainText()
 
 
 def pseudo_label(source: Path, *arguments: str) -> list[Document]:
@@ -199,6 +187,6 @@ def test_an_interrupted_run_goes_on(
     with monkeypatch.context() as interrupting:
         interrupting.setattr(PredictionWriter, "on_predict_end", interrupt)
         assert main(command) == 130
-    assert "the same command goes on behind what was tagged" in capsys.readouterr().err
+    assert "the same command resumes after what was tagged" in capsys.readouterr().err
     assert Path("augmented.json.tagged.jsonl.part").read_bytes().count(b"\n") == 9
     assert pseudo_label(SAMPLE / "test.json") == whole

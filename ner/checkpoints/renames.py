@@ -1,0 +1,89 @@
+"""Names that earlier versions gave to classes and settings, so that their files keep loading."""
+
+from collections.abc import Mapping
+
+FORMATS = ("BioCJSON", "BioCXML", "Brat", "CoNLL", "JsonLines", "PlainText", "PubTator")
+CORPORA = ("GutBrainIE", "Sample")
+CHUNKINGS = ("JointPassages", "SeparatePassages")
+# What a corpus of files says beside the options of its format.
+SPLITS = ("labels", "train", "dev", "test")
+
+
+def present(config: Mapping[str, object]) -> dict[str, object]:
+    """Return the configuration of a training or a prediction, with the names of this version."""
+    sections = {"data": _data, "predictions": _predictions}
+    return {
+        key: sections[key](value) if key in sections and isinstance(value, Mapping) else value
+        for key, value in config.items()
+    }
+
+
+def present_reading(settings: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings that say how texts are read, with the names of this version."""
+    if "chunking" not in settings:
+        return dict(settings)
+    return {**settings, "chunking": _moved(settings["chunking"], "ner.chunking", "ner.preprocessing.chunking")}
+
+
+def _data(settings: Mapping[str, object]) -> dict[str, object]:
+    data = present_reading(settings)
+    if "corpus" in data:
+        data["corpus"] = _corpus(data["corpus"])
+    if "predict_corpus" in data:
+        data["predict_format"] = _format(data.pop("predict_corpus"), "GutBrainIE")
+    return data
+
+
+def _predictions(settings: Mapping[str, object]) -> dict[str, object]:
+    predictions = dict(settings)
+    if "writer" in predictions:
+        predictions["format"] = _format(predictions.pop("writer"), "GutBrainIESubmission")
+    return predictions
+
+
+def _corpus(value: object) -> object:
+    """Return a corpus: formats with splits are a ``FileCorpus`` since formats are classes of their own."""
+    path, arguments = _class(value)
+    name = _known(path)
+    if name in FORMATS:
+        own = {key: argument for key, argument in arguments.items() if key in SPLITS}
+        return {"class_path": "ner.corpora.FileCorpus", "init_args": {"format": _format(value, ""), **own}}
+    return _with_path(value, f"ner.corpora.{name}") if name and path != name else value
+
+
+def _format(value: object, of_gutbrainie: str) -> object:
+    """Return a format, where corpora stood for theirs."""
+    path, arguments = _class(value)
+    name = _known(path)
+    if not name:
+        return value
+    own = {key: argument for key, argument in arguments.items() if key not in SPLITS} if name in FORMATS else {}
+    kind = {"class_path": f"ner.formats.{name if name in FORMATS else of_gutbrainie}"}
+    return {**kind, "init_args": own} if own else kind
+
+
+def _known(path: str) -> str:
+    """Return the name of a class of ``ner.corpora`` that has moved or may have, else nothing."""
+    package, _, name = path.rpartition(".")
+    is_own = not package or package == "ner.corpora" or package.startswith("ner.corpora.")
+    return name if is_own and name in (*FORMATS, *CORPORA) else ""
+
+
+def _moved(value: object, old: str, new: str) -> object:
+    """Return a chunking whose class lies in another module than it did."""
+    path, _ = _class(value)
+    package, _, name = path.rpartition(".")
+    is_old = name in CHUNKINGS and f"{package}.".startswith(f"{old}.")
+    return _with_path(value, f"{new}.{name}") if is_old else value
+
+
+def _class(value: object) -> tuple[str, Mapping[str, object]]:
+    """Return the path and the arguments of a class, in either form in which a configuration names one."""
+    if isinstance(value, Mapping):
+        arguments = value.get("init_args")
+        return str(value.get("class_path") or ""), arguments if isinstance(arguments, Mapping) else {}
+    return value if isinstance(value, str) else "", {}
+
+
+def _with_path(value: object, path: str) -> object:
+    return {**value, "class_path": path} if isinstance(value, Mapping) else path

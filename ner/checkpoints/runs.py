@@ -1,0 +1,113 @@
+"""Where the checkpoints of a run lie, and which settings decide what it ends with; needs no torch."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from glob import escape, glob
+from pathlib import Path
+
+from ner.errors import InputError
+
+FOLDER = Path("checkpoints")
+# Settings that decide what a training ends with, and those among them that do not.
+DECISIVE = (
+    "seed_everything",
+    "early_stopping",
+    "init_from",
+    "checkpoint.monitor",
+    "checkpoint.mode",
+    "model",
+    "data",
+    "trainer.max_epochs",
+    "trainer.max_steps",
+    "trainer.precision",
+    "trainer.accumulate_grad_batches",
+    "trainer.gradient_clip_val",
+    "trainer.gradient_clip_algorithm",
+    "trainer.limit_train_batches",
+)
+FREE = (
+    "data.eval_batch_size",
+    "data.eval_batch_tokens",
+    "data.num_workers",
+    "data.predict_path",
+    "data.predict_format",
+)
+
+
+def seed_folder(run: str, seed: int | str) -> Path:
+    """Return the folder of one seed of a run."""
+    return FOLDER / run / f"seed={seed}"
+
+
+def newest_best(run: str | None = None, seed: int | str | None = None) -> Path:
+    """Return the ``best.ckpt`` that was written last, of one run and one seed where they are given.
+
+    Raises:
+        InputError: if there is none.
+    """
+    where = seed_folder("*" if run is None else escape(run), "*" if seed is None else escape(str(seed))) / "best.ckpt"
+    found = sorted(Path().glob(str(where)), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise InputError(f"no checkpoint at {where}; train one with `fit`, or name one with --ckpt_path")
+    return found[-1]
+
+
+def find(patterns: str | Sequence[str]) -> list[Path]:
+    """Return the checkpoints and exported folders that some patterns name, those of each pattern by seed, each once.
+
+    Raises:
+        InputError: if a pattern matches nothing.
+    """
+    found: dict[Path, None] = {}
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        matches = [Path(match) for match in glob(str(Path(pattern).expanduser()))]  # noqa: PTH207 - absolute ones too
+        if not matches and not Path(pattern).exists():
+            raise InputError(f"{pattern}: no checkpoint matches; train some with `fit-seeds`, or correct the pattern")
+        found |= dict.fromkeys(sorted(matches or [Path(pattern)], key=_by_number))
+    if not found:
+        raise InputError("an ensemble needs checkpoints: none is named")
+    return list(found)
+
+
+def differing_keys(saved: Mapping[str, object], own: Mapping[str, object]) -> list[str]:
+    """Return the decisive settings, by dotted name, in which two configurations differ."""
+    first, second = _decisive(saved), _decisive(own)
+    return sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
+
+
+def check_resumable(name: str, saved: Mapping[str, object], own: Mapping[str, object]) -> None:
+    """Refuse to resume another training than the one that a configuration describes.
+
+    Args:
+        name: What messages call the checkpoint.
+        saved: The configuration in it; an empty one is not compared.
+        own: The configuration of the training that would resume it.
+
+    Raises:
+        InputError: if decisive settings differ; it names them.
+    """
+    if saved and (keys := differing_keys(saved, own)):
+        fix = "resume it with the settings that it was started with, or train anew under another --run"
+        raise InputError(f"{name}: was trained with another {', '.join(keys)}; {fix}")
+
+
+def flat(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the settings of a nested configuration, each by its dotted name."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """Return a key that sorts seed=7 before seed=11."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+
+
+def _decisive(config: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in flat(config) if _is_in(key, DECISIVE) and not _is_in(key, FREE)}
+
+
+def _is_in(key: str, settings: Sequence[str]) -> bool:
+    return any(f"{key}.".startswith(f"{setting}.") for setting in settings)

@@ -1,0 +1,50 @@
+"""Command lines with configurations, for the verbs on LightningCLI and for ``check``."""
+
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsonargparse import ActionConfigFile, Namespace  # type: ignore[attr-defined]
+from lightning.pytorch.cli import LightningArgumentParser
+
+from ner.cli.configs import PARSER_MODE, ConfigFiles, find_config
+from ner.cli.parser import program
+from ner.errors import InputError
+
+
+class ConfigFile(ActionConfigFile):
+    """An option for a configuration, by its path or by the name under which it ships."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:  # noqa: ANN401
+        path = find_config(values)
+        parser.files.settings(path)  # names a broken file, which the parser does not
+        self.apply_config(parser, namespace, self.dest, str(path))
+
+
+class ConfigParser(LightningArgumentParser):
+    """A parser that takes no abbreviated options, and reports a mistake in one line, without the usage.
+
+    Args:
+        files: The configurations that were read before; jsonargparse makes further parsers of this class, without any.
+    """
+
+    def __init__(self, *args: Any, files: ConfigFiles | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **{"parser_mode": PARSER_MODE, "allow_abbrev": False, **kwargs})
+        self.files = files or ConfigFiles()
+
+    def parse_path(self, path: str | os.PathLike[str], *args: Any, **kwargs: Any) -> Namespace:  # noqa: ANN401
+        """Parse a configuration, which is not opened again if it was read before."""
+        parsed: Namespace = self.parse_string(self.files.text(Path(path)), str(path), *args, **kwargs)
+        return parsed
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        if not self.exit_on_error:
+            super().error(message, ex)
+        raise InputError(" ".join(message.split()))
+
+
+def config_parser(files: ConfigFiles, verb: str = "", description: str = "") -> ConfigParser:
+    """Return a parser with the option ``--config``."""
+    parser = ConfigParser(files=files, prog=f"{program()} {verb}".strip(), description=description)
+    parser.add_argument("-c", "--config", action=ConfigFile, help="Configuration: path or name; may be repeated.")
+    return parser

@@ -1,0 +1,62 @@
+"""The dispatcher of the verbs: each is a module of ``ner.cli.verbs``, imported only when it is called."""
+
+import ast
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from ner import __version__
+from ner.cli.parser import program
+from ner.errors import InputError
+
+VERBS = Path(__file__).with_name("verbs")
+MISTAKE, INTERRUPTED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb, and turn a user's mistake into one line and exit code 2.
+
+    Args:
+        arguments: The verb and its arguments; by default those of the process.
+    """
+    verb, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
+    if verb in ("", "-h", "--help"):
+        sys.stdout.write(_help())
+        return 0 if verb else MISTAKE
+    if verb == "--version":
+        sys.stdout.write(f"ner {__version__}\n")
+        return 0
+    if verb not in verbs():
+        return _fail(f"unknown verb {verb!r}; one of: {', '.join(verbs())}")
+    resume = ""
+    try:
+        module = import_module(f"ner.cli.verbs.{verb.replace('-', '_')}")
+        resume = getattr(module, "RESUME", "")
+        return int(module.main(rest))
+    except InputError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        sys.stderr.write(f"interrupted{'; ' * bool(resume)}{resume}\n")
+        return INTERRUPTED
+
+
+def verbs() -> dict[str, Path]:
+    """Return the modules of the verbs, by name."""
+    return {path.stem.replace("_", "-"): path for path in sorted(VERBS.glob("[!_]*.py"))}
+
+
+def _help() -> str:
+    lines = [f"  {verb:<14}{_first_line(path)}" for verb, path in verbs().items()]
+    return "\n".join([f"usage: {program()} VERB [arguments]; VERB --help lists its arguments", "", *lines, ""])
+
+
+def _first_line(path: Path) -> str:
+    """Return the first line of a module's docstring, without importing the module."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0].rstrip(".")
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"error: {message}\n")
+    return MISTAKE

@@ -1,0 +1,121 @@
+"""The results of an evaluation on a console: tables, and examples of errors in their context."""
+
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from ner.metrics.calibration import Calibration
+from ner.metrics.error_analysis import CONTEXT, ErrorReport, Example
+from ner.reports.evaluation import Results
+from ner.reports.tables import Row, build_table, printable, score_table
+
+if TYPE_CHECKING:  # numpy takes longer to import than a file to score
+    from ner.metrics.bootstrap import Comparison
+
+# Headings, and the attributes of ``LabelErrors`` that stand below them: the first is the sum of the others.
+OF_GOLD = {
+    "gold": "gold",
+    "found": "found",
+    "wrong\nlabel": "wrong_label",
+    "too\nlong": "too_long",
+    "too\nshort": "too_short",
+    "shifted": "shifted",
+    "other\ntext": "other_text",
+    "missed": "missed",
+}
+OF_PREDICTED = {
+    "predicted": "predicted",
+    "found": "found",
+    "wrong\nlabel": "wrong_label_predicted",
+    "wrong\nboundary": "wrong_boundary",
+    "spurious": "spurious",
+}
+
+LONGEST = 60
+"""Characters of a mention that an example shows."""
+
+
+def print_results(console: Console, results: Results) -> None:
+    """Print the score, and the other results where there are any."""
+    console.print(score_table(f"official GutBrainIE score ({results.version} version)", results.score))
+    if results.comparison is not None and results.against is not None:
+        _print_comparison(console, results.comparison, results.predictions, results.against)
+    if results.errors is not None:
+        _print_errors(console, results.errors)
+    if results.calibration is not None:
+        _print_calibration(console, results.calibration)
+
+
+def _print_comparison(console: Console, comparison: "Comparison", a: Path, b: Path) -> None:
+    rows = []
+    for name, average in (("micro F1", comparison.micro), ("macro F1", comparison.macro)):
+        low, high = average.interval
+        interval, wins = f"{low:+z.4f} to {high:+z.4f}", f"{100 * average.win_probability:.1f} %"
+        rows.append((name, average.a, average.b, f"{average.difference:+z.4f}", interval, wins))
+    console.print(build_table("A against B", ["", "A", "B", "A - B", "95 % interval", "A is better"], rows))
+    drawn = f"{comparison.resamples} resamples of {comparison.documents} documents, seed {comparison.seed}"
+    _print_lines(console, f"A: {a}", f"B: {b}", f"paired bootstrap: {drawn}")
+
+
+def _print_errors(console: Console, report: ErrorReport) -> None:
+    console.print(_errors_table("gold entities by outcome", OF_GOLD, report))
+    console.print(_errors_table("predicted entities by outcome", OF_PREDICTED, report))
+    confused = [
+        (label, count, other) for label, errors in report.labels.items() for other, count in errors.confusions.items()
+    ]
+    if confused:
+        rows = sorted(confused, key=lambda row: -row[1])
+        console.print(build_table("right span, wrong label", ["label in gold", "entities", "predicted label"], rows))
+    for label, examples in groupby(report.examples, key=lambda example: example.pair.mention.label):
+        _print_lines(console, label, *(f"  {_line(example)}" for example in examples))
+
+
+def _print_calibration(console: Console, calibration: Calibration) -> None:
+    bins = [
+        (f"{each.low:.1f} to {each.high:.1f}", each.entities, each.confidence, each.correct)
+        for each in calibration.bins
+    ]
+    everything = ("all", calibration.entities, calibration.confidence, calibration.correct)
+    headings = ["score", "entities", "mean score", "correct"]
+    console.print(build_table("scores of entities and their correctness", headings, bins, [everything]))
+    left_out = [f"entities without a score, left out: {calibration.without_score}"] * bool(calibration.without_score)
+    _print_lines(console, f"expected calibration error: {calibration.expected_calibration_error:.4f}", *left_out)
+
+
+def _print_lines(console: Console, *lines: str) -> None:
+    """Print lines without wrapping them, then an empty one."""
+    for line in lines:
+        console.print(printable(line), soft_wrap=True, markup=False, emoji=False, highlight=False)
+    console.print()
+
+
+def _errors_table(title: str, columns: dict[str, str], report: ErrorReport) -> Table:
+    counts = {
+        label: [int(getattr(errors, attribute)) for attribute in columns.values()]
+        for label, errors in report.labels.items()
+    }
+    rows: list[Row] = [(label, *numbers) for label, numbers in counts.items()]
+    totals: Row = ("all", *map(sum, zip(*counts.values(), strict=True)))
+    return build_table(title, ["label", *columns], rows, [totals])
+
+
+def _line(example: Example) -> str:
+    """Return an example as ``…before[text]after…``, with both quoted texts where the boundary is wrong."""
+    before = "…" + example.before if len(example.before) == CONTEXT else example.before
+    after = example.after + "…" if len(example.after) == CONTEXT else example.after
+    pair = example.pair
+    where = f"PMID {example.pmid}, {pair.mention.location}: {before}[{_shortened(example.text)}]{after}"
+    kind = pair.kind.replace("_", " ")
+    if pair.gold is None or pair.predicted is None:
+        return f"{kind}, {where}"
+    if pair.kind == "wrong_label":
+        return f"{kind} {pair.predicted.label}, {where}"
+    return f"{kind}, {where}; gold {_shortened(pair.gold.text)!r}, predicted {_shortened(pair.predicted.text)!r}"
+
+
+def _shortened(text: str) -> str:
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"

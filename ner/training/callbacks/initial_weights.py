@@ -1,0 +1,39 @@
+"""The weights that a training or an evaluation starts with."""
+
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.ensemble import check_agreement
+from ner.errors import InputError
+from ner.training.module import NERModule
+
+
+class InitialWeights(Callback):
+    """Puts the weights of a checkpoint, and nothing else of it, in the module before anything else happens.
+
+    Args:
+        member: The checkpoint, or a member of an exported folder.
+
+    Raises:
+        InputError: if it was trained for other labels or units, or lies where this run writes.
+    """
+
+    def __init__(self, member: Checkpoint) -> None:
+        self.member = member
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
+        if stage == "fit":
+            self._check(trainer, pl_module)
+        weights = dict(self.member.read_weights())
+        pl_module.on_load_checkpoint({"hyper_parameters": self.member.model, "state_dict": weights})
+        pl_module.load_state_dict(weights)
+
+    def _check(self, trainer: Trainer, module: NERModule) -> None:
+        folder = getattr(trainer.checkpoint_callback, "dirpath", "")
+        if Path(self.member.name).parent.resolve() == Path(folder).resolve():
+            raise InputError(f"{self.member.name}: lies where this run would write; give it another name with --run")
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        check_agreement(self.member, "the data", module.label_set.labels, data.preprocessor)

@@ -1,0 +1,29 @@
+"""The whole configuration of a run, beside its checkpoints and inside each of them."""
+
+from pathlib import Path
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import SaveConfigCallback
+
+from ner.checkpoints.checkpoint import CONFIG_KEY
+from ner.io.files import write_text
+
+
+class RunConfig(SaveConfigCallback):
+    """Keeps the whole configuration of a training beside its checkpoints, and inside each of them."""
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage != "fit" or self.config.trainer.fast_dev_run:
+            return
+        folder = Path(self.config.checkpoint.dirpath)
+        write_text(self._text(), folder / self.config_filename)
+        if self.config.ckpt_path is None:
+            # What another run left there is not this run's to resume.
+            (folder / "last.ckpt").unlink(missing_ok=True)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, object]) -> None:
+        checkpoint[CONFIG_KEY] = self._text()
+
+    def _text(self) -> str:
+        text: str = self.parser.dump(self.config, skip_unset=False)
+        return text

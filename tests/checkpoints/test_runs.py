@@ -1,0 +1,46 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from ner.checkpoints.runs import check_resumable, differing_keys, find, newest_best, seed_folder
+from ner.errors import InputError
+
+
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Best checkpoints of three seeds of two runs, the last of them the oldest."""
+    monkeypatch.chdir(tmp_path)
+    paths = [seed_folder(run, seed) / "best.ckpt" for run, seed in (("a", 7), ("a", 11), ("b*", 7))]
+    for age, path in enumerate(paths):
+        path.parent.mkdir(parents=True)
+        path.touch()
+        os.utime(path, (100 - age, 100 - age))
+    return paths
+
+
+def test_the_newest_is_that_of_the_run_and_seed_that_are_named(trained: list[Path]) -> None:
+    assert newest_best() == trained[0]
+    assert newest_best("a", 11) == trained[1]
+    assert newest_best("b*") == trained[2]
+    with pytest.raises(InputError, match=r"no checkpoint at checkpoints/c/seed=\*/best\.ckpt; train one with `fit`"):
+        newest_best("c")
+
+
+def test_seeds_are_found_in_the_order_of_their_numbers_each_once(trained: list[Path]) -> None:
+    assert find("checkpoints/a/seed=*/best.ckpt") == trained[:2]
+    assert find([str(trained[1]), "checkpoints/a/*/best.ckpt"]) == [trained[1], trained[0]]
+    assert find(str(trained[2])) == [trained[2]]
+    for patterns, message in (("no/*.ckpt", "no/.*: no checkpoint matches"), ([], "none is named")):
+        with pytest.raises(InputError, match=message):
+            find(patterns)
+
+
+def test_only_settings_that_decide_the_outcome_are_compared() -> None:
+    saved = {"seed_everything": 1, "data": {"markers": True, "num_workers": 2}, "trainer": {"max_epochs": 3}}
+    assert differing_keys(saved, {**saved, "data": {"markers": True, "num_workers": 0}, "run": "other"}) == []
+    own = {"seed_everything": 1, "data": {"markers": False}, "trainer": {"max_epochs": 4}}
+    assert differing_keys(saved, own) == ["data.markers", "trainer.max_epochs"]
+    with pytest.raises(InputError, match=r"a\.ckpt: was trained with another data\.markers, trainer\.max_epochs;"):
+        check_resumable("a.ckpt", saved, own)
+    check_resumable("a.ckpt", {}, own)

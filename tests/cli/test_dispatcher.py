@@ -1,0 +1,58 @@
+"""Verbs are found in their folder, however the program is called."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ner
+from ner.cli import dispatcher
+from ner.cli.dispatcher import main, verbs
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_a_verb_is_one_file_and_its_help_the_first_line_of_its_docstring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "say_hello.py").write_text('"""Say hello.\n\nTo you."""\nraise RuntimeError\n', encoding="utf-8")
+    (tmp_path / "__init__.py").touch()
+    monkeypatch.setattr(dispatcher, "VERBS", tmp_path)
+    assert list(verbs()) == ["say-hello"]
+    assert main(["--help"]) == 0
+    assert "\n  say-hello     Say hello\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])
+def test_help_has_a_line_for_every_verb(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == (0 if arguments else 2)
+    usage, _, *lines = capsys.readouterr().out.splitlines()
+    assert usage.startswith("usage: ner VERB ")
+    assert [line.split()[0] for line in lines] == list(verbs())
+    assert {"fit", "fit-seeds", "predict", "validate", "test", "score"} <= verbs().keys()
+    assert all(len(line.split()) > 3 and len(line) <= 120 for line in lines)
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"ner {ner.__version__}\n"
+
+
+@pytest.mark.parametrize("verb", ["frobnicate", "../fit", "fit_seeds", "__init__"])
+def test_an_unknown_verb_is_one_line(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb]) == 2
+    assert capsys.readouterr().err.startswith(f"error: unknown verb '{verb}'; one of: check, ")
+
+
+@pytest.mark.parametrize(
+    ("program", "called"), [([str(REPOSITORY / "main.py")], "python main.py"), (["-m", "ner"], "python -m ner")]
+)
+def test_usage_names_the_program_as_it_was_called(program: list[str], called: str) -> None:
+    command = [sys.executable, *program]
+    for arguments, usage in ((["--help"], called), (["score", "--help"], f"{called} score")):
+        finished = subprocess.run([*command, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+        assert finished.stdout.startswith(f"usage: {usage} ")
+    finished = subprocess.run([*command, "score"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert finished.stderr.rstrip().endswith(f"; see {called} score --help")
+    assert finished.returncode == 2
