@@ -9,12 +9,15 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from ner.checkpoints.renames import present, present_reading
-from ner.checkpoints.schema import check_labels
+from ner.checkpoints.schema import check_labels, check_plain
 from ner.errors import InputError
 from ner.preprocessing.preprocessor import Preprocessor
 
 FORMAT = 1
 MOST_MEMBERS = 100
+# Bytes of files with settings, and of a tokenizer.
+LARGEST_FILE = 10_000_000
+LARGEST_TOKENIZER = 200_000_000
 # A folder in `members/`, and no way out of it.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -47,7 +50,7 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         InputError: if a file is missing or damaged.
     """
-    settings, labels = _json(path / "settings.json"), _json(path / "labels.json")
+    settings, labels = read_json(path / "settings.json"), read_json(path / "labels.json")
     if not isinstance(settings, dict) or settings.get("format") != FORMAT:
         raise InputError(f"{path / 'settings.json'}: of a format that this version does not know; export it anew")
     try:
@@ -76,16 +79,30 @@ def read_manifest(path: Path) -> Manifest:
 
 def _tokenizer(path: Path) -> str:
     try:
-        serialised = path.read_text(encoding="utf-8")
+        serialised = _text(path, LARGEST_TOKENIZER)
         Tokenizer.from_str(serialised)
     except Exception as error:  # the library raises no narrower one
         raise InputError(f"{path.name} cannot be used: {' '.join(str(error).split())}") from error
     return serialised
 
 
-def _json(path: Path) -> object:
+def read_json(path: Path) -> object:
+    """Read a file of JSON that holds a few settings.
+
+    Raises:
+        InputError: if it cannot be read, or holds too much.
+    """
     try:
-        content: object = json.loads(path.read_text(encoding="utf-8"))
+        content: object = json.loads(_text(path, LARGEST_FILE))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    check_plain(content, str(path))
     return content
+
+
+def _text(path: Path, largest: int) -> str:
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: not a file")
+    if path.stat().st_size > largest:
+        raise InputError(f"{path}: it has more than {largest} bytes")
+    return path.read_text(encoding="utf-8")

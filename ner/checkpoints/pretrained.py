@@ -126,13 +126,32 @@ def build_encoder(config: Mapping[str, object]) -> PreTrainedModel:
     Raises:
         InputError: if there is no such kind of encoder, or its settings contradict each other.
     """
+
+    def build(described: PreTrainedConfig) -> PreTrainedModel:
+        return _prepared(AutoModel.from_config(described, trust_remote_code=False))  # type: ignore[no-untyped-call]
+
+    return _described(config, build)
+
+
+def complete_config(config: Mapping[str, object]) -> dict[str, object]:
+    """Return an encoder's configuration with the defaults of its kind where it says nothing.
+
+    Raises:
+        InputError: if there is no such kind of encoder, or its settings contradict each other.
+    """
+    return _described(config, plain_config)
+
+
+def _described(config: Mapping[str, object], use: Callable[[PreTrainedConfig], T]) -> T:
     settings = {key: value for key, value in config.items() if key != "model_type"}
+    _quiet()
     try:
-        described = AutoConfig.for_model(str(config.get("model_type")), **settings)
-        network = AutoModel.from_config(described, trust_remote_code=False)  # type: ignore[no-untyped-call]
-    except (*UNREADABLE, ArithmeticError, AssertionError, AttributeError, ImportError, LookupError) as error:
-        raise InputError(f"cannot build the encoder from its configuration: {' '.join(str(error).split())}") from error
-    return _prepared(network)
+        return use(AutoConfig.for_model(str(config.get("model_type")), **settings))
+    except InputError:
+        raise
+    except Exception as error:  # settings may contradict each other in any place
+        reason = " ".join(str(error).split())
+        raise InputError(f"cannot build the encoder from its configuration: {reason[:300]}") from error
 
 
 def plain_config(config: PreTrainedConfig) -> dict[str, object]:
@@ -178,9 +197,13 @@ def _with_broadcast_mask(
     return arguments, keywords
 
 
-def _load(name: str, load: Callable[[str, bool], T], what: str) -> T:
+def _quiet() -> None:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _load(name: str, load: Callable[[str, bool], T], what: str) -> T:
+    _quiet()
     if (folder := local_folder(name)) is not None:
         return _read(str(folder), load, what)
     try:

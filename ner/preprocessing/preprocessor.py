@@ -82,7 +82,8 @@ class Preprocessor:
             InputError: if a setting is missing or of another type.
         """
         if unknown := sorted(settings.keys() - {setting.name for setting in fields(cls)}):
-            raise InputError(f"it reads texts with settings that this version does not know: {', '.join(unknown)}")
+            listed = ", ".join(unknown)[:100]
+            raise InputError(f"it reads texts with settings that this version does not know: {listed}")
         try:
             return cls(
                 _typed(settings, "tokenizer", str),

@@ -420,7 +420,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     ("key", "value", "message"),
     [
         ("labels", list(reversed(Sample.labels)), "stand in another order"),
-        ("labels", ["gene"], "only in the corpus"),
+        ("labels", ["gene"], "missing, unknown or of another shape"),
     ],
 )
 def test_a_checkpoint_of_other_labels_is_refused(
@@ -436,7 +436,7 @@ def test_a_checkpoint_of_other_labels_is_refused(
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ({"state_dict": {}}, "weights are not this model's"),
+        ({"state_dict": {}}, "its weights are not those of its configuration"),
         ({"state_dict": [1]}, "a damaged checkpoint"),
         ({"hyper_parameters": [1]}, "a damaged checkpoint"),
         ({"hyper_parameters": {"labels": list(Sample.labels), "encoder_config": {}}}, "cannot build the encoder"),
