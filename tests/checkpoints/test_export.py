@@ -90,7 +90,7 @@ def test_settings_of_another_type_are_one_line(exported: Path) -> None:
     path = exported / "members" / "7" / "config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(settings | {"hidden_size": "many"}), encoding="utf-8")
-    with pytest.raises(InputError, match="cannot read the encoder configuration") as error:
+    with pytest.raises(InputError, match="cannot build the encoder from its configuration") as error:
         read_folder(exported)
     assert "\n" not in str(error.value)
 
@@ -111,6 +111,7 @@ def test_it_has_the_card_it_is_given(exported: Path, tiny_encoder: str, tmp_path
 
 def test_weights_that_do_not_fit_their_configuration_are_refused(tiny_encoder: str) -> None:
     member = checkpoint(tiny_encoder, 1)
-    broken = Checkpoint("broken", member.model, member.preprocessor, dict)
+    weights = {name: tensor[:-1] if tensor.dim() else tensor for name, tensor in member.read_weights().items()}
+    broken = Checkpoint("broken", member.model, member.preprocessor, lambda: weights)
     with pytest.raises(InputError, match="broken: its weights are not those of its configuration"):
         members.build_model(broken)

@@ -69,7 +69,7 @@ def test_a_missing_or_damaged_file_is_named(exported: Path, name: str, content: 
 @pytest.mark.parametrize("labels", ["{}", "[1]", '"gene"'])
 def test_labels_that_are_no_list_of_names_are_refused(exported: Path, labels: str) -> None:
     (exported / "labels.json").write_text(labels, encoding="utf-8")
-    with pytest.raises(InputError, match=r"labels\.json: a damaged export: it is no list of names"):
+    with pytest.raises(InputError, match=r"labels\.json: a damaged export: its labels are not a list of names"):
         read_manifest(exported)
 
 

@@ -184,7 +184,7 @@ def test_a_file_that_is_missing_or_damaged_is_one_line(copied: Path, name: str, 
 
 def test_labels_that_are_not_those_of_the_crf_are_refused(copied: Path) -> None:
     (copied / "labels.json").write_text('["gene"]', encoding="utf-8")
-    with pytest.raises(InputError, match=r"it has 27 tags, labels\.json makes 3"):
+    with pytest.raises(InputError, match=r"its scores are not those of 3 tags, which labels\.json makes"):
         load(copied)
 
 

@@ -40,7 +40,7 @@ def test_what_validate_prints_is_what_score_computes(best: Path, capsys: pytest.
     ("key", "value", "message"),
     [
         ("labels", list(reversed(Sample.labels)), "stand in another order"),
-        ("labels", ["gene"], "only in the corpus"),
+        ("labels", ["gene"], "missing, unknown or of another shape"),
     ],
 )
 def test_a_checkpoint_of_other_labels_is_refused(
