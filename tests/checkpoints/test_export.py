@@ -101,10 +101,3 @@ def test_it_has_the_card_it_is_given(exported: Path, tiny_encoder: str, tmp_path
     write_folder([(member, members.build_model(member))], tmp_path / "other", "# A card\n")
     assert (tmp_path / "other" / "README.md").read_text(encoding="utf-8") == "# A card\n"
     assert read_folder(tmp_path / "other")[0].preprocessor == read_folder(exported)[0].preprocessor
-
-
-def test_weights_that_do_not_fit_their_configuration_are_refused(tiny_encoder: str) -> None:
-    member = checkpoint(tiny_encoder, 1)
-    broken = Checkpoint("broken", member.model, member.preprocessor, dict)
-    with pytest.raises(InputError, match="broken: its weights are not those of its configuration"):
-        members.build_model(broken)
