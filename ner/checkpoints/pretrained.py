@@ -42,6 +42,8 @@ PACKAGE = Path(__file__).parents[1]
 PROBE_SECONDS = 5.0
 # Encoders in whose layers every token looks at all others: to them a mask over the tokens says everything.
 FULL_ATTENTION = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
+# Of these a folder with an encoder or a tokenizer has at least one.
+ENCODER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
 # Raised for a model's files that are missing, truncated, or another model's.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, StrictDataclassError)
 
@@ -204,7 +206,13 @@ def _quiet() -> None:
 
 def _load(name: str, load: Callable[[str, bool], T], what: str) -> T:
     _quiet()
+    if not name:
+        raise InputError("the encoder has no name; give a folder, or a name on the hub")
     if (folder := local_folder(name)) is not None:
+        if not any((folder / file).is_file() for file in ENCODER_FILES):
+            raise InputError(
+                f"{name}: no encoder lies in this folder; name one that has config.json and tokenizer.json"
+            )
         return _read(str(folder), load, what)
     try:
         validate_repo_id(name)

@@ -1,21 +1,17 @@
 """Command lines with configurations, for the verbs on LightningCLI and for ``check``."""
 
 import os
-import re
-from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from jsonargparse import ActionConfigFile, Namespace  # type: ignore[attr-defined]
 from lightning.pytorch.cli import LightningArgumentParser
 
 from ner.cli.configs import PARSER_MODE, ConfigFiles, find_config
+from ner.cli.messages import PlainParser, check_sections
 from ner.cli.parser import program
-from ner.errors import InputError
-
-# Messages on an option of the command line, and on a key of a configuration, that does not exist.
-UNKNOWN = re.compile(r"(?:unrecognized arguments: --|does not accept option ')([\w.]+)")
+from ner.corpora.files import FileCorpus
+from ner.training.datamodule import NERDataModule
 
 
 class ConfigFile(ActionConfigFile):
@@ -23,12 +19,13 @@ class ConfigFile(ActionConfigFile):
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:  # noqa: ANN401
         path = find_config(values)
-        parser.files.settings(path)  # names a broken file, which the parser does not
+        settings = parser.files.settings(path)  # names a broken file, which the parser does not
+        check_sections(settings, parser.get_defaults().keys(), path)
         self.apply_config(parser, namespace, self.dest, str(path))
 
 
-class ConfigParser(LightningArgumentParser):
-    """A parser that takes no abbreviated options, and reports a mistake in one line, without the usage.
+class ConfigParser(PlainParser, LightningArgumentParser):
+    """A parser of LightningCLI that takes no abbreviated options.
 
     Args:
         files: The configurations that were read before; jsonargparse makes further parsers of this class, without any.
@@ -43,11 +40,6 @@ class ConfigParser(LightningArgumentParser):
         parsed: Namespace = self.parse_string(self.files.text(Path(path)), str(path), *args, **kwargs)
         return parsed
 
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        if not self.exit_on_error:
-            super().error(message, ex)
-        raise InputError(" ".join(message.split()))
-
 
 def config_parser(files: ConfigFiles, verb: str = "", description: str = "") -> ConfigParser:
     """Return a parser with the option ``--config``."""
@@ -56,16 +48,8 @@ def config_parser(files: ConfigFiles, verb: str = "", description: str = "") -> 
     return parser
 
 
-def suggestion(message: str, known: Iterable[str], verb: str) -> str:
-    """Return what an option that does not exist may mean, if a message of the parser is of one.
-
-    Args:
-        message: The message.
-        known: The options that exist.
-        verb: The verb that has them.
-    """
-    unknown = UNKNOWN.search(message)
-    if unknown is None:
-        return ""
-    near = get_close_matches(unknown[1], known, n=1)
-    return f"; do you mean {near[0]}?" if near else f"; {verb} --help lists what there is"
+def format_option(data: NERDataModule) -> str:
+    """Return the option that names the format of the files that a data module reads, empty if there is none."""
+    if data.predict_path is not None and data.predict_format is not None:
+        return "data.predict_format"
+    return "data.corpus.format" if isinstance(data.corpus, FileCorpus) else ""

@@ -22,7 +22,13 @@ def shipped_configs() -> dict[str, Path]:
 
 
 def find_config(name: str) -> Path:
-    """Return the file that has this path, else the configuration that ships under this name."""
+    """Return the file that has this path, else the configuration that ships under this name.
+
+    Raises:
+        InputError: if there is no name.
+    """
+    if not name or name.startswith("--"):
+        raise InputError(f"--config has no value; name a file, or one that ships: {', '.join(shipped_configs())}")
     return Path(name) if Path(name).exists() else shipped_configs().get(name, Path(name))
 
 
@@ -56,11 +62,42 @@ class ConfigFiles:
         """
         try:
             content = load_yaml(self.text(path))
+            check_keys(yaml.compose(self.text(path), yaml.SafeLoader), path)
         except yaml.YAMLError as error:
             raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
         if not isinstance(content, dict):
             raise InputError(f"{path}: not a configuration: it should hold keys such as model and data")
         return content
+
+
+def check_keys(root: yaml.Node | None, path: Path) -> None:
+    """Refuse a key that is given twice, of which YAML takes the last.
+
+    Raises:
+        InputError: if there is one; it names the key and both lines.
+    """
+    nodes, seen = [root], set[int]()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in seen:  # an alias, which may even hold itself
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            nodes += [value for _, value in node.value]
+            _check_mapping(node, path)
+
+
+def _check_mapping(node: yaml.MappingNode, path: Path) -> None:
+    lines: dict[tuple[str, str], int] = {}
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode):
+            line = key.start_mark.line + 1
+            first = lines.setdefault((key.tag, key.value), line)
+            if first != line:
+                twice = f"the key {key.value:.60} is given twice, in lines {first} and {line}"
+                raise InputError(f"{path}: {twice}; keep one of them")
 
 
 def load_yaml(text: str) -> object:

@@ -16,7 +16,8 @@ from lightning.pytorch.loggers import CSVLogger
 
 from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint
-from ner.cli.config_parser import ConfigParser, config_parser, suggestion
+from ner.cli.config_parser import ConfigParser, config_parser, format_option
+from ner.cli.messages import format_options
 from ner.cli.recorded import trained_settings
 from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, select_resumed, select_trained
 from ner.errors import InputError
@@ -30,7 +31,14 @@ from ner.training.callbacks.run_config import RunConfig
 from ner.training.callbacks.seeding import EpochSeed
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
-from ner.training.trainer import TRAINER_DEFAULTS, CountingTrainer, check_trainer, lightning_errors, usable_precision
+from ner.training.trainer import (
+    TRAINER_DEFAULTS,
+    CountingTrainer,
+    check_monitor,
+    check_trainer,
+    lightning_errors,
+    usable_precision,
+)
 
 SEEDS = range(2**32)
 Seed = restricted_number_type("Seed", int, [(">=", SEEDS.start), ("<", SEEDS.stop)])
@@ -84,7 +92,7 @@ class CommandLine(LightningCLI):
         self.selection = selection
         self._settings = settings
         self._is_reporting = is_reporting
-        with lightning_errors(), ExitStack() as self._kept:
+        with format_options(self._format_option), lightning_errors(), ExitStack() as self._kept:
             super().__init__(
                 NERModule,
                 NERDataModule,
@@ -96,6 +104,10 @@ class CommandLine(LightningCLI):
                 # It would save the arguments as they were given; the module adds its encoder's configuration to them.
                 load_from_checkpoint_support=False,
             )
+
+    def _format_option(self) -> str:
+        data = getattr(self, "datamodule", None)  # absent until it is built
+        return format_option(data) if isinstance(data, NERDataModule) else ""
 
     def init_parser(self, **kwargs: Any) -> ConfigParser:  # noqa: ANN401 - LightningCLI's own
         return config_parser(self.selection.files)
@@ -147,11 +159,7 @@ class CommandLine(LightningCLI):
                 raise InputError(f"{member.name}: has a setting that this version does not know: {error}") from None
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        try:
-            self.config = parser.parse_args([self._verb, *self.selection.arguments])
-        except InputError as error:
-            known = self._parser(self._verb).get_defaults().keys()
-            raise InputError(f"{error}{suggestion(str(error), known, self._verb)}") from None
+        self.config = parser.parse_args([self._verb, *self.selection.arguments])
         if self._settings is not None:
             self.config = parser.parse_object({self._verb: dict(self._settings)}, self.config)
 
@@ -224,7 +232,11 @@ class CommandLine(LightningCLI):
             config.checkpoint.dirpath, "last", save_on_train_epoch_end=True, enable_version_counter=False
         )
         callbacks: list[Callback] = [last]
+        if config.checkpoint.monitor is not None and config.trainer.callbacks is None:  # whose own metrics are unknown
+            check_monitor(config.checkpoint.monitor, self.datamodule.labels)
         if config.early_stopping is not None:
+            if config.early_stopping < 1:
+                raise InputError(f"early_stopping is {config.early_stopping}; it should be at least 1")
             callbacks.append(EarlyStopping("val/micro_f1", mode="max", patience=config.early_stopping))
         if config.init_from is not None and not self.selection.members:
             callbacks.append(InitialWeights(ensemble.read_of_seed(config.init_from, config.seed_everything)))

@@ -75,6 +75,8 @@ def read_selection(arguments: Sequence[str]) -> RunSelection:
         if name in ("--config", "-c"):
             run = find_config(value).stem
             said |= runs.flat(files.settings(find_config(value)))
+        elif name in ("--ckpt_path", "--ensemble.checkpoints") and (not value or value.startswith("--")):
+            raise InputError(f"{name} has no value; name a checkpoint")
         elif name.startswith("--"):
             # Names and seeds stay as they are written.
             parsed = load_yaml(value) if value[:1] in ("[", "{") or value == "null" else value

@@ -1,6 +1,8 @@
 """Corpora whose splits are files of one format."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ner.corpora.base import Corpus, Split
@@ -14,7 +16,9 @@ class FileCorpus(Corpus):
 
     Args:
         format: The format of the files. Predictions are written in it too, if it can hold them.
-        labels: Entity types that the annotation may have; their order decides the tag ids.
+        labels: Entity types that the annotation may have; their order decides the tag ids. Or what the types of the
+            annotation become: ``{SpecificDisease: Disease, CompositeMention: Disease, Modifier: null}`` renames, merges
+            and, for ``null``, leaves out.
         train: File or folder of the training split.
         dev: That of the development split.
         test: That of the test split.
@@ -25,21 +29,45 @@ class FileCorpus(Corpus):
     def __init__(
         self,
         format: Format,  # noqa: A002 - the name of its key in configurations
-        labels: Sequence[str] = (),
+        labels: Sequence[str] | Mapping[str, str | None] = (),
         train: str | None = None,
         dev: str | None = None,
         test: str | None = None,
     ) -> None:
-        self.labels = tuple(labels)
-        self.format = format.for_labels(self.labels)
+        self._renamed = labels if isinstance(labels, Mapping) else dict(zip(labels, labels, strict=True))
+        kept = [label for label in self._renamed.values() if label is not None]
+        # Types may be merged; a type that a list names twice is a mistake.
+        self.labels = tuple(dict.fromkeys(kept) if isinstance(labels, Mapping) else labels)
+        self.format = format.for_labels(tuple(self._renamed))
         self.prediction_format = self.format if self.format.can_write_entities else None
         self._paths = {"train": train, "dev": dev, "test": test}
 
     def read(self, split: Split) -> Iterator[Document]:
-        return self.format.read(self._path(split))
+        return self._labelled(self.format.read(path := self._path(split)), path)
 
     def read_share(self, split: Split, first: int, step: int) -> Iterator[tuple[int, Document]]:
         return self.format.read_share(self._path(split), first, step)
+
+    def _labelled(self, documents: Iterable[Document], path: Path) -> Iterator[Document]:
+        """Yield documents with the labels of the corpus.
+
+        Raises:
+            InputError: at the end, if there are other labels in the annotation; it counts them.
+        """
+        unknown = Counter[str]()
+        for document in documents:
+            passages = []
+            for passage in document.passages:
+                unknown.update(span.label for span in passage.spans if span.label not in self._renamed)
+                renamed = ((span, self._renamed.get(span.label)) for span in passage.spans)
+                spans = tuple(replace(span, label=label) for span, label in renamed if label is not None)
+                passages.append(replace(passage, spans=spans))
+            yield replace(document, passages=tuple(passages))
+        if unknown and self._renamed:
+            counted = ", ".join(f"{label} ({count})" for label, count in unknown.most_common())
+            first = next(iter(unknown))
+            fix = f"add them to data.corpus.labels, or leave them out, as in {{{first}: null}}"
+            raise InputError(f"{path}: labels that are not in data.corpus.labels: {counted}; {fix}")
 
     def _path(self, split: Split) -> Path:
         path = self._paths[split]

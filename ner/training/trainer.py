@@ -1,8 +1,9 @@
 """Lightning's Trainer, and the settings of it that this project cannot work with."""
 
 import logging
+import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
+from lightning.pytorch.accelerators import AcceleratorRegistry
 
 from ner.errors import InputError
 from ner.runtime import has_fast_bf16
@@ -22,6 +24,16 @@ TRAINER_DEFAULTS = {
     "enable_model_summary": False,
     "gradient_clip_val": 1.0,
     "log_every_n_steps": 10,
+}
+# The least values of numbers that Lightning takes, and divides by or ignores.
+LEAST = {"accumulate_grad_batches": 1, "check_val_every_n_epoch": 1, "gradient_clip_val": 0, "log_every_n_steps": 0}
+# Numbers and shares of batches, and what happens without any.
+SHARES = {
+    "limit_train_batches": "trains",
+    "limit_val_batches": "validates",
+    "limit_test_batches": "tests",
+    "limit_predict_batches": "tags",
+    "val_check_interval": "validates",
 }
 
 log = logging.getLogger(__name__)
@@ -67,10 +79,46 @@ def check_trainer(config: Namespace, *, is_fit: bool) -> None:
         raise InputError(
             f"trainer.precision is {config.precision}, but weights are trained in fp32; use one of {listed}"
         )
-    if config.val_check_interval == 0:
-        raise InputError("trainer.val_check_interval is 0; give the share of an epoch, or the number of steps")
+    if config.precision == "16-mixed" and _computes_on_cpu(config):
+        raise InputError("trainer.precision is 16-mixed, which a CPU cannot compute; give 32, or bf16-mixed")
+    for name, least in LEAST.items():
+        if config[name] is not None and config[name] < least:
+            raise InputError(f"trainer.{name} is {config[name]}; it should be at least {least}")
+    for name, where in SHARES.items():
+        if config[name] == 0:
+            raise InputError(f"trainer.{name} is 0, which {where} nothing; give a share such as 0.5, or a number")
+    _check_accelerator(config.accelerator)
+    if _computes_on_cpu(config):
+        _check_processes(config.devices)
     if is_fit and (config.max_epochs is None or config.max_epochs < 1) and config.max_steps < 1:
         raise InputError("trainer.max_epochs should be at least 1: the learning rates are planned over all epochs")
+
+
+def check_monitor(metric: str, labels: Sequence[str]) -> None:
+    """Refuse a metric that the module never logs, before the first epoch.
+
+    Raises:
+        InputError: if there is no such metric.
+    """
+    averages = ["val/micro_f1", "val/macro_f1", "val/loss", "train/loss"]
+    if metric not in [*averages, *(f"val/f1/{label}" for label in labels)]:
+        listed = ", ".join(averages)
+        raise InputError(f"checkpoint.monitor is {metric!r}; it should be one of {listed}, or val/f1/ and a label")
+
+
+def _check_accelerator(name: object) -> None:
+    usable = ["auto", *(each for each, entry in AcceleratorRegistry.items() if entry["accelerator"].is_available())]
+    if isinstance(name, str) and name not in usable and not (name == "gpu" and {"cuda", "mps"} & set(usable)):
+        raise InputError(f"trainer.accelerator is {name!r}, which is not here; give one of {', '.join(usable)}")
+
+
+def _check_processes(devices: object) -> None:
+    """Refuse a number of processes that this machine has no processors for: each of them is a whole training."""
+    most = os.cpu_count() or 1
+    if devices in (None, "auto"):
+        return
+    if not (str(devices).isdecimal() and 1 <= int(str(devices)) <= most):
+        raise InputError(f"trainer.devices is {devices!r}; on this CPU it should be a whole number from 1 to {most}")
 
 
 def usable_precision(config: Namespace) -> str | None:

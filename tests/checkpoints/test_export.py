@@ -84,7 +84,7 @@ def test_settings_of_another_type_are_one_line(exported: Path) -> None:
     path = exported / "members" / "7" / "config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(settings | {"hidden_size": "many"}), encoding="utf-8")
-    with pytest.raises(InputError, match="cannot read the encoder configuration") as error:
+    with pytest.raises(InputError, match="cannot build the encoder from its configuration") as error:
         read_folder(exported)
     assert "\n" not in str(error.value)
 

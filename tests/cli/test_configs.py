@@ -42,6 +42,7 @@ def test_a_configuration_gets_the_names_of_this_version() -> None:
         (None, r"a\.yaml: cannot be read \(No such file .*; check the path, or name one that ships: bc5cdr, "),
         (b"\xff", r"a\.yaml: cannot be read as YAML: .*utf-8"),
         (b"a: b: c", r"a\.yaml: cannot be read as YAML: mapping values"),
+        (b"a: 1\nb: {c: 1,\n  c: 2}", r"a\.yaml: the key c is given twice, in lines 2 and 3; keep one of them"),
         (b"- a", r"a\.yaml: not a configuration: it should hold keys"),
         (b"", r"a\.yaml: not a configuration"),
     ],
@@ -51,3 +52,8 @@ def test_a_broken_configuration_is_named(content: bytes | None, message: str, tm
         (tmp_path / "a.yaml").write_bytes(content)
     with pytest.raises(InputError, match=message):
         ConfigFiles().settings(tmp_path / "a.yaml")
+
+
+def test_keys_are_compared_within_one_mapping_and_through_aliases(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: &x {b: 1}\nc: [*x, *x]\nd: {b: 2}\n", encoding="utf-8")
+    assert ConfigFiles().settings(tmp_path / "a.yaml")["d"] == {"b": 2}

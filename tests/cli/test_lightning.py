@@ -54,7 +54,7 @@ def test_a_run_is_named_by_its_last_key_or_its_last_configuration(
         (["fit"], "give --config"),
         (["check"], "give --config"),
         (["fit", "--config", QUICKSTART, "--trainer.devices", "0"], "devices"),
-        (["fit", "--config", QUICKSTART, "--model.encodr", "x"], "do you mean model.encoder?"),
+        (["fit", "--config", QUICKSTART, "--model.encodr", "x"], "do you mean --model.encoder?"),
         (["fit", "--config", QUICKSTART, "--zzz", "1"], "fit --help lists"),
         (["fit", "--config", "."], ".: cannot be read (Is a directory)"),
         (["fit", "--config", str(REPOSITORY / "LICENSE")], "LICENSE: cannot be read as YAML"),

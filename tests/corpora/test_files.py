@@ -50,3 +50,45 @@ def test_a_configuration_names_it() -> None:
     assert corpus.labels == ("x",)
     assert parsed.corpus.class_path == "ner.corpora.FileCorpus"
     assert parsed.corpus.init_args.format.class_path == "ner.formats.Brat"
+
+
+NCBI = ["SpecificDisease", "CompositeMention", "Modifier", "Modifier", "Other", "Other", "Other", "Rare"]
+
+
+@pytest.fixture
+def diseases(tmp_path: Path) -> str:
+    """A file whose first document has the first half of the mentions, and the second the others."""
+    halves = [tuple(Span(place, place + 1, label) for place, label in enumerate(part)) for part in (NCBI[:4], NCBI[4:])]
+    JsonLines().write(
+        [Document(str(n), (Passage("abcd", spans=spans),)) for n, spans in enumerate(halves)], tmp_path / "a"
+    )
+    return str(tmp_path / "a")
+
+
+def test_labels_are_renamed_merged_and_left_out(diseases: str) -> None:
+    renamed = {
+        "SpecificDisease": "Disease",
+        "CompositeMention": "Disease",
+        "Modifier": None,
+        "Other": "x",
+        "Rare": None,
+    }
+    corpus = FileCorpus(JsonLines(), renamed, train=diseases)
+    assert corpus.labels == ("Disease", "x")
+    found = [[span.label for span in document.passages[0].spans] for document in corpus.read("train")]
+    assert found == [["Disease", "Disease"], ["x", "x", "x"]]
+
+
+def test_all_unknown_labels_of_a_file_are_counted_in_one_message(diseases: str) -> None:
+    corpus = FileCorpus(JsonLines(), ["SpecificDisease", "CompositeMention"], train=diseases)
+    message = (
+        r"a: labels that are not in data\.corpus\.labels: Other \(3\), Modifier \(2\), Rare \(1\); add them to "
+        r"data\.corpus\.labels, or leave them out, as in \{Modifier: null\}$"
+    )
+    with pytest.raises(InputError, match=message):
+        list(corpus.read("train"))
+
+
+def test_what_is_only_tagged_may_have_any_labels(diseases: str) -> None:
+    corpus = FileCorpus(JsonLines(), ["Disease"], test=diseases)
+    assert len(list(corpus.read_share("test", 0, 1))) == 2

@@ -8,8 +8,9 @@ import yaml
 from rich.console import Console
 from rich.measure import Measurement
 
-from ner.cli.config_parser import config_parser
+from ner.cli.config_parser import config_parser, format_option
 from ner.cli.configs import ConfigFiles
+from ner.cli.messages import format_options
 from ner.corpora.base import Split
 from ner.errors import InputError
 from ner.reports.corpus import Report, corpus_table, partial_annotations, report
@@ -33,7 +34,8 @@ def main(arguments: Sequence[str]) -> int:
     data.prepare_data()
     for split in get_args(Split):
         try:
-            texts = data.preprocessor.encode(data.documents(split), data.label_set)
+            with format_options(lambda: format_option(data)):
+                texts = data.preprocessor.encode(data.documents(split), data.label_set)
         except InputError as error:
             failures.append(error)
             continue

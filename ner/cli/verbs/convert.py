@@ -8,13 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
-from typing import NoReturn
 
-from jsonargparse import ArgumentParser
 from rich.console import Console
 
+from ner.cli.messages import PlainParser, format_options
 from ner.cli.parser import program
-from ner.errors import InputError
 from ner.formats import Format
 from ner.formats.base import documents_at
 from ner.formats.comparison import losses
@@ -23,11 +21,6 @@ from ner.io.files import STANDARD, check_apart, check_writable, kept
 DESCRIPTION = """Convert documents from one format to another, and report what the other format does not hold: the
 output is read again and compared. A format is a class of ner.formats, or one of your own as my_module.MyFormat; its
 options follow it, as in --from Brat --from.title_line true."""
-
-
-class _Parser(ArgumentParser):
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise InputError(f"{' '.join(message.split())}; see {self.prog} --help")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,13 +32,14 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         InputError: if the input cannot be read, or the output not written.
     """
-    parser = _Parser(prog=f"{program()} convert", description=DESCRIPTION, allow_abbrev=False)
+    parser = PlainParser(prog=f"{program()} convert", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--from", type=Format, required=True, help="format of the input")
     parser.add_argument("--to", type=Format, required=True, help="format of the output")
     parser.add_argument("input", type=Path, help="file or folder; - is standard input")
     parser.add_argument("output", type=Path, help="file, or folder in formats of many files; - is standard output")
     chosen = parser.instantiate_classes(parser.parse_args(list(arguments)))
-    convert(chosen["from"], chosen["to"], chosen["input"], chosen["output"])
+    with format_options(lambda: "from"):
+        convert(chosen["from"], chosen["to"], chosen["input"], chosen["output"])
     return 0
 
 
