@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, groupby, pairwise
 from operator import add
 from pathlib import Path
 from typing import TypeAlias
@@ -18,14 +18,15 @@ from ner.io.files import reading, stem, writing
 log = logging.getLogger(__name__)
 
 START = re.compile(r"-DOCSTART-(?:[ \t]+\((.+)\)\s*|\s.*)?|###MEDLINE:(\S+)\s*", re.DOTALL)
-FIRST_OF_START = "-#"
+# What such a line begins with.
+STARTS = ("-DOCSTART-", "###MEDLINE:")
 TAG = re.compile(r"([BIMELSU])-(.+)", re.DOTALL)
 TOKEN = re.compile(r"\w+|[^\w\s]")
 OUTSIDE = "O"
 CONTINUING = "IMEL"
 ENDING = "ELSU"
-# Number of its first line, and the lines of its tokens.
-Sentence: TypeAlias = tuple[int, list[str]]
+# Number of its first line, and the lines of its tokens as one text.
+Sentence: TypeAlias = tuple[int, str]
 Interval: TypeAlias = tuple[int, int]
 
 
@@ -102,16 +103,16 @@ class CoNLL(FileFormat):
             log.warning("%s: left out: %d entities that share tokens with others, or have none", path, left_out)
 
     def _document(self, name: str, file: Path, sentences: Sequence[Sentence]) -> Document:
-        return Document(name, tuple(self._passage(file, *sentence) for sentence in sentences or [(0, [])]))
+        return Document(name, tuple(self._passage(file, *sentence) for sentence in sentences or [(0, "")]))
 
-    def _passage(self, file: Path, first: int, lines: list[str]) -> Passage:
+    def _passage(self, file: Path, first: int, text: str) -> Passage:
         try:
-            rows = _rows(lines)
+            rows = _rows(text)
             tokens, tags = self._tokens_and_tags(rows)
         except _RowError as error:
             raise InputError(f"{file}, line {first + error.row}: {error}") from None
         lengths = list(map(len, tokens))
-        begins = list(accumulate((length + 1 for length in lengths), initial=0))
+        begins = list(accumulate([length + 1 for length in lengths], initial=0))
         intervals = tuple(zip(begins, map(add, begins, lengths), strict=False))
         return Passage(
             " ".join(tokens),
@@ -174,24 +175,39 @@ def _blocks(file: Path) -> Iterator[tuple[int, str, list[Sentence]]]:
 
 
 def _parts(path: Path) -> Iterator[tuple[int, Sentence | str]]:
-    """Yield sentences, each with the line after it, and names of documents that begin (empty for none), with theirs."""
-    lines: list[str] = []
+    """Yield sentences, each with the line after it, and names of documents that begin (empty for none), with theirs.
+
+    Files of millions of lines come through here and through :func:`_rows`, so that lines are taken many at a time.
+    """
+    number = 1
     with reading(path) as file:
-        for number, line in enumerate(chain(file, ["\n"]), 1):
-            start = START.fullmatch(line) if line[0] in FIRST_OF_START else None
-            if start is None and not line.isspace():
-                lines.append(line)
-                continue
-            if lines:
-                yield number, (number - len(lines), lines)
-                lines = []
-            if start:
-                yield number, start[1] or start[2] or ""
+        for is_blank, group in groupby(file, str.isspace):
+            lines = list(group)
+            if not is_blank:
+                yield from _between_starts(number, lines)
+            number += len(lines)
 
 
-def _rows(lines: Iterable[str]) -> list[list[str]]:
-    """Return the columns of each line; files of millions of lines come through here."""
-    text = "".join(lines).removesuffix("\n")
+def _between_starts(first: int, lines: list[str]) -> Iterator[tuple[int, Sentence | str]]:
+    text = "".join(lines)
+    if not any(start in text for start in STARTS):
+        yield first + len(lines), (first, text)
+        return
+    sentence: list[str] = []
+    for number, line in enumerate([*lines, ""], first):
+        start = START.fullmatch(line)
+        if line and start is None:
+            sentence.append(line)
+            continue
+        if sentence:
+            yield number, (number - len(sentence), "".join(sentence))
+            sentence = []
+        if start:
+            yield number, start[1] or start[2] or ""
+
+
+def _rows(text: str) -> list[list[str]]:
+    """Return the columns of each line."""
     contents = text.split("\n")
     if "\r" in text:
         contents = [line.removesuffix("\r") for line in contents]
@@ -211,7 +227,7 @@ def _line(token: str, tag: str | None, document: Document) -> str:
     """
     line = token if tag is None else f"{token}\t{tag}"
     read = line.removesuffix("\r")
-    if START.fullmatch(line) or "\n" in line or not read.strip() or _rows([read])[0][0] != token:
+    if START.fullmatch(line) or "\n" in line or not read.strip() or _rows(read)[0][0] != token:
         what = f"CoNLL columns cannot hold the token {token!r:.60}"
         raise InputError(f"document {document.id!r}: {what}; change it, or write another format, such as JsonLines")
     return line
