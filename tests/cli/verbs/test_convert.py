@@ -163,4 +163,17 @@ def test_a_pipe_is_an_input_like_a_file(tmp_path: Path) -> None:
 def test_what_is_left_out_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "in.txt").write_text("1|t|Mice\n1|a|ate.\n1\t0\t3\tMice\tx\n", encoding="utf-8")
     convert(PubTator(on_bad_span="skip"), JsonLines(), tmp_path / "in.txt", tmp_path / "out.jsonl")
-    assert caplog.text.count("left out") == 1
+    assert [record.getMessage().partition("in.txt")[2] for record in caplog.records] == [
+        ", line 3: left out: [0, 3) of the title reads 'Mic' but the line says 'Mice'",
+        ": left out: 1 spans that do not fit",
+    ]
+
+
+def test_what_is_not_read_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["1|t|Mice", "1|a|ate.", "1\t0\t4\tMice\tx\tD1|D2\tMi|ce", "1\tCID\tD1\tD2", "1\tsomething\telse"]
+    (tmp_path / "in.txt").write_text("\n".join(lines), encoding="utf-8")
+    command = ["convert", "--from", "PubTator", "--to", "CoNLL", str(tmp_path / "in.txt"), str(tmp_path / "out.conll")]
+    assert main(command) == 0
+    printed = capsys.readouterr().err
+    assert "not read: 1 columns after identifiers, 1 lines without offsets, 1 relations\n" in printed
+    assert "not held by CoNLL: identifiers of entities: 2\n" in printed
