@@ -1,7 +1,9 @@
 """Documents, their passages, and the spans of characters that are annotated in them."""
 
 from dataclasses import dataclass, field
+from itertools import chain
 from math import inf
+from operator import eq
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -16,6 +18,8 @@ class Span:
         label: The entity type.
         score: A tagger's confidence, in [0, 1]; ``None`` in gold annotation and where none was asked for. Spans that
             differ only in their scores are equal.
+        identifiers: The concepts that it names, such as ``("MESH:D003920",)``, as the file writes them. They do not
+            count when spans are compared.
 
     Raises:
         ValueError: if the interval is empty or starts before the passage.
@@ -25,6 +29,7 @@ class Span:
     end: int
     label: str
     score: float | None = field(default=None, compare=False)
+    identifiers: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if self.start < 0 or self.end <= self.start:
@@ -63,8 +68,8 @@ class Passage:
         for span in self.spans:
             if span.end > len(self.text):
                 raise ValueError(f"span [{span.start}, {span.end}) ends beyond a text of {len(self.text)} characters")
-        borders = [0, *(border for token in self.tokens or () for border in token), len(self.text)]
-        if borders != sorted(borders) or any(start == end for start, end in self.tokens or ()):
+        borders = [0, *chain.from_iterable(self.tokens or ()), len(self.text)]
+        if borders != sorted(borders) or any(map(eq, borders[1:-1:2], borders[2:-1:2])):
             raise ValueError(f"tokens must be intervals of [0, {len(self.text)}), in order and without overlap")
 
     @property

@@ -85,3 +85,10 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(quickstart: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy of the quickstart's folder, in which the tests of a module may work."""
     return Path(shutil.copytree(quickstart, tmp_path_factory.mktemp("trained"), symlinks=True, dirs_exist_ok=True))
+
+
+@pytest.fixture
+def best(quickstart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy of the best checkpoint of seed 42, alone in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copy(quickstart / "checkpoints/quickstart/seed=42/best.ckpt", tmp_path / "moved.ckpt"))

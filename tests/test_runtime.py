@@ -1,10 +1,10 @@
-"""Two real processes over gloo, started as a user starts them, beside one."""
+"""Two real processes over gloo, started as a user starts them, beside one; seeds."""
 
 import os
 import re
 import subprocess
 import sys
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import torch
 from ner.corpora import Sample
 from ner.formats.jsonl import JsonLines
 from ner.preprocessing.collate import collate
+from ner.runtime import mixed_seed
 from tests.first_step import build
 
 REPOSITORY = Path(__file__).parents[1]
@@ -87,3 +88,12 @@ def test_the_first_gradient_of_two_processes_is_that_of_one_with_both_batches(tm
         for name, parameter in module.named_parameters():
             # Below that is what rounding leaves of gradients that are zero, as that of the keys' bias is.
             torch.testing.assert_close(process["gradients"][name], parameter.grad, rtol=1e-4, atol=1e-9)
+
+
+def test_runs_whose_seeds_and_epochs_have_equal_sums_draw_differently() -> None:
+    seeds = {mixed_seed(seed, epoch, rank) for seed, epoch, rank in product(range(50), range(20), range(4))}
+    assert len(seeds) == 50 * 20 * 4
+
+
+def test_a_seed_is_always_the_same_and_fits_every_generator() -> None:
+    assert mixed_seed(42, 0) == mixed_seed(42, 0) < 2**32

@@ -1,21 +1,25 @@
 """Checkpoints, opened without running any code from them."""
 
-import pickle
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, ZipFile
 
 import torch
 import yaml
 from torch import Tensor
 
-from ner.checkpoints.renames import present, present_reading
+from ner.checkpoints.renames import present_reading, present_record
+from ner.checkpoints.schema import LARGEST_NUMBER, check_model, check_plain
+from ner.checkpoints.weights import check_weights
 from ner.errors import InputError
 from ner.preprocessing.preprocessor import Preprocessor
 
 CONFIG_KEY = "config"
+LONGEST_CONFIG = 200_000
 MODULE_KEY = "hyper_parameters"
 DATA_KEY = "NERDataModule"
 
@@ -63,7 +67,7 @@ class Checkpoint:
 
     @property
     def data(self) -> Mapping[str, object]:
-        """How texts are read, as arguments of the ``NERDataModule``."""
+        """The settings of the preprocessor, as arguments of the ``NERDataModule``."""
         return self.preprocessor.to_dict()
 
     @property
@@ -83,49 +87,94 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise InputError(f"{path}: a folder, not a checkpoint; name the .ckpt file in it")
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint")
+    content = _content(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError):
-        raise InputError(f"{path}: not a checkpoint, or a damaged one: it does not load safely") from None
-    if not isinstance(content, dict) or not {MODULE_KEY, DATA_KEY, "state_dict"} <= content.keys():
-        raise InputError(f"{path}: not a checkpoint of this project: it lacks {MODULE_KEY} or {DATA_KEY}")
-    model, data, weights = (content[key] for key in (MODULE_KEY, DATA_KEY, "state_dict"))
-    config: object = None
-    with suppress(yaml.YAMLError):
-        config = yaml.safe_load(str(content.get(CONFIG_KEY, ""))) or {}
-    if not isinstance(config, dict) or not all(isinstance(part, dict) for part in (model, data, weights)):
-        what = f"{MODULE_KEY}, {DATA_KEY}, weights or {CONFIG_KEY} are unreadable"
-        raise InputError(f"{path}: a damaged checkpoint: {what}")
-    callbacks = content.get("callbacks", {})
-    stopping = [state for name, state in callbacks.items() if name.startswith("EarlyStopping")]
+        model, data, weights = (_part(content, key) for key in (MODULE_KEY, DATA_KEY, "state_dict"))
+        states = {name: _part(content, "callbacks", name) for name in _names(content.get("callbacks"))}
+        check_plain([model, data, states], "what it says of itself")
+        check_model(model)
+        check_weights(weights, path.stat().st_size)
+        preprocessor = Preprocessor.from_dict(present_reading(data))
+        config = _config(content.get(CONFIG_KEY, ""))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     return Checkpoint(
         name=str(path),
         model=model,
-        preprocessor=_preprocessor(path, present_reading(data)),
+        preprocessor=preprocessor,
         read_weights=lambda: with_present_names(weights),
-        config=present(config),
-        epochs=content.get("epoch", -1) + 1,
-        steps=content.get("global_step", 0),
-        is_stopped=any(state.get("stopped_epoch") for state in stopping),
-        best_epoch=_best_epoch(callbacks.get("ScoreReport")),
+        config=present_record(config),
+        epochs=_count(content.get("epoch"), -1) + 1,
+        steps=_count(content.get("global_step"), 0),
+        is_stopped=any(
+            bool(state.get("stopped_epoch")) for name, state in states.items() if name.startswith("EarlyStopping")
+        ),
+        best_epoch=_best_epoch(states.get("ScoreReport", {})),
     )
 
 
-def _preprocessor(path: Path, settings: Mapping[str, object]) -> Preprocessor:
+def _content(path: Path) -> dict[str, object]:
+    """Return what a file holds: tensors and plain types."""
     try:
-        return Preprocessor.from_dict(settings)
-    except InputError as error:
-        raise InputError(f"{path}: a damaged checkpoint: {error}") from None
+        with ZipFile(path) as archive:
+            # Compressed, a small file can hold more than any memory.
+            is_packed = any(part.compress_type != ZIP_STORED for part in archive.infolist())
+        content: object = None if is_packed else torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # noqa: BLE001 - a damaged file may lead to any
+        raise InputError(f"{path}: not a checkpoint, or a damaged one: it does not load safely") from None
+    if not isinstance(content, dict) or not {MODULE_KEY, DATA_KEY, "state_dict"} <= content.keys():
+        raise InputError(f"{path}: not a checkpoint of this project: it lacks {MODULE_KEY} or {DATA_KEY}")
+    return content
+
+
+def _part(content: Mapping[str, object], *keys: str) -> dict[str, Any]:
+    """Return a nested mapping with names as keys."""
+    part: object = content
+    for key in keys:
+        part = part[key] if isinstance(part, dict) else None
+    if not isinstance(part, dict) or not all(isinstance(name, str) for name in part):
+        raise InputError(f"a damaged checkpoint: {keys[-1][:60]} is unreadable")
+    return dict(part)
+
+
+def _names(callbacks: object) -> list[str]:
+    """Return the callbacks whose states are read."""
+    names = callbacks if isinstance(callbacks, dict) else ()
+    return [name for name in names if isinstance(name, str) and name.startswith(("EarlyStopping", "ScoreReport"))]
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without aliases, which can multiply without end."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - yaml has no types
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias")
+        return super().compose_node(parent, index)
+
+
+def _config(text: object) -> dict[str, object]:
+    """Return the configuration in a checkpoint."""
+    config: object = None
+    if isinstance(text, str) and len(text) <= LONGEST_CONFIG:
+        with suppress(yaml.YAMLError, ValueError, RecursionError):
+            config = yaml.load(text, _PlainLoader) or {}  # noqa: S506 - a safe loader
+    if not isinstance(config, dict):
+        raise InputError(f"a damaged checkpoint: {CONFIG_KEY} is unreadable")
+    check_plain(config, CONFIG_KEY)
+    return config
+
+
+def _count(value: object, default: int) -> int:
+    return value if type(value) is int and 0 <= value <= LARGEST_NUMBER else default
 
 
 def with_present_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights by the names that this version gives them: until version 0.1 the network was called ``tagger``."""
+    """Return weights under the names of this version: until version 0.1 the network was called ``tagger``."""
     return {re.sub(r"^tagger\.", "model.", name): tensor for name, tensor in weights.items()}
 
 
-def _best_epoch(report: object) -> BestEpoch | None:
-    """What the callback that reports scores has kept."""
-    with suppress(KeyError, IndexError, TypeError, ValueError):
-        if isinstance(report, Mapping):
-            return BestEpoch(int(report["epoch"]) + 1, float(report["micro"][2]), float(report["macro"][2]))
+def _best_epoch(report: Mapping[str, Any]) -> BestEpoch | None:
+    """Return what the callback that reports scores has kept, if it is readable."""
+    with suppress(KeyError, IndexError, TypeError, ValueError, OverflowError):
+        return BestEpoch(int(report["epoch"]) + 1, float(report["micro"][2]), float(report["macro"][2]))
     return None

@@ -1,18 +1,29 @@
 """The members of an ensemble: whether they fit together, and their models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from transformers import PreTrainedModel
 
 from ner.checkpoints import runs
 from ner.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from ner.checkpoints.export import is_exported, read_folder
-from ner.checkpoints.pretrained import build_encoder
+from ner.checkpoints.pretrained import ARCHITECTURES, build_encoder, max_positions
+from ner.checkpoints.schema import check_encoder_config
+from ner.checkpoints.weights import check_fit
+from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.labels import LabelSet
-from ner.nn.models import EncoderCRF
+from ner.nn.models import EncoderCRF, Model
 from ner.preprocessing.preprocessor import Preprocessor
 
 PREFIX = "model."
+# Parameters of parts that are built and not kept, such as a pooler.
+SPARE = 20
 
 
 def read(paths: Sequence[Path]) -> list[Checkpoint]:
@@ -73,17 +84,94 @@ def build_model(member: Checkpoint, is_mapped: bool = False) -> EncoderCRF:
         is_mapped: Leave its weights in the file, which the system reads as they are used.
 
     Raises:
+        InputError: if its weights are not those of its configuration, or its encoder cannot be used.
+    """
+    weights = _weights(member)
+    check_model(member)
+    try:
+        model = _empty_model(member)
+        model.load_state_dict(weights, assign=is_mapped)
+    except (InputError, RuntimeError) as error:
+        raise InputError(f"{member.name}: {in_one_line(error)}") from None
+    if not is_mapped:
+        check_use(model.eval(), member)
+    return model.eval()
+
+
+def check_model(member: Checkpoint) -> None:
+    """Check that the model of a checkpoint can be built of its weights, before memory is taken for it.
+
+    Raises:
         InputError: if its weights are not those of its configuration.
     """
+    weights = _weights(member)
+    try:
+        # Sizes that the weights do not have are never allocated, nor are layers built that they do not have.
+        with torch.device("meta"), _at_most(2 * len(weights) + SPARE):
+            model = _empty_model(member)
+        check_fit(weights, model)
+        _check_inputs(member.preprocessor, model.encoder)  # type: ignore[arg-type]
+    except (InputError, RuntimeError, AttributeError, NotImplementedError) as error:
+        raise InputError(f"{member.name}: {in_one_line(error)}") from None
+
+
+def _check_inputs(preprocessor: Preprocessor, encoder: PreTrainedModel) -> None:
+    limit, window = max_positions(encoder.config), preprocessor.window_tokens
+    if limit is not None and window > limit:
+        raise InputError(f"it reads {window} tokens at once, but its encoder {limit} at most")
+    rows = len(next(encoder.get_input_embeddings().parameters()))
+    ids = max(preprocessor.vocabulary_size, preprocessor.text_tokenizer.padding_id + 1)
+    if ids > rows:
+        raise InputError(f"its tokenizer needs {ids} rows of its encoder's embedding, which has {rows}")
+
+
+@torch.no_grad()
+def check_use(model: Model, member: Checkpoint) -> None:
+    """Check that an encoder reads a short text: settings that only then contradict each other are told in one line.
+
+    Raises:
+        InputError: if it does not.
+    """
+    try:
+        texts = member.preprocessor.encode([Document("", (Passage("a"),))])
+        inputs = member.preprocessor.inputs(texts)
+        ids, mask, rows, positions = map(
+            torch.from_numpy, (inputs.input_ids, inputs.attention_mask, inputs.rows, inputs.positions)
+        )
+        model.emissions(ids, mask, rows, positions)
+    except Exception as error:
+        raise InputError(f"{member.name}: its encoder cannot be used: {in_one_line(error)}") from error
+
+
+def _weights(member: Checkpoint) -> dict[str, Tensor]:
+    return {name.removeprefix(PREFIX): tensor for name, tensor in member.read_weights().items()}
+
+
+def _empty_model(member: Checkpoint) -> EncoderCRF:
     config = member.model.get("encoder_config")
     if not isinstance(config, Mapping):
-        raise InputError(f"{member.name}: a damaged checkpoint: it lacks its encoder's configuration")
+        raise InputError("a damaged checkpoint: it lacks its encoder's configuration")
+    check_encoder_config(config, ARCHITECTURES)
     encoder = build_encoder(config)
-    model = EncoderCRF(encoder, encoder.config.hidden_size, len(LabelSet(member.labels).tags), dropout=0.0)
-    weights = {name.removeprefix(PREFIX): tensor for name, tensor in member.read_weights().items()}
+    return EncoderCRF(encoder, encoder.config.hidden_size, len(LabelSet(member.labels).tags), dropout=0.0)
+
+
+@contextmanager
+def _at_most(count: int) -> Iterator[None]:
+    """Stop the building of a model that has more parameters."""
+    left = iter(range(count))
+
+    def register(*_: object) -> None:
+        if next(left, None) is None:
+            raise InputError("its weights are not those of its configuration: they have fewer layers")
+
+    hook = register_module_parameter_registration_hook(register)
     try:
-        model.load_state_dict(weights, assign=is_mapped)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{member.name}: its weights are not those of its configuration: {reason}") from error
-    return model.eval()
+        yield
+    finally:
+        hook.remove()
+
+
+def in_one_line(error: Exception) -> str:
+    """Return the message of an error that a model's settings led to."""
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -24,9 +24,11 @@ from torch import Tensor
 from transformers import logging
 
 from ner.checkpoints.checkpoint import Checkpoint
-from ner.checkpoints.manifest import FORMAT, Manifest, is_exported, read_manifest
+from ner.checkpoints.manifest import FORMAT, Manifest, is_exported, read_json, read_manifest
 from ner.checkpoints.onnx import write_emissions
-from ner.checkpoints.pretrained import load_encoder, load_encoder_config
+from ner.checkpoints.pretrained import ARCHITECTURES, complete_config
+from ner.checkpoints.schema import check_encoder_config
+from ner.checkpoints.weights import check_weights
 from ner.errors import InputError
 from ner.io.files import new_folder, write_text
 from ner.nn.models import CRFEnsemble, EncoderCRF
@@ -68,23 +70,35 @@ def read_folder(path: Path) -> list[Checkpoint]:
 
 
 def _member(folder: Path, path: Path, manifest: Manifest) -> Checkpoint:
-    model = {
-        "labels": list(manifest.labels),
-        "encoder": str(folder),
-        "encoder_config": load_encoder_config(str(folder)),
-    }
+    model = {"labels": list(manifest.labels), "encoder": str(folder), "encoder_config": _encoder_config(folder)}
     return Checkpoint(str(folder), model, manifest.preprocessor, partial(_weights, folder, path), manifest.config)
 
 
-def _weights(folder: Path, path: Path) -> dict[str, Tensor]:
-    parts = {"encoder": load_encoder(str(folder)).state_dict()}
+def _encoder_config(folder: Path) -> dict[str, object]:
+    """Return the configuration of a member's encoder as a checkpoint holds it; transformers does not read the file."""
+    path = folder / "config.json"
+    settings = read_json(path)
     try:
-        parts["classifier"] = load_file(folder / "emissions.safetensors")
-        parts["crf"] = load_file(path / "crf.safetensors")
+        if not isinstance(settings, dict):
+            raise InputError("a damaged export: it holds no settings")
+        check_encoder_config(settings, ARCHITECTURES)
+        return complete_config(settings)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _weights(folder: Path, path: Path) -> dict[str, Tensor]:
+    files = (folder / "model.safetensors", folder / "emissions.safetensors", path / "crf.safetensors")
+    if odd := [file for file in files if not file.is_file()]:
+        raise InputError(f"{odd[0]}: a damaged export: no such file")
+    try:
+        parts = dict(zip(("encoder", "classifier", "crf"), map(load_file, files), strict=True))
     except (OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{folder}: a damaged export: emissions or crf.safetensors: {reason}") from error
-    return {f"model.{part}.{name}": tensor for part, weights in parts.items() for name, tensor in weights.items()}
+        raise InputError(f"{folder}: a damaged export: model, emissions or crf.safetensors: {reason}") from error
+    weights = {f"model.{part}.{name}": tensor for part, found in parts.items() for name, tensor in found.items()}
+    check_weights(weights, sum(file.stat().st_size for file in files))
+    return weights
 
 
 def _names(members: Sequence[Checkpoint]) -> list[str]:
@@ -114,7 +128,8 @@ def _write_settings(members: Sequence[Checkpoint], folder: Path, card: str) -> N
 
 
 def _write_member(model: EncoderCRF, folder: Path, with_onnx: bool) -> None:
-    model.encoder.save_pretrained(folder)  # type: ignore[operator]
+    # One file, whatever its size: it is read without transformers.
+    model.encoder.save_pretrained(folder, max_shard_size="1TB")  # type: ignore[operator]
     save_file(model.classifier.state_dict(), folder / "emissions.safetensors")
     if with_onnx:
         write_emissions(model, folder / "emissions.onnx")

@@ -1,6 +1,7 @@
 """The manifest of an exported folder: labels, members, and how texts are read; needs no torch."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +9,22 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from ner.checkpoints.renames import present, present_reading
+from ner.checkpoints.schema import check_labels, check_plain
 from ner.errors import InputError
 from ner.preprocessing.preprocessor import Preprocessor
 
 FORMAT = 1
+MOST_MEMBERS = 100
+# Bytes of files with settings, and of a tokenizer.
+LARGEST_FILE = 10_000_000
+LARGEST_TOKENIZER = 200_000_000
+# A folder in `members/`, and no way out of it.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an exported folder says of itself.
+    """The labels, members and settings of an exported folder.
 
     Args:
         labels: The entity types, in the order of the tag ids.
@@ -42,17 +50,22 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         InputError: if a file is missing or damaged.
     """
-    settings, labels = _json(path / "settings.json"), _json(path / "labels.json")
+    settings, labels = read_json(path / "settings.json"), read_json(path / "labels.json")
     if not isinstance(settings, dict) or settings.get("format") != FORMAT:
         raise InputError(f"{path / 'settings.json'}: of a format that this version does not know; export it anew")
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise InputError(f"{path / 'labels.json'}: a damaged export: it is no list of names")
+    try:
+        check_labels(labels)
+    except InputError as error:
+        raise InputError(f"{path / 'labels.json'}: a damaged export: {error}") from None
+    assert isinstance(labels, list)
     names, reading, config = (settings.get(key) for key in ("members", "reading", "config"))
     if not isinstance(names, list) or not isinstance(reading, dict) or not isinstance(config, dict):
         raise InputError(f"{path / 'settings.json'}: a damaged export: members, reading or config are missing")
-    members = tuple(path / "members" / str(name) for name in names)
-    if not members:
-        raise InputError(f"{path}: a damaged export: it has no members")
+    if not names or len(names) > MOST_MEMBERS:
+        raise InputError(f"{path}: a damaged export: it has {len(names) or 'no'} members")
+    if odd := [name for name in names if not (isinstance(name, str) and PLAIN_NAME.fullmatch(name))]:
+        raise InputError(f"{path}: a damaged export: {odd[0]!r:.60} is no name of a member")
+    members = tuple(path / "members" / name for name in names)
     for member in members:
         if not member.is_dir():
             raise InputError(f"{member}: missing from the export")
@@ -66,16 +79,30 @@ def read_manifest(path: Path) -> Manifest:
 
 def _tokenizer(path: Path) -> str:
     try:
-        serialised = path.read_text(encoding="utf-8")
+        serialised = _text(path, LARGEST_TOKENIZER)
         Tokenizer.from_str(serialised)
     except Exception as error:  # the library raises no narrower one
         raise InputError(f"{path.name} cannot be used: {' '.join(str(error).split())}") from error
     return serialised
 
 
-def _json(path: Path) -> object:
+def read_json(path: Path) -> object:
+    """Read a file of JSON that holds a few settings.
+
+    Raises:
+        InputError: if it cannot be read, or holds too much.
+    """
     try:
-        content: object = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content: object = json.loads(_text(path, LARGEST_FILE))
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    check_plain(content, str(path))
     return content
+
+
+def _text(path: Path, largest: int) -> str:
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: not a file")
+    if path.stat().st_size > largest:
+        raise InputError(f"{path}: it has more than {largest} bytes")
+    return path.read_text(encoding="utf-8")

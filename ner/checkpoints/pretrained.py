@@ -25,11 +25,17 @@ from transformers import (
     PreTrainedTokenizerFast,
     logging,
 )
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES,
+)
 
 from ner.errors import InputError
 
 T = TypeVar("T")
 
+# Encoders of text that transformers ships.
+ARCHITECTURES = (*MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES, *MODEL_FOR_MASKED_LM_MAPPING_NAMES)
 PACKAGE = Path(__file__).parents[1]
 
 # The library's own retries take over a minute when nothing answers.
@@ -67,7 +73,9 @@ def tokenizer_json(source: str) -> str:
         return source
 
     def load(name: str, is_local: bool) -> PreTrainedTokenizerBase:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, local_files_only=is_local)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            name, local_files_only=is_local, trust_remote_code=False
+        )
         # Where its files are missing transformers makes one up that knows special tokens only.
         if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
             raise OSError("there are no tokenizer files, such as tokenizer.json")
@@ -91,7 +99,7 @@ def load_encoder(name: str) -> PreTrainedModel:
     def load(name: str, is_local: bool) -> PreTrainedModel:
         network: PreTrainedModel
         network, info = AutoModel.from_pretrained(
-            name, local_files_only=is_local, dtype=torch.float32, output_loading_info=True
+            name, local_files_only=is_local, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
         )
         # transformers fills what is missing with random numbers.
         if missing := sorted(key for key in info["missing_keys"] if not key.startswith("pooler.")):
@@ -109,7 +117,7 @@ def load_encoder_config(name: str) -> dict[str, object]:
     """
 
     def load(name: str, is_local: bool) -> dict[str, object]:
-        return plain_config(AutoConfig.from_pretrained(name, local_files_only=is_local))
+        return plain_config(AutoConfig.from_pretrained(name, local_files_only=is_local, trust_remote_code=False))
 
     return _load(name, load, "encoder configuration")
 
@@ -120,12 +128,32 @@ def build_encoder(config: Mapping[str, object]) -> PreTrainedModel:
     Raises:
         InputError: if there is no such kind of encoder, or its settings contradict each other.
     """
+
+    def build(described: PreTrainedConfig) -> PreTrainedModel:
+        return _prepared(AutoModel.from_config(described, trust_remote_code=False))  # type: ignore[no-untyped-call]
+
+    return _described(config, build)
+
+
+def complete_config(config: Mapping[str, object]) -> dict[str, object]:
+    """Return an encoder's configuration with the defaults of its kind where it says nothing.
+
+    Raises:
+        InputError: if there is no such kind of encoder, or its settings contradict each other.
+    """
+    return _described(config, plain_config)
+
+
+def _described(config: Mapping[str, object], use: Callable[[PreTrainedConfig], T]) -> T:
     settings = {key: value for key, value in config.items() if key != "model_type"}
+    _quiet()
     try:
-        network = AutoModel.from_config(AutoConfig.for_model(str(config.get("model_type")), **settings))  # type: ignore[no-untyped-call]
-    except (*UNREADABLE, ImportError) as error:
-        raise InputError(f"cannot build the encoder from its configuration: {' '.join(str(error).split())}") from error
-    return _prepared(network)
+        return use(AutoConfig.for_model(str(config.get("model_type")), **settings))
+    except InputError:
+        raise
+    except Exception as error:  # settings may contradict each other in any place
+        reason = " ".join(str(error).split())
+        raise InputError(f"cannot build the encoder from its configuration: {reason[:300]}") from error
 
 
 def plain_config(config: PreTrainedConfig) -> dict[str, object]:
@@ -171,9 +199,13 @@ def _with_broadcast_mask(
     return arguments, keywords
 
 
-def _load(name: str, load: Callable[[str, bool], T], what: str) -> T:
+def _quiet() -> None:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _load(name: str, load: Callable[[str, bool], T], what: str) -> T:
+    _quiet()
     if not name:
         raise InputError("the encoder has no name; give a folder, or a name on the hub")
     if (folder := local_folder(name)) is not None:

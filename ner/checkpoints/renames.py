@@ -5,8 +5,10 @@ from collections.abc import Mapping
 FORMATS = ("BioCJSON", "BioCXML", "Brat", "CoNLL", "JsonLines", "PlainText", "PubTator")
 CORPORA = ("GutBrainIE", "Sample")
 CHUNKINGS = ("JointPassages", "SeparatePassages")
-# What a corpus of files says beside the options of its format.
+# Arguments of a corpus of files that are not options of its format.
 SPLITS = ("labels", "train", "dev", "test")
+# Settings of the data that came later, with the value that says what was done before.
+ADDED = {"units": "subwords"}
 
 
 def present(config: Mapping[str, object]) -> dict[str, object]:
@@ -16,6 +18,13 @@ def present(config: Mapping[str, object]) -> dict[str, object]:
         key: sections[key](value) if key in sections and isinstance(value, Mapping) else value
         for key, value in config.items()
     }
+
+
+def present_record(config: Mapping[str, object]) -> dict[str, object]:
+    """Return the complete configuration that a checkpoint holds, with the names and all settings of this version."""
+    record = present(config)
+    data = record.get("data")
+    return {**record, "data": {**ADDED, **data}} if isinstance(data, dict) else record
 
 
 def present_reading(settings: Mapping[str, object]) -> dict[str, object]:

@@ -79,7 +79,7 @@ def check_resumable(name: str, saved: Mapping[str, object], own: Mapping[str, ob
     """Refuse to resume another training than the one that a configuration describes.
 
     Args:
-        name: What messages call the checkpoint.
+        name: The name of the checkpoint in messages.
         saved: The configuration in it; an empty one is not compared.
         own: The configuration of the training that would resume it.
 

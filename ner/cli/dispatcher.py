@@ -7,15 +7,16 @@ from importlib import import_module
 from pathlib import Path
 
 from ner import __version__
+from ner.cli.interruption import Interruption
 from ner.cli.parser import program
 from ner.errors import InputError
 
 VERBS = Path(__file__).with_name("verbs")
-MISTAKE, INTERRUPTED = 2, 130
+MISTAKE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb, and turn a user's mistake into one line and exit code 2.
+    """Run a verb, and turn a user's mistake into one line and exit code 2, and SIGINT or SIGTERM into 130 or 143.
 
     Args:
         arguments: The verb and its arguments; by default those of the process.
@@ -29,16 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if verb not in verbs():
         return _fail(f"unknown verb {verb!r}; one of: {', '.join(verbs())}")
-    resume = ""
     try:
-        module = import_module(f"ner.cli.verbs.{verb.replace('-', '_')}")
-        resume = getattr(module, "RESUME", "")
-        return int(module.main(rest))
+        with Interruption() as interruption:
+            module = import_module(f"ner.cli.verbs.{verb.replace('-', '_')}")
+            interruption.hint = getattr(module, "RESUME", "")
+            return int(module.main(rest))
     except InputError as error:
         return _fail(str(error))
-    except KeyboardInterrupt:
-        sys.stderr.write(f"interrupted{'; ' * bool(resume)}{resume}\n")
-        return INTERRUPTED
+    return interruption.exit_code
 
 
 def verbs() -> dict[str, Path]:

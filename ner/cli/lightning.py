@@ -18,6 +18,7 @@ from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint
 from ner.cli.config_parser import ConfigParser, config_parser, format_option
 from ner.cli.messages import format_options
+from ner.cli.recorded import trained_settings
 from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, select_resumed, select_trained
 from ner.errors import InputError
 from ner.io.files import kept
@@ -48,8 +49,6 @@ CHECKPOINT_DEFAULTS = {
     "checkpoint.enable_version_counter": False,
     "checkpoint.auto_insert_metric_name": False,
 }
-# Keys of a checkpoint's configuration that an evaluation starts from, so that it needs no other.
-TRAINED = ("seed_everything", "data", "model")
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +74,7 @@ class CommandLine(LightningCLI):
         verb: ``fit``, ``validate``, ``test`` or ``predict``.
         selection: The command line, and the checkpoint that is resumed or those that are evaluated.
         settings: Settings that override the command line, nested as in a configuration.
-        is_reporting: Whether scores and the files that are written are printed.
+        is_reporting: Print scores and the paths of written files.
 
     Raises:
         InputError: if the arguments or the checkpoints cannot be used.
@@ -155,7 +154,7 @@ class CommandLine(LightningCLI):
     def _set_trained_defaults(self, parser: LightningArgumentParser) -> None:
         for member in self.selection.members[:1]:
             try:
-                parser.set_defaults({key: member.config[key] for key in TRAINED if key in member.config})
+                parser.set_defaults(trained_settings(self.selection))
             except (KeyError, AttributeError) as error:
                 raise InputError(f"{member.name}: has a setting that this version does not know: {error}") from None
 
@@ -172,6 +171,7 @@ class CommandLine(LightningCLI):
         # An evaluation has its checkpoints open: the trainer is not to open them again.
         config.ckpt_path = str(self.selection.paths[0]) if self._verb == "fit" and members else None
         if self._verb != "fit":
+            ensemble.check_model(members[0])
             self._restore(members[0])
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))

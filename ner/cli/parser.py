@@ -21,9 +21,9 @@ class LightParser(ArgumentParser):
 
     Args:
         prog: The name of the verb.
-        description: What it does.
+        description: The first paragraph of its help.
         formatter_class: How its help is laid out.
-        add_help: Whether it has ``--help``.
+        add_help: Give it ``--help``.
     """
 
     def __init__(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ner.errors import InputError
+from ner.formats._quoting import excerpt
 from ner.io.files import reading
 
 SHOWN_CHARACTERS = 40
@@ -111,6 +112,16 @@ class Fields:
             raise self.error(key, "a list", "write it as [...]")
         return value
 
+    def strings(self, key: str) -> list[str]:
+        """Return a list of texts.
+
+        Raises:
+            JSONError: if there is none, or one of its values is something else.
+        """
+        place = self._child(key)
+        parts = [Fields({"": value}, f"{place}[{number}]") for number, value in enumerate(self.array(key))]
+        return [part.string("") for part in parts]
+
     def objects(self, key: str) -> "list[Fields]":
         """Return a list of objects.
 
@@ -195,13 +206,6 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return excerpt(value, SHOWN_CHARACTERS)
     return json.dumps(value)[:SHOWN_CHARACTERS]
-
-
-def excerpt(text: str, length: int, position: int = 0) -> str:
-    """Return a text in quotes, on one line, cut to what stands around a position."""
-    begin = 0 if position < length - 10 else position - 10
-    end = begin + length
-    return repr("…" * (begin > 0) + text[begin:end] + "…" * (end < len(text)))
 
 
 class _Repeated(dict[str, object]):

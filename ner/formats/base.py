@@ -2,14 +2,16 @@
 
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import ClassVar, Literal, Self, TypeAlias, TypeVar
 
 from ner.documents import Document
 from ner.errors import InputError
+from ner.io.files import COMPRESSED
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +20,11 @@ T = TypeVar("T")
 Record: TypeAlias = Callable[[], Document]
 # Ends messages about a bad span.
 SKIP = "set on_bad_span: skip for the format"
+SKIP_DUPLICATE = "set on_duplicate: skip for the format"
+# Kinds of what is left out where a format is set to skip it.
+BAD_SPANS = "spans that do not fit"
+DISCONTINUOUS = "discontinuous spans"
+DUPLICATES = "documents with an identifier of another"
 
 
 @dataclass(kw_only=True)
@@ -29,9 +36,10 @@ class Format(ABC):
 
     Args:
         on_bad_span: Refuse an annotation that does not fit its text, or leave it out with a warning.
+        on_duplicate: Refuse a document whose identifier stands in the file already, or leave it out with a warning.
     """
 
-    # Endings of the format's files. A folder is searched for them.
+    # Endings of the format's files, to which compression adds .gz. A folder is searched for them.
     suffixes: ClassVar[Sequence[str]] = ()
     can_read: ClassVar[bool] = True
     # Formats that cannot write at all, or only texts, cannot hold predictions.
@@ -39,6 +47,9 @@ class Format(ABC):
     writes_folder: ClassVar[bool] = False
 
     on_bad_span: Literal["error", "skip"] = "error"
+    on_duplicate: Literal["error", "skip"] = "error"
+    # Number of things that the last reading did not keep, by kind, such as relations.
+    not_read: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
 
     @abstractmethod
     def read(self, path: Path) -> Iterator[Document]:
@@ -68,8 +79,8 @@ class Format(ABC):
         """Return the format as files of a corpus with these entity types have it; most formats need not know them."""
         return self
 
-    def reject_span(self, where: str, what: str) -> None:
-        """Refuse an annotation that does not fit its text, or log that it is left out.
+    def reject_span(self, where: str, what: str, kind: str = BAD_SPANS) -> None:
+        """Refuse an annotation that does not fit its text, or log and count that it is left out.
 
         Raises:
             InputError: unless ``on_bad_span`` is ``skip``.
@@ -77,6 +88,23 @@ class Format(ABC):
         if self.on_bad_span == "error":
             raise InputError(f"{where}: {what}; correct it, or {SKIP}")
         log.warning("%s: left out: %s", where, what)
+        self.not_read[kind] += 1
+
+    def is_new(self, name: str, seen: set[str], where: str) -> bool:
+        """Note the identifier of a document that is read; log and count one that is left out, having come before.
+
+        Raises:
+            InputError: if it came before, unless ``on_duplicate`` is ``skip``.
+        """
+        if name not in seen:
+            seen.add(name)
+            return True
+        what = f"{name!r:.100} stands in this file already"
+        if self.on_duplicate == "error":
+            raise InputError(f"{where}: {what}; keep one of them, rename one, or {SKIP_DUPLICATE}")
+        log.warning("%s: left out: %s", where, what)
+        self.not_read[DUPLICATES] += 1
+        return False
 
 
 @dataclass
@@ -100,14 +128,20 @@ class FileFormat(Format):
         return sorted(
             file
             for file in folder.iterdir()
-            if file.name.endswith(tuple(self.suffixes)) and not file.name.startswith(".") and file.is_file()
+            if file.name.removesuffix(COMPRESSED).endswith(tuple(self.suffixes))
+            and not file.name.startswith(".")
+            and file.is_file()
         )
 
     def read(self, path: Path) -> Iterator[Document]:
-        return (record() for record in self._all_records(path))
+        return (document for _, document in self.read_share(path, 0, 1))
 
     def read_share(self, path: Path, first: int, step: int) -> Iterator[tuple[int, Document]]:
-        return ((number, record()) for number, record in islice(enumerate(self._all_records(path)), first, None, step))
+        self.not_read.clear()
+        for number, record in islice(enumerate(self._all_records(path)), first, None, step):
+            yield number, record()
+        if left_out := [kind for kind in (BAD_SPANS, DISCONTINUOUS, DUPLICATES) if self.not_read[kind]]:
+            log.warning("%s: left out: %s", path, ", ".join(f"{self.not_read[kind]} {kind}" for kind in left_out))
 
     def _all_records(self, path: Path) -> Iterator[Record]:
         if not path.is_dir():
@@ -144,17 +178,6 @@ def in_one_line(found: Iterable[T], reader: object, source: str) -> Iterator[T]:
     except (OSError, ArithmeticError, LookupError, ValueError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(f"{type(reader).__name__} cannot read {source}: {reason}") from error
-
-
-def check_once(name: str, seen: set[str], where: str) -> None:
-    """Note the identifier of a document that is read.
-
-    Raises:
-        InputError: if the file has it already.
-    """
-    if name in seen:
-        raise InputError(f"{where}: {name!r:.100} stands in this file already; keep one of them, or rename one")
-    seen.add(name)
 
 
 def unique(documents: Iterable[Document]) -> Iterator[Document]:

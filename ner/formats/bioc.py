@@ -14,8 +14,10 @@ from xml.etree import ElementTree as ET
 
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats import _identifiers
 from ner.formats._json import Fields, encodable, parse
-from ner.formats.base import FileFormat, Record, check_once, unique
+from ner.formats._quoting import difference
+from ner.formats.base import BAD_SPANS, DISCONTINUOUS, FileFormat, Record, unique
 from ner.io.files import reading, writing
 
 Unit = Literal["characters", "bytes"]
@@ -26,9 +28,15 @@ Number = TypeVar("Number", int, float)
 SOURCE = "ner"
 # Between two sentences of a passage. A larger one is a mistake, and would be filled with as many blanks.
 LONGEST_GAP = 10_000
+# Infons of an annotation that name its concept: PubTator's, then those of BC5CDR and of older tools.
+IDENTIFIERS = ("identifier", "MESH", "OMIM", "NCBI Gene", "NCBI Taxonomy")
 # Fields that are attributes in XML, not elements.
 ATTRIBUTES = {"annotation": ("id",), "location": ("offset", "length")}
 NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+class _GapError(ValueError):
+    """An annotation whose parts have text between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +86,8 @@ class _BioC(FileFormat):
         for number, fields in enumerate(self._objects(file), 1):
             name = fields.values.get("id", number)
             where = f"{file}, document {name!r:.60}"
-            check_once(str(name), seen, where)
-            yield partial(self._checked, fields, where)
+            if self.is_new(str(name), seen, where):
+                yield partial(self._checked, fields, where)
 
     @abstractmethod
     def _objects(self, file: Path) -> Iterator[Fields]:
@@ -112,9 +120,15 @@ class _BioC(FileFormat):
         annotations += [(annotation, places) for annotation in _objects(fields, "annotations")]
         for number, (annotation, possible) in enumerate(annotations, 1):
             try:
-                _add_span(annotation, possible)
+                if passed_over := _passed_over(annotation):
+                    self.not_read[passed_over] += 1
+                else:
+                    _add_span(annotation, possible)
             except ValueError as error:
-                self.reject_span(f"{where}, annotation {annotation.values.get('id', number)!r:.60}", str(error))
+                kind = DISCONTINUOUS if isinstance(error, _GapError) else BAD_SPANS
+                self.reject_span(f"{where}, annotation {annotation.values.get('id', number)!r:.60}", str(error), kind)
+        owners = [fields, *parts, *(sentence for part in parts for sentence in _objects(part, "sentences"))]
+        self.not_read["relations"] += sum(len(_objects(owner, "relations")) for owner in owners)
         infons = _infons(fields)
         weight = _number(infons, "weight", float) if "weight" in infons else 1.0
         return Document(
@@ -147,7 +161,11 @@ class _BioC(FileFormat):
         return {"id": document.id, "infons": infons, "passages": passages, "annotations": [], "relations": []}
 
     def _annotation(self, name: str, span: Span, passage: Passage, begin: int) -> Written:
-        infons = {"type": span.label} if span.score is None else {"type": span.label, "score": str(span.score)}
+        infons = {"type": span.label}
+        if span.identifiers:
+            infons[IDENTIFIERS[0]] = _identifiers.join(span.identifiers)
+        if span.score is not None:
+            infons["score"] = str(span.score)
         mention = passage.mention(span)
         offset = begin + _length(passage.text[: span.start], self.offsets)
         location: Written = {"offset": offset, "length": _length(mention, self.offsets)}
@@ -159,13 +177,15 @@ class BioCXML(_BioC):
     """BioC in XML, a document after the other, so that a file may be larger than memory.
 
     Annotations are those of passages, of their sentences, and of documents, which belong to the passage that holds
-    them. Locations of one with nothing but white space between them become one span. One with neither location
-    nor text speaks of the whole and is passed over, and so are relations. A passage without text has that of its
-    sentences, with blanks between them; one without annotations is one in which there are none.
+    them. Locations of one with nothing but white space between them become one span. Passed over and counted are
+    relations, what has neither location nor text and so speaks of the whole, and the parts of a composite mention
+    (``CompositeRole`` is ``IndividualMention``, as in BC5CDR), which has an annotation of its own. A passage without
+    text has that of its sentences, with blanks between them; one without annotations is one in which there are none.
 
     The infon ``type`` of a passage is its section. Infons ``tier``, ``annotator`` and ``weight`` of a document,
     ``annotated_until`` of a passage (counted as offsets are, from the passage's own start) and ``score`` of an
-    annotation, where it is a number, are read and written too; others are not kept.
+    annotation, where it is a number, are read and written too, and so are identifiers: written as ``identifier``, and
+    read from ``MESH`` and the like too. Others are not kept.
 
     Source: Comeau et al. (2013), doi:10.1093/database/bat064, and its BioC.dtd, which is never loaded.
     """
@@ -277,8 +297,16 @@ def _text(passage: Fields, unit: Unit) -> str:
     return "".join(pieces)
 
 
+def _passed_over(annotation: Fields) -> str:
+    """Return what an annotation is that stands for no mention of its own; nothing for all others."""
+    is_part = _string(_infons(annotation), "CompositeRole") == "IndividualMention"
+    if not _objects(annotation, "locations") and not _string(annotation, "text"):
+        return "annotations of whole texts"
+    return "parts of composite mentions" if is_part else ""
+
+
 def _add_span(annotation: Fields, places: Sequence[_Place]) -> None:
-    """Add an annotation to the spans of the place that holds it; one of the whole has no span.
+    """Add an annotation to the spans of the place that holds it.
 
     Raises:
         ValueError: if it does not fit.
@@ -288,8 +316,6 @@ def _add_span(annotation: Fields, places: Sequence[_Place]) -> None:
         for location in _objects(annotation, "locations")
     ]
     quoted, infons = _string(annotation, "text"), _infons(annotation)
-    if not locations and not quoted:
-        return
     label = _string(infons, "type")
     if not label.strip():
         raise ValueError("it has no type")
@@ -304,11 +330,12 @@ def _add_span(annotation: Fields, places: Sequence[_Place]) -> None:
         (place.character(start - place.begin), place.character(end - place.begin)) for start, end in locations
     )
     if any(place.text[end:start].strip() for (_, end), (start, _) in pairwise(bounds)):
-        raise ValueError(f"{shown} is discontinuous, which a span cannot be")
-    span = Span(bounds[0][0], max(end for _, end in bounds), label, _score(infons))
+        raise _GapError(f"{shown} is discontinuous, which a span cannot be")
+    identifiers = _identifiers.split(";".join(_string(infons, key) for key in IDENTIFIERS))
+    span = Span(bounds[0][0], max(end for _, end in bounds), label, _score(infons), identifiers)
     found = place.text[span.start : span.end]
     if quoted and quoted not in (found, " ".join(place.text[start:end] for start, end in bounds)):
-        raise ValueError(f"{shown} reads {found[:40]!r}, but the annotation says {quoted[:40]!r}")
+        raise ValueError(f"{shown} {difference(found, quoted, 'the annotation')}")
     place.spans.append(span)
 
 
@@ -360,7 +387,7 @@ def _fields(element: ET.Element) -> dict[str, object]:
     """Return the object that an element is in JSON."""
     fields: dict[str, object] = dict(element.attrib)
     fields["infons"] = {infon.get("key", ""): "".join(infon.itertext()) for infon in element.findall("infon")}
-    for tag in ("passage", "sentence", "annotation", "location"):
+    for tag in ("passage", "sentence", "annotation", "location", "relation"):
         fields[f"{tag}s"] = [_fields(child) for child in element.findall(tag)]
     for tag in ("id", "offset", "text"):
         if (child := element.find(tag)) is not None:

@@ -2,39 +2,83 @@
 
 import re
 from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BufferedReader
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Self
 
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.formats.base import FileFormat, Record
+from ner.formats._quoting import difference
+from ner.formats.base import BAD_SPANS, DISCONTINUOUS, FileFormat, Record
 from ner.io.files import new_folder, reading
 
-ENTITY = re.compile(r"T\S*\t(\S+) ([0-9]{1,12} [0-9]{1,12}(?:;[0-9]{1,12} [0-9]{1,12})*) *(?:\t(.*))?", re.DOTALL)
-# Relations, events, attributes, modifications, normalisations, equivalences, notes.
+ENTITY = re.compile(r"(T\S*)\t(\S+) ([0-9]{1,12} [0-9]{1,12}(?:;[0-9]{1,12} [0-9]{1,12})*) *(?:\t(.*))?", re.DOTALL)
+NORMALISATION = re.compile(r"N\S*\tReference (T\S*) (\S+)(?:\t.*)?", re.DOTALL)
+# What brat calls the lines of other kinds, by their first letter.
+OTHERS = {
+    "R": "relations",
+    "E": "events",
+    "A": "attributes",
+    "M": "modifications",
+    "N": "normalisations of something else",
+    "*": "equivalences",
+    "#": "notes",
+}
 OTHER = re.compile(r"(?:[REAMN]\S*|\*)\t|#")
+# brat names the database of each identifier; this one stands for none.
+NO_DATABASE = "ID:"
+# Annotation of brat, and of the BioNLP shared tasks, where what was given and what was asked for are two files.
+ANNOTATIONS = (".ann", ".a1", ".a2")
 # No fragment of brat crosses these, because they may end a line of the annotation.
 BREAKS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 BREAK = re.compile(f"[{BREAKS}]")
+GAP = "discontinuous, but a span has no gaps"
 UNBROKEN = re.compile(f"[^{BREAKS}]+")
+
+
+@dataclass(slots=True)
+class _Standoff:
+    """The annotation of a text: entities, each after its place in a file, and what belongs to them."""
+
+    entities: list[tuple[str, re.Match[str]]] = field(default_factory=list)
+    identifiers: dict[str, list[str]] = field(default_factory=dict)
+    others: Counter[str] = field(default_factory=Counter)
+
+    def add(self, line: str, where: str) -> None:
+        """Add a line.
+
+        Raises:
+            InputError: if it is no annotation.
+        """
+        if match := ENTITY.fullmatch(line):
+            self.entities.append((where, match))
+        elif match := NORMALISATION.fullmatch(line):
+            self.identifiers.setdefault(match[1], []).append(match[2].removeprefix(NO_DATABASE))
+        elif OTHER.match(line):
+            self.others[OTHERS[line[0]]] += 1
+        elif line.strip():
+            what = f"{line[:40]!r} is no annotation of brat"
+            raise InputError(f"{where}: {what}; an entity is T1<tab>Type start end<tab>text")
 
 
 @dataclass
 class Brat(FileFormat):
     """Texts ``name.txt`` with annotation ``name.ann``, in a folder and its subfolders.
 
-    The identifier of a document is its path in the folder, without suffix. A document without ``.ann`` is not
-    annotated; one with an empty ``.ann`` has no entities. Files and folders that begin with a dot are passed over.
+    Folders of the BioNLP shared tasks, with ``name.a1`` and ``name.a2``, are read too. The identifier of a document is
+    its path in the folder, without suffix. A document without annotation is not annotated; one with an empty ``.ann``
+    has no entities. Files and folders that begin with a dot are passed over.
     Texts are kept to the character, ``\\r\\n`` and a byte order mark included, because brat counts them.
 
     Fragments of an entity with nothing but white space between them are one span, and those with more do not fit.
-    Triggers of events are entities; all that builds on entities is passed over. Types in brat have no blanks: one that
-    is a label of ``labels`` with underscores for blanks is read as that label.
+    Triggers of events are entities, and normalisations are their identifiers; what else builds on entities is passed
+    over and counted. An identifier without a database, as other formats have it, is written as one of ``ID``. Types in
+    brat have no blanks: one that is a label of ``labels`` with underscores for blanks is read as that label.
 
     Args:
         on_bad_span: Refuse an annotation that does not fit its text, or leave it out with a warning.
@@ -64,17 +108,19 @@ class Brat(FileFormat):
         files = sorted(
             file
             for file in folder.rglob("*")
-            if file.suffix in (".txt", ".ann")
+            if file.suffix in (".txt", *ANNOTATIONS)
             and not any(part.startswith(".") for part in file.relative_to(folder).parts)
             and file.is_file()
         )
         texts = [file for file in files if file.suffix == ".txt"]
-        if missing := sorted({file.with_suffix(".txt") for file in files} - set(texts)):
-            raise InputError(f"{missing[0].with_suffix('.ann')}: has no {missing[0].name} beside it; add the text")
+        known = set(texts)
+        for file in files:
+            if (text := file.with_suffix(".txt")) not in known:
+                raise InputError(f"{file}: has no {text.name} beside it; add the text")
         return texts
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
-        if file.suffix == ".ann":
+        if file.suffix in ANNOTATIONS:
             text = file.with_suffix(".txt").name
             raise InputError(f"{file}: annotation without its text; name {text}, or the folder")
         name = file.relative_to(folder).with_suffix("").as_posix() if folder else file.stem
@@ -85,7 +131,7 @@ class Brat(FileFormat):
 
         Passages are joined by line breaks; a blank in a label becomes an underscore. A document that is not annotated
         has no ``.ann``. Lost are sections (but see ``title_line``), scores, weights and the like, where an annotation
-        stops, and line breaks at the borders of an entity.
+        stops, identifiers with white space, and line breaks at the borders of an entity.
 
         Raises:
             InputError: if the folder holds something, an identifier is no relative path or comes twice, brat cannot
@@ -98,22 +144,25 @@ class Brat(FileFormat):
 
     def _document(self, path: Path, name: str) -> Document:
         text = _text(path)
-        annotation = path.with_suffix(".ann")
         parts = self._parts(text)
         spans: list[list[Span]] = [[] for _ in parts]
-        is_annotated = annotation.exists()
-        for where, match in _entities(annotation) if is_annotated else ():
-            found = _mention(text, match)
+        annotations = [file for suffix in ANNOTATIONS if (file := path.with_suffix(suffix)).exists()]
+        standoff = _read_standoff(annotations)
+        self.not_read.update(standoff.others)
+        for where, match in standoff.entities:
+            found = _mention(text, match[3], match[4] or "")
             if isinstance(found, str):
-                self.reject_span(where, found)
+                self.reject_span(where, found, DISCONTINUOUS if found.endswith(GAP) else BAD_SPANS)
                 continue
             start, end = found
             for (begin, part, _), own in zip(parts, spans, strict=True):
                 if begin <= start and end <= begin + len(part):
-                    own.append(Span(start - begin, end - begin, self._label(match[1])))
+                    identifiers = tuple(standoff.identifiers.get(match[1], ()))
+                    own.append(Span(start - begin, end - begin, self._label(match[2]), identifiers=identifiers))
                     break
             else:
                 self.reject_span(where, f"[{start}, {end}) lies partly in the title and partly in the abstract")
+        is_annotated = bool(annotations)
         until = None if is_annotated else 0
         passages = (
             Passage(part, section, tuple(own), until) for (_, part, section), own in zip(parts, spans, strict=True)
@@ -139,30 +188,31 @@ def _text(path: Path) -> str:
         return mark + file.read()
 
 
-def _entities(annotation: Path) -> Iterator[tuple[str, re.Match[str]]]:
-    """Yield the lines of entities, each after its place."""
-    with reading(annotation) as lines:
-        for number, line in enumerate(lines, 1):
-            content = line.removesuffix("\n").removesuffix("\r")
-            if match := ENTITY.fullmatch(content):
-                yield f"{annotation}, line {number}", match
-            elif content.strip() and not OTHER.match(content):
-                what = f"{content[:40]!r} is no annotation of brat"
-                raise InputError(f"{annotation}, line {number}: {what}; an entity is T1<tab>Type start end<tab>text")
+def _read_standoff(annotations: Iterable[Path]) -> _Standoff:
+    """Read the annotation of one text, whose names are known in all of its files.
+
+    Raises:
+        InputError: if a file cannot be read, or has a line of another format.
+    """
+    standoff = _Standoff()
+    for annotation in annotations:
+        with reading(annotation) as lines:
+            for number, line in enumerate(lines, 1):
+                standoff.add(line.removesuffix("\n").removesuffix("\r"), f"{annotation}, line {number}")
+    return standoff
 
 
-def _mention(text: str, match: re.Match[str]) -> tuple[int, int] | str:
+def _mention(text: str, places: str, quoted: str) -> tuple[int, int] | str:
     """Return start and end of an entity, or what is wrong with it."""
-    places, quoted = match[2], match[3] or ""
     numbers = [int(number) for number in re.split("[ ;]", places)]
     fragments = list(zip(numbers[::2], numbers[1::2], strict=True))
     if numbers != sorted(numbers) or any(start == end for start, end in fragments) or numbers[-1] > len(text):
         return f"{places} are no characters of a text that has {len(text)}"
     if any(text[end:start].strip() for (_, end), (start, _) in pairwise(fragments)):
-        return f"{places} is discontinuous, but a span has no gaps"
+        return f"{places} is {GAP}"
     found = " ".join(text[start:end] for start, end in fragments)
     if BREAK.sub(" ", found) != BREAK.sub(" ", quoted):
-        return f"{places} reads {found[:40]!r}, but the line says {quoted[:40]!r}"
+        return f"{places} {difference(found, quoted, 'the line')}"
     return numbers[0], numbers[-1]
 
 
@@ -180,7 +230,8 @@ def _write_document(document: Document, folder: Path, names: dict[str, str]) -> 
 
 
 def _lines(document: Document, names: dict[str, str]) -> Iterator[str]:
-    begin, number = 0, 1
+    begin = 0
+    numbers, others = count(1), count(1)
     for passage in document.passages:
         for span in passage.spans:
             name = _name(span.label)
@@ -190,9 +241,19 @@ def _lines(document: Document, names: dict[str, str]) -> Iterator[str]:
                 what = f"brat cannot hold {passage.mention(span)[:40]!r} as {span.label!r}{beside}"
                 raise InputError(f"document {document.id!r}: {what}; rename the label, or leave the entity out")
             places = ";".join(f"{begin + match.start()} {begin + match.end()}" for match in fragments)
-            yield f"T{number}\t{name} {places}\t{' '.join(match[0] for match in fragments)}\n"
-            number += 1
+            mention = " ".join(match[0] for match in fragments)
+            number = next(numbers)
+            yield f"T{number}\t{name} {places}\t{mention}\n"
+            for reference in _references(span.identifiers):
+                yield f"N{next(others)}\tReference T{number} {reference}\t{mention}\n"
         begin += len(passage.text) + 1
+
+
+def _references(identifiers: Iterable[str]) -> Iterator[str]:
+    """Yield identifiers with their databases; brat has no place for one with white space."""
+    for identifier in identifiers:
+        if identifier and not re.search(r"\s", identifier):
+            yield identifier if ":" in identifier else f"{NO_DATABASE}{identifier}"
 
 
 def _name(label: str) -> str:

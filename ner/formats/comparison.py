@@ -78,6 +78,7 @@ def _annotation_losses(first: Document, second: Document) -> Iterator[str]:
         for document in (first, second)
     )
     yield from ["scores of entities"] * (scores - kept)
+    yield from ["identifiers of entities"] * (_identifiers(first) - _identifiers(second)).total()
 
 
 def _unknown(document: Document) -> Iterator[int]:
@@ -90,6 +91,16 @@ def _entities(document: Document) -> Iterator[tuple[Place, str]]:
     """Yield place and label of each entity; places count characters that are no white space."""
     for places, passage in _places(document):
         yield from (((places[span.start], places[span.end]), span.label) for span in passage.spans)
+
+
+def _identifiers(document: Document) -> Counter[tuple[Place, str]]:
+    """Count the identifiers of entities at their places."""
+    return Counter(
+        ((places[span.start], places[span.end]), identifier)
+        for places, passage in _places(document)
+        for span in passage.spans
+        for identifier in span.identifiers
+    )
 
 
 def _tokens(document: Document) -> list[Place]:

@@ -5,27 +5,37 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, groupby, pairwise
+from operator import add
 from pathlib import Path
 from typing import TypeAlias
 
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.formats.base import FileFormat, Record, check_once, unique
-from ner.io.files import reading, writing
+from ner.formats.base import FileFormat, Record, unique
+from ner.io.files import reading, stem, writing
 
 log = logging.getLogger(__name__)
 
-START = re.compile(r"-DOCSTART-(?:[ \t]+\((.+)\)\s*|\s.*)?", re.DOTALL)
+START = re.compile(r"-DOCSTART-(?:[ \t]+\((.+)\)\s*|\s.*)?|###MEDLINE:(\S+)\s*", re.DOTALL)
+# What such a line begins with.
+STARTS = ("-DOCSTART-", "###MEDLINE:")
 TAG = re.compile(r"([BIMELSU])-(.+)", re.DOTALL)
 TOKEN = re.compile(r"\w+|[^\w\s]")
 OUTSIDE = "O"
 CONTINUING = "IMEL"
 ENDING = "ELSU"
-# Token, letter of the tag, label.
-Row: TypeAlias = tuple[str, str, str]
-# The lines of its tokens, with their numbers.
-Sentence: TypeAlias = list[tuple[int, str]]
+# Number of its first line, and the lines of its tokens as one text.
+Sentence: TypeAlias = tuple[int, str]
+Interval: TypeAlias = tuple[int, int]
+
+
+class _RowError(ValueError):
+    """A row of a sentence that cannot be used, counted from 0."""
+
+    def __init__(self, row: int, what: str) -> None:
+        super().__init__(what)
+        self.row = row
 
 
 @dataclass
@@ -34,8 +44,8 @@ class CoNLL(FileFormat):
 
     Columns are separated by tabs in a line that has one, else by blanks. A blank line ends a sentence, which becomes a
     passage: its tokens, joined by blanks, and the place of each. A line ``-DOCSTART-`` begins a document;
-    ``-DOCSTART- (some id)`` names it, and others are named ``<file stem>:<number>``. Before the first such line each
-    sentence is a document.
+    ``-DOCSTART- (some id)`` names it, and so does ``###MEDLINE:some-id``, as in JNLPBA; others are named
+    ``<file stem>:<number>``. Before the first such line each sentence is a document.
 
     One rule reads IOB1, IOB2, IOBES, BMES and BILOU: ``B-`` begins an entity, ``I-`` and ``M-`` continue the one
     before if it is open and has their label, and begin one otherwise; ``E-`` and ``L-`` do so and end it; ``S-`` and
@@ -59,9 +69,9 @@ class CoNLL(FileFormat):
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         seen: set[str] = set()
         for number, (line, own_name, sentences) in enumerate(_blocks(file), 1):
-            name = own_name or f"{file.stem}:{number}"
-            check_once(name, seen, f"{file}, line {line}")
-            yield partial(self._document, name, file, sentences)
+            name = own_name or f"{stem(file)}:{number}"
+            if self.is_new(name, seen, f"{file}, line {line}"):
+                yield partial(self._document, name, file, sentences)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Write documents in IOB2: token, tab and tag, as the default columns read them, each passage a sentence.
@@ -93,36 +103,47 @@ class CoNLL(FileFormat):
             log.warning("%s: left out: %d entities that share tokens with others, or have none", path, left_out)
 
     def _document(self, name: str, file: Path, sentences: Sequence[Sentence]) -> Document:
-        return Document(name, tuple(self._passage(file, sentence) for sentence in sentences or [[]]))
+        return Document(name, tuple(self._passage(file, *sentence) for sentence in sentences or [(0, "")]))
 
-    def _passage(self, file: Path, sentence: Sentence) -> Passage:
-        rows = [self._row(line, f"{file}, line {number}") for number, line in sentence]
-        begins = accumulate((len(token) + 1 for token, _, _ in rows), initial=0)
+    def _passage(self, file: Path, first: int, text: str) -> Passage:
+        try:
+            rows = _rows(text)
+            tokens, tags = self._tokens_and_tags(rows)
+        except _RowError as error:
+            raise InputError(f"{file}, line {first + error.row}: {error}") from None
+        lengths = list(map(len, tokens))
+        begins = list(accumulate([length + 1 for length in lengths], initial=0))
+        intervals = tuple(zip(begins, map(add, begins, lengths), strict=False))
         return Passage(
-            " ".join(token for token, _, _ in rows),
-            spans=tuple(_spans(rows)),
+            " ".join(tokens),
+            spans=tuple(_spans(intervals, tags)),
             annotated_until=0 if self.tag_column is None else None,
-            tokens=tuple((begin, begin + len(token)) for (token, _, _), begin in zip(rows, begins, strict=False)),
+            tokens=intervals,
         )
 
-    def _row(self, line: str, where: str) -> Row:
-        columns = _columns(line)
-        count = len(columns)
+    def _tokens_and_tags(self, rows: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:
+        """Return the column of tokens, and that of tags, or none if there is no such column.
+
+        Raises:
+            _RowError: if a row has too few columns, no token, or something else than a tag.
+        """
         chosen = [column for column in (self.token_column, self.tag_column) if column is not None]
-        places = {column % count for column in chosen if -count <= column < count}
-        if len(places) < len(chosen):
-            what = f"{count} columns, but token_column is {self.token_column} and tag_column {self.tag_column}"
-            raise InputError(f"{where}: {what}; set them for the format, tag_column to null where there are no tags")
-        token = columns[self.token_column]
-        if not token:
-            raise InputError(f"{where}: the token is empty; remove the line, or set the format's token_column")
-        if self.tag_column is None or columns[self.tag_column] == OUTSIDE:
-            return token, OUTSIDE, ""
-        match = TAG.fullmatch(columns[self.tag_column])
-        if match is None:
-            what = f"the tag {columns[self.tag_column]!r} is neither O nor like B-gene, with one of BIMELSU in front"
-            raise InputError(f"{where}: {what}; correct it, or set the format's tag_column")
-        return token, match[1], match[2]
+        for count in set(map(len, rows)):
+            places = {column % count for column in chosen if -count <= column < count}
+            if len(places) < len(chosen):
+                what = f"{count} columns, but token_column is {self.token_column} and tag_column {self.tag_column}"
+                fix = "set them for the format, tag_column to null where there are no tags"
+                raise _RowError([len(row) for row in rows].index(count), f"{what}; {fix}")
+        tokens = [row[self.token_column] for row in rows]
+        if "" in tokens:
+            fix = "remove the line, or set the format's token_column"
+            raise _RowError(tokens.index(""), f"the token is empty; {fix}")
+        tags = [] if self.tag_column is None else [row[self.tag_column] for row in rows]
+        for tag in set(tags) - {OUTSIDE}:
+            if TAG.fullmatch(tag) is None:
+                what = f"the tag {tag!r} is neither O nor like B-gene, with one of BIMELSU in front"
+                raise _RowError(tags.index(tag), f"{what}; correct it, or set the format's tag_column")
+        return tokens, tags
 
     def _check(self, document: Document) -> None:
         """Refuse a document whose tags would say something else, or whose names would not be read again."""
@@ -154,23 +175,48 @@ def _blocks(file: Path) -> Iterator[tuple[int, str, list[Sentence]]]:
 
 
 def _parts(path: Path) -> Iterator[tuple[int, Sentence | str]]:
-    """Yield sentences, each with the line after it, and names of documents that begin (empty for none), with theirs."""
-    sentence: Sentence = []
+    """Yield sentences, each with the line after it, and names of documents that begin (empty for none), with theirs.
+
+    Files of millions of lines come through here and through :func:`_rows`, so that lines are taken many at a time.
+    """
+    number = 1
     with reading(path) as file:
-        for number, line in enumerate(chain(file, [""]), 1):
-            content = line.removesuffix("\n").removesuffix("\r")
-            start = START.fullmatch(content)
-            if start is None and content.strip():
-                sentence.append((number, content))
-            elif sentence:
-                yield number, sentence
-                sentence = []
-            if start:
-                yield number, start[1] or ""
+        for is_blank, group in groupby(file, str.isspace):
+            lines = list(group)
+            if not is_blank:
+                yield from _between_starts(number, lines)
+            number += len(lines)
 
 
-def _columns(line: str) -> list[str]:
-    return line.split("\t") if "\t" in line else [column for column in line.split(" ") if column]
+def _between_starts(first: int, lines: list[str]) -> Iterator[tuple[int, Sentence | str]]:
+    text = "".join(lines)
+    if not any(start in text for start in STARTS):
+        yield first + len(lines), (first, text)
+        return
+    sentence: list[str] = []
+    for number, line in enumerate([*lines, ""], first):
+        start = START.fullmatch(line)
+        if line and start is None:
+            sentence.append(line)
+            continue
+        if sentence:
+            yield number, (number - len(sentence), "".join(sentence))
+            sentence = []
+        if start:
+            yield number, start[1] or start[2] or ""
+
+
+def _rows(text: str) -> list[list[str]]:
+    """Return the columns of each line."""
+    contents = text.split("\n")
+    if "\r" in text:
+        contents = [line.removesuffix("\r") for line in contents]
+    return [line.split("\t") if "\t" in line else _between_blanks(line) for line in contents if line]
+
+
+def _between_blanks(line: str) -> list[str]:
+    columns = line.split(" ")
+    return [column for column in columns if column] if "" in columns else columns
 
 
 def _line(token: str, tag: str | None, document: Document) -> str:
@@ -181,27 +227,33 @@ def _line(token: str, tag: str | None, document: Document) -> str:
     """
     line = token if tag is None else f"{token}\t{tag}"
     read = line.removesuffix("\r")
-    if START.fullmatch(line) or "\n" in line or not read.strip() or _columns(read)[0] != token:
+    if START.fullmatch(line) or "\n" in line or not read.strip() or _rows(read)[0][0] != token:
         what = f"CoNLL columns cannot hold the token {token!r:.60}"
         raise InputError(f"document {document.id!r}: {what}; change it, or write another format, such as JsonLines")
     return line
 
 
-def _spans(rows: Sequence[Row]) -> Iterator[Span]:
-    """Yield the entities of a sentence, in characters of its tokens joined by blanks."""
-    start, end, position, label = 0, 0, 0, ""
-    for token, letter, own in (*rows, ("", OUTSIDE, "")):
+def _spans(tokens: Sequence[Interval], tags: Sequence[str]) -> Iterator[Span]:
+    """Yield the entities of a sentence, from the place and the tag of each token."""
+    start, end, label = 0, 0, ""
+    for (begin, after), tag in zip(tokens, tags, strict=False):
+        if tag == OUTSIDE:
+            if label:
+                yield Span(start, end, label)
+                label = ""
+            continue
+        letter, own = tag[0], tag[2:]
         continues = letter in CONTINUING and own == label
         if label and not continues:
             yield Span(start, end, label)
-            label = ""
-        if own and not continues:
-            start, label = position, own
-        end = position + len(token)
+        if not continues:
+            start, label = begin, own
+        end = after
         if letter in ENDING:
             yield Span(start, end, label)
             label = ""
-        position = end + 1
+    if label:
+        yield Span(start, end, label)
 
 
 def _tagged(passage: Passage, spans: Iterable[Span]) -> tuple[list[str], list[str]]:

@@ -11,12 +11,12 @@ from typing import NamedTuple, Self
 
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.formats._json import Fields, JSONError, encodable, excerpt, read_object
+from ner.formats._json import Fields, JSONError, encodable, read_object
+from ner.formats._quoting import difference, excerpt
 from ner.formats.base import SKIP, FileFormat, Format, Record, unique
 from ner.io.files import write_text
 
 SECTIONS = ("title", "abstract")
-SHOWN_CHARACTERS = 30
 
 log = logging.getLogger(__name__)
 
@@ -58,16 +58,27 @@ class GutBrainIE(FileFormat):
         for pmid in content:
             yield partial(self._document, file, content, pmid, left_out)
         if left_out:
+            self.not_read["bad spans"] += len(left_out)
             log.warning("%s: bad spans left out: %d; the first: %s", file, len(left_out), left_out[0].what)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Write documents, those without annotation as articles.
 
         Raises:
-            InputError: if two documents share an identifier, a passage is neither title nor abstract, or the file
-                cannot be written.
+            InputError: if two documents share an identifier, a passage is neither title nor abstract, an entity has
+                none of the labels, or the file cannot be written.
         """
-        _write({document.id: _document_record(document) for document in unique(documents)}, path)
+        _write({document.id: self._record(document) for document in unique(documents)}, path)
+
+    def _record(self, document: Document) -> dict[str, object]:
+        for entity, _ in _entities(document) if self.labels else ():
+            if entity.label not in self.labels:
+                where = f"document {shown_name(document.id)}"
+                what = f"an entity has the label {excerpt(entity.label)}"
+                known = f"{', '.join(self.labels[:3])}{', ...' if len(self.labels) > 3 else ''}"
+                fix = f"but the labels of the format are {known}; set labels for the format, as in --to.labels"
+                raise InputError(f"{where}: {what}, {fix}")
+        return _document_record(document)
 
     def _document(self, file: Path, content: Mapping[str, object], pmid: str, left_out: list[JSONError]) -> Document:
         """Parse one document, and note the spans that are left out.
@@ -116,12 +127,12 @@ class GutBrainIE(FileFormat):
         where = f"{entity.location}: span [{entity.start}, {entity.end})"
         if not 0 <= entity.start < entity.end <= len(text):
             what = f"is empty or lies outside the {len(text)} characters of the {entity.location}"
-            quoted = excerpt(entity.text, SHOWN_CHARACTERS)
+            quoted = excerpt(entity.text)
             raise JSONError(f"{where} {what}, the file says {quoted}", "correct its start_idx or end_idx (inclusive)")
         if (found := text[entity.start : entity.end]) != entity.text:
-            raise JSONError(f"{where} {_difference(found, entity.text)}", "correct its offsets or text_span")
+            raise JSONError(f"{where} {difference(found, entity.text)}", "correct its offsets or text_span")
         if self.labels and entity.label not in self.labels:
-            label = excerpt(entity.label, SHOWN_CHARACTERS)
+            label = excerpt(entity.label)
             raise JSONError(f"{where} has the unknown label {label}", f"use one of {', '.join(self.labels)}")
         return Span(entity.start, entity.end, entity.label)
 
@@ -178,7 +189,7 @@ def more_problems(count: int) -> str:
 
 def shown_name(name: str) -> str:
     """Return an identifier or file name as it is, unless it would break a line or fill it."""
-    return name if name.isprintable() and 0 < len(name) <= 100 else excerpt(name, SHOWN_CHARACTERS)
+    return name if name.isprintable() and 0 < len(name) <= 100 else excerpt(name)
 
 
 def _parts(pmid: str, record: object) -> tuple[dict[str, str], list[object] | None, str]:
@@ -200,14 +211,6 @@ def _parts(pmid: str, record: object) -> tuple[dict[str, str], list[object] | No
 def _text(fields: Fields, key: str) -> str:
     """Return a text, in whose place ``null`` stands for an empty one."""
     return "" if key in fields and fields.values[key] is None else fields.string(key)
-
-
-def _difference(found: str, quoted: str) -> str:
-    agreement = zip(found, quoted, strict=False)
-    place = next((place for place, (a, b) in enumerate(agreement) if a != b), min(len(found), len(quoted)))
-    return (
-        f"reads {excerpt(found, SHOWN_CHARACTERS, place)} but the file says {excerpt(quoted, SHOWN_CHARACTERS, place)}"
-    )
 
 
 def _document_record(document: Document) -> dict[str, object]:

@@ -20,13 +20,14 @@ PASSAGE_KEYS = ("text", "section", "spans", "annotated_until", "tokens")
 class JsonLines(FileFormat):
     """Documents as ``{"id": ..., "passages": [{"text": ..., "section": ..., "spans": [...]}]}``, one a line.
 
-    A span is ``{"start": 0, "end": 4, "label": "animal"}``, with ``score`` where it has one: characters
-    ``[start, end)`` of its passage, counted in code points. A passage without ``spans`` is not annotated; one with an
-    empty list has no entity. ``{"id": ..., "text": ..., "spans": [...]}`` is short for a document of one passage.
-    ``section``, ``annotated_until`` and ``tokens`` (``[[0, 4], ...]``) of a passage, ``tier``, ``annotator`` and
-    ``weight`` of a document are optional. Other keys are ignored, and identifiers may come again.
+    A span is ``{"start": 0, "end": 4, "label": "animal"}``, with ``score`` and ``identifiers``
+    (``["MESH:D003920"]``) where it has them: characters ``[start, end)`` of its passage, counted in code points. A
+    passage without ``spans`` is not annotated; one with an empty list has no entity.
+    ``{"id": ..., "text": ..., "spans": [...]}`` is short for a document of one passage. ``section``,
+    ``annotated_until`` and ``tokens`` (``[[0, 4], ...]``) of a passage, ``tier``, ``annotator`` and ``weight`` of a
+    document are optional. Other keys are ignored, and identifiers of documents may come again.
 
-    A line that is no document is an error whatever ``on_bad_span`` says.
+    A line that is no document is an error whatever ``on_bad_span`` says; ``on_duplicate`` makes no difference.
     """
 
     suffixes = (".jsonl",)
@@ -97,7 +98,9 @@ def _passage_record(passage: Passage) -> dict[str, object]:
 
 def _span_record(span: Span) -> dict[str, object]:
     record: dict[str, object] = {"start": span.start, "end": span.end, "label": span.label}
-    return record if span.score is None else record | {"score": span.score}
+    if span.score is not None:
+        record["score"] = span.score
+    return record | {"identifiers": span.identifiers} if span.identifiers else record
 
 
 def _passage(fields: Fields) -> Passage:
@@ -115,7 +118,8 @@ def _span(fields: Fields) -> Span:
     start, end, label = fields.integer("start"), fields.integer("end"), fields.string("label")
     if not label:
         raise fields.error("label", "a name", "give the span a label")
-    return Span(start, end, label, None if fields.values.get("score") is None else fields.probability("score"))
+    score = None if fields.values.get("score") is None else fields.probability("score")
+    return Span(start, end, label, score, tuple(fields.strings("identifiers")) if "identifiers" in fields else ())
 
 
 def _interval(value: object) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ner.documents import Document, Passage
 from ner.formats.base import FileFormat, Record
-from ner.io.files import reading, writing
+from ner.io.files import reading, stem, writing
 
 
 @dataclass
@@ -23,7 +23,7 @@ class PlainText(FileFormat):
     suffixes = (".txt",)
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
-        prefix = f"{file.stem}:" if folder else ""
+        prefix = f"{stem(file)}:" if folder else ""
         with reading(file) as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.formats.base import FileFormat, Record, check_once, unique
+from ner.formats import _identifiers
+from ner.formats._quoting import difference, excerpt
+from ner.formats.base import FileFormat, Record, unique
 from ner.io.files import reading, writing
 
 TEXT_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
@@ -16,17 +18,16 @@ SECTIONS = {"t": "title", "a": "abstract"}
 OFFSET = re.compile("[0-9]{1,12}")
 # A number, however broken, where a relation has its kind.
 OFFSET_LIKE = re.compile(r"[-+.\s\d]*")
-# Stands in the column of identifiers where there is none.
-NO_IDENTIFIER = "-"
 
 
 @dataclass
 class PubTator(FileFormat):
     """Titles and abstracts as in PubTator, BC5CDR or the NCBI disease corpus.
 
-    Offsets are half-open and count over title and abstract with one character between them. Relations and other lines
-    without offsets are passed over, and so are identifiers and, in a composite mention, its parts. A document without
-    mentions is one in which there are none.
+    Offsets are half-open and count over title and abstract with one character between them. White space at the borders
+    of a mention may be missing from its line, or stand there without need. Identifiers are kept. Relations and other
+    lines without offsets are passed over and counted, and so are columns after the identifiers, such as the parts of a
+    composite mention. A document without mentions is one in which there are none.
     """
 
     suffixes = (".txt", ".pubtator", ".PubTator")
@@ -35,9 +36,9 @@ class PubTator(FileFormat):
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         seen: set[str] = set()
         for first, lines in _blocks(file):
-            if match := TEXT_LINE.fullmatch(lines[0]):
-                check_once(match[1], seen, f"{file}, line {first}")
-            yield partial(self._document, file, first, lines)
+            match = TEXT_LINE.fullmatch(lines[0])
+            if match is None or self.is_new(match[1], seen, f"{file}, line {first}"):
+                yield partial(self._document, file, first, lines)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Write documents: their first passage as the title, and what follows, joined by blanks, as the abstract.
@@ -66,9 +67,10 @@ class PubTator(FileFormat):
                 texts[SECTIONS[kind]] = text
                 continue
             fields = line.split("\t")
-            if not name or fields[0] != name or len(fields) < 4:
+            if not name or fields[0] != name or len(fields) < 3:
                 raise InputError(f"{where}: neither PMID|t|, PMID|a| nor a mention of {name or 'any document'}")
             if not OFFSET_LIKE.fullmatch(fields[1]):
+                self.not_read["relations" if len(fields) > 3 else "lines without offsets"] += 1
                 continue
             found = _mention(fields, texts)
             if isinstance(found, str):
@@ -76,6 +78,7 @@ class PubTator(FileFormat):
             else:
                 section, span = found
                 spans[section].append(span)
+                self.not_read["columns after identifiers"] += any(fields[6:])
         passages = (Passage(texts.get(section, ""), section, tuple(spans[section])) for section in SECTIONS.values())
         return Document(name, tuple(passages))
 
@@ -110,9 +113,16 @@ def _mention(fields: list[str], texts: dict[str, str]) -> tuple[str, Span] | str
     section = "title" if start < len(title) else "abstract"
     offset = 0 if section == "title" else len(title) + 1
     found = texts.get(section, "")[max(start - offset, 0) : max(end - offset, 0)]
-    if start < offset or start >= end or found != text or not label:
-        return f"[{start}, {end}) of the {section} reads {found[:40]!r}, but the line says {text[:40]!r} ({label})"
-    return section, Span(start - offset, end - offset, label)
+    where = f"[{start}, {end}) of the {section}"
+    if start < offset or start >= end or not label:
+        return f"{where} is empty, lies outside the text or has no type; the line says {excerpt(text)}"
+    if found.strip() != text.strip() or not found:
+        return f"{where} {difference(found, text, 'the line')}"
+    begin = start - offset
+    if found != text:
+        begin += len(found) - len(found.lstrip())
+        found = found.strip()
+    return section, Span(begin, begin + len(found), label, identifiers=_identifiers.split("".join(fields[5:6])))
 
 
 def _block(document: Document) -> str:
@@ -124,7 +134,8 @@ def _block(document: Document) -> str:
     for passage in document.passages:
         for span in passage.spans:
             start, end = begin + span.start, begin + span.end
-            lines.append(f"{document.id}\t{start}\t{end}\t{text[start:end]}\t{span.label}\t{NO_IDENTIFIER}")
+            fields = (document.id, start, end, text[start:end], span.label, _identifiers.join(span.identifiers))
+            lines.append("\t".join(map(str, fields)))
         begin += len(passage.text) + 1
     for name in (document.id, *(span.label for passage in document.passages for span in passage.spans)):
         if not name.strip() or re.search(r"[|\t\r\n]", name):

@@ -1,4 +1,4 @@
-"""What tags a batch of texts: the protocol that the backends share, and how one is found by its name."""
+"""The protocol that backends share, and the search for one by its name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

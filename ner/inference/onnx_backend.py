@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from ner.checkpoints.manifest import is_exported, read_manifest
+from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.inference.backends import TaggedTexts
 from ner.labels import LabelSet
@@ -66,7 +67,7 @@ class OnnxBackend:
         fed = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask}
         total = np.zeros((*inputs.rows.shape, len(self.crf.start)), np.float32)
         for session in self.sessions:
-            total += session.run(["emissions"], fed)[0][inputs.rows, inputs.positions]
+            total += _emissions(session, fed, total.shape[2])[inputs.rows, inputs.positions]
         total /= len(self.sessions)
         return total
 
@@ -92,7 +93,23 @@ def load(path: Path, device: str | None = None, precision: str = "32", threads: 
     manifest = read_manifest(path)
     labels = LabelSet(manifest.labels)
     sessions = [_session(member / "emissions.onnx", PROVIDERS[device or "cpu"], threads) for member in manifest.members]
-    return OnnxBackend(sessions, _read_crf(path / "crf.safetensors", len(labels.tags)), labels, manifest.preprocessor)
+    crf = _read_crf(path / "crf.safetensors", len(labels.tags))
+    backend = OnnxBackend(sessions, crf, labels, manifest.preprocessor)
+    # Graphs that do not fit the rest are told before the work.
+    backend.tag(manifest.preprocessor.encode([Document("", (Passage("a"),))]))
+    return backend
+
+
+def _emissions(session: Session, fed: Mapping[str, Integers], tags: int) -> Emissions:
+    try:
+        emissions = session.run(["emissions"], fed)[0]
+    except Exception as error:  # the library raises no narrower one
+        raise InputError(f"a damaged export: emissions.onnx cannot be run: {' '.join(str(error).split())}") from error
+    shape = (*fed["input_ids"].shape, tags)
+    if not isinstance(emissions, np.ndarray) or emissions.dtype != np.float32 or emissions.shape != shape:
+        kind = f"{emissions.dtype}{list(emissions.shape)}" if isinstance(emissions, np.ndarray) else "no array"
+        raise InputError(f"a damaged export: emissions.onnx gives {kind} in place of float32{list(shape)}")
+    return emissions
 
 
 def _session(path: Path, providers: Sequence[str], threads: int | None) -> Session:
@@ -108,6 +125,8 @@ def _session(path: Path, providers: Sequence[str], threads: int | None) -> Sessi
     options.intra_op_num_threads = threads or 0
     # Plans are kept for every shape of a batch, and texts have many.
     options.enable_mem_pattern = False
+    # What is wrong is raised; the library would also write it.
+    options.log_severity_level = 4
     try:
         session: Session = onnxruntime.InferenceSession(path, options, providers=list(providers))
     except Exception as error:  # the library raises no narrower one
@@ -116,11 +135,15 @@ def _session(path: Path, providers: Sequence[str], threads: int | None) -> Sessi
 
 
 def _read_crf(path: Path, tags: int) -> Potentials:
+    if not path.is_file():
+        raise InputError(f"{path}: a damaged export: no such file")
     try:
         scores = load_file(path)
         crf = Potentials(scores["transitions"], scores["start_transitions"], scores["end_transitions"])
-        if len(crf.start) != tags:
-            raise ValueError(f"it has {len(crf.start)} tags, labels.json makes {tags}")
+        if (crf.transitions.shape, crf.start.shape, crf.end.shape) != ((tags, tags), (tags,), (tags,)):
+            raise ValueError(f"its scores are not those of {tags} tags, which labels.json makes")
+        if any(part.dtype != np.float32 for part in (crf.transitions, crf.start, crf.end)):
+            raise ValueError("its scores are not float32")
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise InputError(f"{path}: a damaged export: {' '.join(str(error).split())}") from error
     return crf

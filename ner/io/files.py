@@ -1,10 +1,13 @@
 """Files that appear whole, under their own name, or not at all."""
 
+import errno
 import os
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from io import TextIOWrapper
+from gzip import GzipFile
+from io import BufferedReader, BufferedWriter, TextIOWrapper
 from pathlib import Path
 from shutil import copyfileobj, rmtree
 from tempfile import TemporaryDirectory
@@ -14,6 +17,9 @@ from ner.errors import InputError
 
 # Stands for standard input and standard output.
 STANDARD = Path("-")
+# Ends the names of files that are compressed.
+COMPRESSED = ".gz"
+COMPRESSION_LEVEL = 6
 
 
 def write_text(text: str, path: Path) -> None:
@@ -28,13 +34,13 @@ def write_text(text: str, path: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[TextIO]:
-    """Open a UTF-8 text file that appears whole or not at all; ``-`` is standard output.
+    """Open a UTF-8 text file as :func:`writing_bytes` does; one whose name ends in ``.gz`` is compressed.
 
     Raises:
         InputError: if the file cannot be written.
     """
-    with writing_bytes(path) as binary:
-        file = TextIOWrapper(binary, encoding="utf-8", newline="\n")
+    with writing_bytes(path) as binary, _compressing(binary, path) as stream:
+        file = TextIOWrapper(stream, encoding="utf-8", newline="\n")
         try:
             yield file
             file.flush()
@@ -47,6 +53,8 @@ def writing(path: Path) -> Iterator[TextIO]:
 def writing_bytes(path: Path) -> Iterator[BinaryIO]:
     """Open a binary file that appears whole or not at all; ``-`` is standard output.
 
+    A link is followed. A device or a pipe is written as it is, which cannot be undone.
+
     Raises:
         InputError: if the file cannot be written.
     """
@@ -54,6 +62,10 @@ def writing_bytes(path: Path) -> Iterator[BinaryIO]:
         if path == STANDARD:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
+            return
+        if _is_stream(path):
+            with path.open("wb") as file:
+                yield file
             return
         with replacing(path) as temporary, temporary.open("wb") as file:
             yield file
@@ -71,7 +83,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     with _explained(path):
         check_new(path)
-        with replacing(path.absolute()) as temporary:
+        with replacing(path) as temporary:
             temporary.mkdir()
             yield temporary
 
@@ -80,12 +92,18 @@ def new_folder(path: Path) -> Iterator[Path]:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a free name beside ``path``; the file or folder made there replaces ``path`` at the end.
 
-    After an exception it is removed, and ``path`` stays as it was.
+    Links are followed, and files get the permissions that the process gives new ones, whatever library wrote them.
+    After an exception what was made is removed, and ``path`` stays as it was.
+
+    Raises:
+        OSError: if writing fails.
     """
+    path = _followed(path)
     temporary = _beside(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
+        _permit(temporary)
         temporary.replace(path)
     finally:
         with suppress(OSError):
@@ -99,30 +117,39 @@ def replacing(path: Path) -> Iterator[Path]:
 def reading(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 file, with or without byte order mark, whose lines end in ``\\n`` alone; ``-`` is standard input.
 
+    A file whose name ends in ``.gz`` is decompressed.
+
     Raises:
         InputError: if the file cannot be read.
     """
-    try:
-        source: Path | int = sys.stdin.fileno() if path == STANDARD else path
-        with open(source, encoding="utf-8-sig", newline="\n", closefd=path != STANDARD) as file:
-            yield file
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 ({_bad_byte(path) or error.reason}); convert it") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    with _readable(path):
+        try:
+            with _decompressed(path) as binary, TextIOWrapper(binary, encoding="utf-8-sig", newline="\n") as file:
+                yield file
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: not UTF-8 ({_bad_byte(path) or error.reason}); convert it") from None
 
 
 @contextmanager
 def kept(path: Path) -> Iterator[Path]:
-    """Yield a path that can be read more than once: ``path`` itself, or for ``-`` a copy of standard input."""
-    if path != STANDARD:
+    """Yield a path that can be read more than once: ``path`` itself, or a copy of standard input or of a pipe.
+
+    Raises:
+        InputError: if the pipe cannot be read.
+    """
+    if path != STANDARD and not _is_stream(path):
         yield path
         return
     with TemporaryDirectory() as folder:
-        copy = Path(folder) / "standard-input"
-        with copy.open("wb") as file:
-            copyfileobj(sys.stdin.buffer, file)
+        copy = Path(folder) / ("standard-input" if path == STANDARD else path.name)
+        with _readable(path), _opened(path) as source, copy.open("wb") as file:
+            copyfileobj(source, file)
         yield copy
+
+
+def stem(path: Path) -> str:
+    """Return the name of a file without its ending, and without that of its compression."""
+    return Path(path.name.removesuffix(COMPRESSED)).stem
 
 
 def check_writable(path: Path, is_folder: bool = False) -> None:
@@ -139,13 +166,16 @@ def check_writable(path: Path, is_folder: bool = False) -> None:
         check_new(path)
     elif os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir it takes a name that is too long
         raise InputError(f"{path}: cannot be written (it is a folder); name a file in it")
-    temporary = _beside(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _explained(path):
+        if _is_stream(path):
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return
+        target = _followed(path)
+        temporary = _beside(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()
         temporary.unlink()
-    except OSError as error:
-        raise _unwritable(path, error) from None
 
 
 def check_apart(source: Path, output: Path, suffixes: Sequence[str], is_folder: bool = False) -> None:
@@ -154,16 +184,19 @@ def check_apart(source: Path, output: Path, suffixes: Sequence[str], is_folder: 
     Args:
         source: The file or folder that is read.
         output: The file or folder to write.
-        suffixes: The endings of the files that are read in a folder; none stand for all.
+        suffixes: The endings of the files that are read in a folder, compressed or not; none stand for all.
         is_folder: The output is a folder.
 
     Raises:
-        InputError: if the output is a part of the input.
+        InputError: if the output is a part of the input, or one of the paths is none.
     """
-    if STANDARD in (source, output):
+    if STANDARD in (source, output) or _is_stream(output):
         return
-    source, new = source.expanduser().resolve(), output.expanduser().resolve()
-    is_read = is_folder or not suffixes or new.name.endswith(tuple(suffixes))
+    with _readable(source):
+        source = _followed(source)
+    with _explained(output):
+        new = _followed(output)
+    is_read = is_folder or not suffixes or new.name.removesuffix(COMPRESSED).endswith(tuple(suffixes))
     if new == source or (source in new.parents and is_read):
         raise InputError(f"{output}: belongs to the input; write it elsewhere")
 
@@ -189,10 +222,78 @@ def _explained(path: Path) -> Iterator[None]:
         raise _unwritable(path, error) from None
 
 
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn a failure to read into one line that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); check the path") from None
+    except (EOFError, zlib.error) as error:
+        raise InputError(f"{path}: cannot be decompressed ({error}); compress it anew") from None
+
+
+def _opened(path: Path) -> BufferedReader:
+    """Open a file, or standard input, as bytes.
+
+    Raises:
+        OSError: if that is not possible.
+    """
+    if path == STANDARD:
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    return _followed(path).open("rb") if not _is_stream(path) else path.open("rb")
+
+
+@contextmanager
+def _decompressed(path: Path) -> Iterator[BufferedReader]:
+    with _opened(path) as file:
+        yield BufferedReader(GzipFile(fileobj=file)) if path.suffix == COMPRESSED else file
+
+
+@contextmanager
+def _compressing(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
+    """Yield what compresses into a file, if its name says so, and the same bytes for the same text."""
+    if path.suffix != COMPRESSED:
+        yield file
+        return
+    with GzipFile("", "wb", COMPRESSION_LEVEL, file, mtime=0) as compressing, BufferedWriter(compressing) as buffered:
+        yield buffered
+
+
+def _is_stream(path: Path) -> bool:
+    """Return whether a device, a pipe or a socket stands at a path."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _followed(path: Path) -> Path:
+    """Return the path to which links lead.
+
+    Raises:
+        OSError: if they lead in a circle, or the path holds a NUL.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+    except ValueError as error:
+        raise OSError(errno.EINVAL, str(error)) from None
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
+
+
+def _permit(path: Path) -> None:
+    """Give the files at a path the permissions of new ones."""
+    # The mask can only be read by setting it; this one is the safe one for a file that another thread opens meanwhile.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    for file in [path, *path.rglob("*")]:
+        if file.is_file():
+            file.chmod(0o666 & ~mask)
+
+
 def _bad_byte(path: Path) -> str:
-    """Return where a file stops being UTF-8; standard input cannot be read again."""
-    if path != STANDARD:
-        with path.open("rb") as file:
+    """Return where a file stops being UTF-8; a stream cannot be read again."""
+    if path != STANDARD and not _is_stream(path):
+        with _decompressed(path) as file:
             for number, line in enumerate(file, 1):
                 try:
                     line.decode()

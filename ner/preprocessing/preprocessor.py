@@ -1,4 +1,4 @@
-"""How texts become tensors, as one value: the same in training, in a checkpoint and in prediction."""
+"""The way from texts to tensors as one value: the same in training, in a checkpoint and in prediction."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -17,12 +17,14 @@ from ner.preprocessing.texts import Texts, units_of
 from ner.preprocessing.tokenizer import TextTokenizer
 
 T = TypeVar("T")
+# No encoder reads more tokens at once.
+LARGEST_SIZE = 10_000_000
 Units = Literal["subwords", "words"]
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a model reads of B texts, in W windows of at most L tokens; T is the largest number of units of a text.
+    """The input of a model for B texts, in W windows of at most L tokens; T is the largest number of units of a text.
 
     Args:
         input_ids: What the encoder reads, (W, L).
@@ -41,7 +43,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """How texts are read. Members of an ensemble have to agree on all but the windows: see :meth:`differences`.
+    """The settings of reading texts. Members of an ensemble agree on all but the windows: see :meth:`differences`.
 
     Args:
         tokenizer: The JSON of a fast tokenizer, whose padding entry names the padding token.
@@ -80,14 +82,15 @@ class Preprocessor:
             InputError: if a setting is missing or of another type.
         """
         if unknown := sorted(settings.keys() - {setting.name for setting in fields(cls)}):
-            raise InputError(f"it reads texts with settings that this version does not know: {', '.join(unknown)}")
+            listed = ", ".join(unknown)[:100]
+            raise InputError(f"it reads texts with settings that this version does not know: {listed}")
         try:
             return cls(
                 _typed(settings, "tokenizer", str),
                 Chunking.from_dict(settings["chunking"]),
                 _typed(settings, "markers", bool),
-                _typed(settings, "window_tokens", int),
-                _typed(settings, "overlap_tokens", int),
+                _size(settings, "window_tokens"),
+                _size(settings, "overlap_tokens"),
                 settings.get("units", "subwords"),  # type: ignore[arg-type]  # checked by the class
             )
         except KeyError as error:
@@ -187,6 +190,13 @@ class Preprocessor:
             padded(first + texts.heads - found.starts[window], texts.unit_counts),
             texts.unit_counts,
         )
+
+
+def _size(settings: Mapping[str, object], key: str) -> int:
+    size = _typed(settings, key, int)
+    if not 0 <= size <= LARGEST_SIZE:
+        raise InputError(f"{key} is {size}; it should lie between 0 and {LARGEST_SIZE}")
+    return size
 
 
 def _typed(settings: Mapping[str, object], key: str, kind: type[T]) -> T:

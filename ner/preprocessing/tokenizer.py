@@ -71,6 +71,8 @@ class TextTokenizer:
         """The special tokens before and after a text, read off an encoded letter, so for any model's template."""
         letter = self._tokenizer.encode("a")
         special = letter.special_tokens_mask
+        if 0 not in special:
+            raise InputError("the tokenizer's JSON is damaged: it finds no token in a letter")
         first, last = special.index(0), len(special) - special[::-1].index(0)
         return letter.ids[:first], letter.ids[last:]
 

@@ -120,7 +120,7 @@ class NERDataModule(LightningDataModule):
 
     @cached_property
     def preprocessor(self) -> Preprocessor:
-        """How texts are read, the same in every stage."""
+        """The value that turns texts into tensors, the same in every stage."""
         return Preprocessor(
             tokenizer_json(self.tokenizer),
             self.chunking,

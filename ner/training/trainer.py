@@ -161,7 +161,7 @@ def _silence_advice() -> None:
         "custom batch sampler",  # ours returns every text once
         "isinstance.treespec",  # Lightning's own use of torch
         "callbacks used to create the checkpoint",  # an evaluation does not need all of them
-        "recommended to use `sync_dist=True`",  # what is logged at an epoch's end is of all processes already
+        "recommended to use `sync_dist=True`",  # values logged at an epoch's end are those of all processes
     ):
         warnings.filterwarnings("ignore", message=f".*{message}.*")
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from main import main
-from ner.checkpoints.renames import present, present_reading
+from ner.checkpoints.checkpoint import read_checkpoint
+from ner.checkpoints.renames import present, present_reading, present_record
 
 SPLITS = {"labels": ["gene"], "train": "a.txt", "dev": None, "test": "b.txt"}
 NAMES = ["BioCJSON", "BioCXML", "Brat", "CoNLL", "JsonLines", "PlainText", "PubTator"]
@@ -67,6 +68,12 @@ def test_chunking_has_moved() -> None:
     assert present_reading({"markers": True}) == {"markers": True}
 
 
+def test_a_record_says_what_was_done_before_there_was_a_setting_for_it() -> None:
+    assert present_record({"data": {"markers": True}}) == {"data": {"units": "subwords", "markers": True}}
+    assert present_record({"data": {"units": "words"}}) == {"data": {"units": "words"}}
+    assert present_record({}) == {}
+
+
 def test_what_has_no_old_name_stays_as_it_is() -> None:
     config = {"run": "x", "data": None, "model": {"encoder": "a"}, "predictions": {"format": "Brat"}}
     assert present(config) == config
@@ -74,15 +81,27 @@ def test_what_has_no_old_name_stays_as_it_is() -> None:
     assert present(today) == today
 
 
-@pytest.mark.parametrize("name", ["quickstart_seed42.ckpt", "export"])
-def test_a_checkpoint_and_an_export_of_an_earlier_version_find_the_same(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with files of an earlier version, and an empty one to work in."""
     root = os.environ.get("OLD_CHECKPOINTS_ROOT")
     if not root:
         pytest.skip("OLD_CHECKPOINTS_ROOT names no folder with a checkpoint and an export of an earlier version")
     monkeypatch.chdir(tmp_path)
+    return Path(root)
+
+
+def test_a_training_of_an_earlier_version_is_resumed(old: Path) -> None:
+    checkpoint = old / "quickstart_seed42.ckpt"
+    arguments = ["--ckpt_path", str(checkpoint), "--trainer.enable_progress_bar", "false"]
+    assert main(["fit", "--config", "quickstart", *arguments]) == 0
+    resumed = read_checkpoint(Path("checkpoints/quickstart/seed=42/last.ckpt"))
+    assert resumed.epochs == 12 > read_checkpoint(checkpoint).epochs
+
+
+@pytest.mark.parametrize("name", ["quickstart_seed42.ckpt", "export"])
+def test_a_checkpoint_and_an_export_of_an_earlier_version_find_the_same(name: str, old: Path) -> None:
     dev = Path(__file__).parents[2] / "ner" / "corpora" / "sample_data" / "dev.json"
-    arguments = ["--ckpt_path", f"{root}/{name}", "--data.predict_path", str(dev), "--predictions.path", "found.json"]
+    arguments = ["--ckpt_path", str(old / name), "--data.predict_path", str(dev), "--predictions.path", "found.json"]
     assert main(["predict", *arguments]) == 0
-    assert Path("found.json").read_bytes() == (Path(root) / "predictions_sample_dev.json").read_bytes()
+    assert Path("found.json").read_bytes() == (old / "predictions_sample_dev.json").read_bytes()

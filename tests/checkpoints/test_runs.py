@@ -44,3 +44,11 @@ def test_only_settings_that_decide_the_outcome_are_compared() -> None:
     with pytest.raises(InputError, match=r"a\.ckpt: was trained with another data\.markers, trainer\.max_epochs;"):
         check_resumable("a.ckpt", saved, own)
     check_resumable("a.ckpt", {}, own)
+
+
+def test_seeds_are_found_in_their_numeric_order(tmp_path: Path) -> None:
+    for seed in (11, 7, 100):
+        (tmp_path / f"seed={seed}").mkdir()
+        (tmp_path / f"seed={seed}" / "best.ckpt").touch()
+    found = find([str(tmp_path / "seed=*" / "best.ckpt"), str(tmp_path / "seed=7" / "best.ckpt")])
+    assert [path.parent.name for path in found] == ["seed=7", "seed=11", "seed=100"]

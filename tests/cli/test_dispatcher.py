@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,13 @@ def test_usage_names_the_program_as_it_was_called(program: list[str], called: st
     finished = subprocess.run([*command, "score"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert finished.stderr.rstrip().endswith(f"; see {called} score --help")
     assert finished.returncode == 2
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"]])
+def test_light_help_answers_in_a_second(arguments: list[str]) -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, REPOSITORY / "main.py", *arguments], check=True, capture_output=True)
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < 1

@@ -73,7 +73,10 @@ def test_a_run_is_named_by_its_key_or_its_last_configuration(config: str, tmp_pa
     assert read_selection([]).run is None
 
 
-def test_a_training_resumes_from_the_checkpoint_of_its_own_run_and_seed() -> None:
+def test_a_training_resumes_from_the_checkpoint_of_its_own_run_and_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     for arguments, path in (
         (["--ckpt_path", "last"], "checkpoints/quickstart/seed=42/last.ckpt"),
         (["--ckpt_path", "best", "--seed_everything", "7", "--run", "x"], "checkpoints/x/seed=7/best.ckpt"),

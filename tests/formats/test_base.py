@@ -1,5 +1,6 @@
 """What every format has: shares of the work, options on the command line, one line for an error."""
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,18 @@ def test_shares_are_the_documents_with_their_numbers(target: Format, first: int,
     whole = list(enumerate(target.read(tmp_path / "there")))
     assert len(whole) == 7
     assert list(target.read_share(tmp_path / "there", first, step)) == whole[first::step]
+
+
+@pytest.mark.parametrize("target", [target for target in FORMATS if not target.writes_folder], ids=repr)
+def test_compressed_files_are_written_and_read_by_their_names(target: Format, tmp_path: Path) -> None:
+    plain, compressed = (tmp_path / f"a{target.suffixes[0]}{ending}" for ending in ("", ".gz"))
+    for path in (plain, compressed):
+        target.write(documents(2), path)
+    assert gzip.decompress(compressed.read_bytes()) == plain.read_bytes()
+    whole = list(target.read(plain))
+    assert list(target.read(compressed)) == whole
+    plain.unlink()
+    assert [document.passages for document in target.read(tmp_path)] == [document.passages for document in whole]
 
 
 @pytest.mark.parametrize("target", [target for target in FORMATS if not target.writes_folder], ids=repr)

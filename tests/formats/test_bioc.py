@@ -156,7 +156,7 @@ def one(*annotations: dict[str, object], text: str = "Mice ate") -> dict[str, ob
 @pytest.mark.parametrize(
     ("annotation", "message"),
     [
-        (mention((10, 4), text="mice"), r"\[10, 14\), counted in characters, reads 'Mice', but the annotation says 'm"),
+        (mention((10, 4), text="mice"), r"\[10, 14\), counted in characters, reads 'Mice' but the annotation says 'm"),
         (mention((9, 4)), "lies outside its passage"),
         (mention((15, 4)), "lies outside its passage"),
         (mention((-3, 4)), "lies outside its passage"),

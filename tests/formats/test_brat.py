@@ -146,8 +146,8 @@ def test_a_line_that_is_no_annotation_is_an_error(tmp_path: Path, line: str) -> 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("T1\tx 0 3\tMice", "reads 'Mic', but the line says 'Mice'"),
-        ("T1\tx 0 4", "reads 'Mice', but the line says ''"),
+        ("T1\tx 0 3\tMice", "reads 'Mic' but the line says 'Mice'"),
+        ("T1\tx 0 4", "reads 'Mice' but the line says ''"),
         ("T1\tx 4 4\t", "are no characters of a text that has 20"),
         ("T1\tx 4 0\tMice", "are no characters"),
         ("T1\tx 0 40\tMice", "are no characters"),

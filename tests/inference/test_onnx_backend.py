@@ -7,27 +7,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from torch import Tensor, nn
 
-from main import main
 from ner.checkpoints import ensemble as members
 from ner.checkpoints.export import read_folder
-from ner.checkpoints.onnx import write_emissions
-from ner.checkpoints.pretrained import load_encoder
 from ner.corpora import GutBrainIE, Sample
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.inference.onnx_backend import OnnxBackend, load
 from ner.inference.pipeline import DOCUMENT_TOKENS, POOL_BATCHES
 from ner.inference.tagger import Tagger
-from ner.nn.crf import CRF, ILLEGAL
-from ner.nn.models import CRFEnsemble, EncoderCRF
-from ner.nn.viterbi import Potentials, viterbi
+from ner.nn.models import CRFEnsemble
 from ner.preprocessing.bucketing import CPU_TOKENS
 from ner.preprocessing.collate import collate
 
@@ -171,106 +162,6 @@ def test_the_card_says_what_the_checkpoints_and_the_command_say(exported: Path) 
     assert str(exported.parent) not in card
 
 
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4),
-    tags=st.integers(1, 6),
-    is_constrained=st.booleans(),
-)
-def test_paths_are_those_of_the_crf(seed: int, lengths: list[int], tags: int, is_constrained: bool) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    crf = CRF(tags)
-    with torch.no_grad():
-        for parameter in crf.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator))
-        if is_constrained and tags > 1:
-            crf.start_transitions[-1] = ILLEGAL
-            crf.transitions[0, -1] = ILLEGAL
-    emissions = 3 * torch.randn(len(lengths), max(lengths), tags, generator=generator)
-    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
-    found = viterbi(emissions.numpy(), np.array(lengths), potentials_of(crf))
-    assert (found == crf.viterbi(emissions, mask)).all()
-
-
-def test_paths_of_three_thousand_tokens_are_those_of_fp64() -> None:
-    torch.manual_seed(0)
-    crf, emissions, mask = CRF(27), 50 * torch.randn(2, 3000, 27), torch.ones(2, 3000, dtype=torch.bool)
-    found = viterbi(emissions.numpy(), np.array([3000, 3000]), potentials_of(crf))
-    assert (found == crf.viterbi(emissions.double(), mask)).all()
-
-
-def potentials_of(crf: CRF) -> Potentials:
-    scores = (crf.transitions, crf.start_transitions, crf.end_transitions)
-    return Potentials(*(score.detach().numpy() for score in scores))
-
-
-def test_an_encoder_with_pretrained_weights_takes_any_number_of_windows_of_any_length(
-    minilm: str, tmp_path: Path
-) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime")
-    torch.manual_seed(0)
-    encoder = load_encoder(minilm)
-    tagger = EncoderCRF(encoder, encoder.config.hidden_size, 27, dropout=0.1).eval()
-    write_emissions(tagger, tmp_path / "emissions.onnx")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(tmp_path / "emissions.onnx", options)
-    for count, width in ((1, 1), (1, 2), (3, 7), (2, 64), (1, 512)):
-        input_ids = torch.randint(1000, 20000, (count, width))
-        mask = torch.arange(width) < torch.tensor([width, (width + 1) // 2, 1][:count])[:, None]
-        with torch.no_grad():
-            hidden = encoder(input_ids=input_ids, attention_mask=mask.long()).last_hidden_state
-            expected = tagger.classifier(hidden)
-        fed = {"input_ids": input_ids.numpy(), "attention_mask": mask.long().numpy()}
-        [found] = session.run(["emissions"], fed)
-        assert found.shape == (count, width, 27)
-        assert torch.allclose(torch.from_numpy(found)[mask], expected[mask], rtol=0, atol=1e-4)
-        # Padding is not read, whatever it says.
-        fed["input_ids"] = input_ids.masked_fill(~mask, 7).numpy()
-        assert np.allclose(session.run(["emissions"], fed)[0][mask.numpy()], found[mask.numpy()], rtol=0, atol=1e-5)
-
-
-class Branching(nn.Module):
-    """An encoder whose graph depends on what it reads."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(100, 8)
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor]:
-        hidden = self.embedding(input_ids)
-        return (hidden if hidden.sum() > 0 else -hidden,)
-
-
-def test_an_encoder_that_cannot_be_translated_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be written as ONNX") as error:
-        write_emissions(EncoderCRF(Branching(), 8, 3, dropout=0.0).eval(), tmp_path / "emissions.onnx")
-    assert "\n" not in str(error.value)
-
-
-def test_a_graph_that_computes_something_else_is_refused_and_leaves_nothing(
-    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(trained)
-    monkeypatch.setattr("ner.checkpoints.onnx.TOLERANCE", -1.0)
-    assert main(["export", "--checkpoints", "exported", "--output", "other", "--onnx"]) == 2
-    captured = capsys.readouterr()
-    assert captured.err.startswith("error: member1: its encoder cannot be written as ONNX: emissions differ by ")
-    assert captured.err.count("\n") == 1
-    assert not list(Path().glob("*other*"))
-
-
-def test_without_the_extra_export_says_what_to_install_and_writes_nothing(
-    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(trained)
-    monkeypatch.setattr("ner.checkpoints.onnx.find_spec", lambda _: None)
-    assert main(["export", "--checkpoints", PATTERN, "--output", "other", "--onnx"]) == 2
-    expected = "error: ONNX needs onnx, onnxruntime, onnxscript: pip install -c constraints.txt -e '.[onnx]'\n"
-    assert capsys.readouterr().err == expected
-    assert not list(Path().glob("*other*"))
-
-
 def test_without_the_extra_the_tagger_says_what_to_install(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(InputError, match="the backend onnx needs onnxruntime: pip install"):
@@ -293,7 +184,7 @@ def test_a_file_that_is_missing_or_damaged_is_one_line(copied: Path, name: str, 
 
 def test_labels_that_are_not_those_of_the_crf_are_refused(copied: Path) -> None:
     (copied / "labels.json").write_text('["gene"]', encoding="utf-8")
-    with pytest.raises(InputError, match=r"it has 27 tags, labels\.json makes 3"):
+    with pytest.raises(InputError, match=r"its scores are not those of 3 tags, which labels\.json makes"):
         load(copied)
 
 
@@ -314,12 +205,6 @@ def test_what_onnx_cannot_do_is_refused(exported: Path, arguments: dict[str, str
 def test_a_checkpoint_is_no_exported_folder(trained: Path) -> None:
     with pytest.raises(InputError, match="no exported folder, which the backend onnx needs"):
         Tagger.load(trained / "checkpoints" / "quickstart", backend="onnx")
-
-
-def test_scores_of_different_numbers_of_tags_are_refused() -> None:
-    scores = np.zeros(3, np.float32)
-    with pytest.raises(ValueError, match="cannot have the shapes"):
-        Potentials(np.zeros((2, 2), np.float32), scores, scores)
 
 
 def test_documents_with_one_passage_of_no_section_read_as_abstracts(tagger: Tagger) -> None:

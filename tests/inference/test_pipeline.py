@@ -12,7 +12,6 @@ from ner.checkpoints.export import read_folder, write_folder
 from ner.corpora import Sample
 from ner.documents import Document, Passage
 from ner.inference import onnx_backend
-from ner.inference.assembly import in_order
 from ner.inference.backends import Backend
 from ner.inference.pipeline import tag_documents
 from ner.inference.torch_backend import TorchBackend, backend_of
@@ -94,8 +93,3 @@ def test_documents_come_in_order_and_are_read_as_they_are_needed(tiny_encoder: s
     assert next(found).id == "0"
     assert read < 100
     assert [document.id for document in found] == [str(number) for number in range(1, 500)]
-
-
-def test_documents_after_a_gap_come_at_the_end_and_in_order() -> None:
-    numbered = [(3, "d"), (1, "b"), (0, "a"), (5, "f"), (4, "e")]
-    assert list(in_order(numbered)) == sorted(numbered)

@@ -1,13 +1,11 @@
 """What a model card says, and that it says nothing that the checkpoints do not."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import torch
 import yaml
 
-from ner.checkpoints.checkpoint import BestEpoch, Checkpoint, read_checkpoint
+from ner.checkpoints.checkpoint import BestEpoch, Checkpoint
 from ner.corpora.sample import FOLDER
 from ner.preprocessing.preprocessor import Preprocessor
 from ner.reports.model_card import model_card
@@ -158,20 +156,3 @@ def test_what_is_not_known_is_left_out() -> None:
     assert "| encoder | `a&#124;b` |" in card
     assert "| 1 | not recorded | not recorded | not recorded | not recorded |" in card
     assert "None" not in card.replace("None is stated", "")
-
-
-@pytest.mark.parametrize(
-    ("state", "expected"),
-    [
-        ({"epoch": 2, "micro": [0.8, 0.7, 0.75], "macro": [0.6, 0.5, 0.55]}, BestEpoch(3, 0.75, 0.55)),
-        ({"epoch": 2, "micro": [0.8], "macro": []}, None),
-        ({"epoch": "many", "micro": [0, 0, 0], "macro": [0, 0, 0]}, None),
-        ({}, None),
-        (7, None),
-    ],
-)
-def test_a_checkpoint_tells_its_best_epoch(tmp_path: Path, state: object, expected: BestEpoch | None) -> None:
-    content = {"hyper_parameters": {}, "NERDataModule": READING.to_dict(), "state_dict": {}}
-    content["callbacks"] = {"ScoreReport": state}
-    torch.save(content, tmp_path / "best.ckpt")
-    assert read_checkpoint(tmp_path / "best.ckpt").best_epoch == expected

@@ -386,9 +386,3 @@ def test_the_dev_loss_is_that_of_all_tokens_whatever_the_batches() -> None:
         [found] = trainer.validate(module, data, verbose=False)
         losses.append(found["val/loss"])
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-5)
-
-
-def test_a_bar_may_never_look_at_the_loss() -> None:
-    module, data = build()
-    options = {"logger": False, "enable_checkpointing": False, "limit_val_batches": 0, "log_every_n_steps": 0}
-    Trainer(max_steps=2, accelerator="cpu", callbacks=[ProgressBar()], **options).fit(module, data)

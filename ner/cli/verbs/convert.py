@@ -19,8 +19,9 @@ from ner.formats.comparison import losses
 from ner.io.files import STANDARD, check_apart, check_writable, kept
 
 DESCRIPTION = """Convert documents from one format to another, and report what the other format does not hold: the
-output is read again and compared. A format is a class of ner.formats, or one of your own as my_module.MyFormat; its
-options follow it, as in --from Brat --from.title_line true."""
+output is read again and compared. What the input holds beyond documents and entities is counted. A format is a class of
+ner.formats, or one of your own as my_module.MyFormat; its options follow it, as in --from Brat --from.title_line
+true."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,6 +55,7 @@ def convert(source: Format, target: Format, path: Path, output: Path) -> None:
     with kept(path) as read, TemporaryDirectory() as folder:
         written = Path(folder) / "output" if output == STANDARD else output
         target.write(documents_at(read, source), written)
+        not_read = +source.not_read
         with _silence():
             # A format that cannot be read loses what it loses; the documents are still counted.
             after = documents_at(written, target) if target.can_read else documents_at(read, source)
@@ -62,7 +64,7 @@ def convert(source: Format, target: Format, path: Path, output: Path) -> None:
             with written.open("rb") as file:
                 copyfileobj(file, sys.stdout.buffer)
             sys.stdout.flush()
-    _report(lost, target, output)
+    _report(not_read, lost, target, output)
 
 
 @contextmanager
@@ -75,9 +77,11 @@ def _silence() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def _report(lost: Counter[str], target: Format, output: Path) -> None:
+def _report(not_read: Counter[str], lost: Counter[str], target: Format, output: Path) -> None:
     console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
     console.print(f"{lost.pop('all documents')} documents, {lost.pop('all entities')} entities: {output}")
+    if not_read:
+        console.print(f"not read: {', '.join(f'{count:,} {what}' for what, count in sorted(not_read.items()))}")
     if not target.can_read:
         console.print(f"not compared with the input, because {type(target).__name__} cannot be read again")
     for what, count in lost.items():

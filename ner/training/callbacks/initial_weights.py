@@ -5,7 +5,7 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from ner.checkpoints.checkpoint import Checkpoint
-from ner.checkpoints.ensemble import check_agreement
+from ner.checkpoints.ensemble import check_agreement, check_use
 from ner.errors import InputError
 from ner.training.module import NERModule
 
@@ -30,6 +30,8 @@ class InitialWeights(Callback):
         weights = dict(self.member.read_weights())
         pl_module.on_load_checkpoint({"hyper_parameters": self.member.model, "state_dict": weights})
         pl_module.load_state_dict(weights)
+        if stage != "fit":
+            check_use(pl_module.model.eval(), self.member)
 
     def _check(self, trainer: Trainer, module: NERModule) -> None:
         folder = getattr(trainer.checkpoint_callback, "dirpath", "")

@@ -1,4 +1,4 @@
-"""Writes what `predict` finds."""
+"""The predictions of `predict`, written as documents are tagged."""
 
 import os
 import re
@@ -35,7 +35,7 @@ class PredictionWriter(Callback):
     """Writes the entities of all documents, in the order of the input.
 
     Each document goes, as soon as it is tagged, to a file beside ``path`` that ends in ``.part``; a run that is started
-    again after it was cut off tags the others. At the end it is rewritten as ``path`` and removed.
+    again after an interruption tags the others. At the end it is rewritten as ``path`` and removed.
 
     Args:
         path: The file, or the folder in formats of many files; ``-`` is standard output. By default ``predictions``,
@@ -90,7 +90,7 @@ class PredictionWriter(Callback):
         number, count = rank()
         if self._target == STANDARD and count > 1:
             raise InputError("predictions.path: several processes cannot share standard output; name a file")
-        # What standard output gets waits elsewhere, and a run that was cut off begins anew.
+        # What standard output gets waits elsewhere, and an interrupted run begins anew.
         own = Path(gettempdir()) / f"predictions-{os.getpid()}"
         self._place = own if self._target == STANDARD else self._target
         self._journal = PredictionJournal(_parts(self._place, count)[number], Done(number, count))
@@ -175,7 +175,7 @@ class PredictionWriter(Callback):
             self._journal.close()
 
     def _find_target(self) -> Path:
-        """The file or folder to write, once it is sure that it can be written."""
+        """Return the file or folder to write, after a check that it can be written."""
         if self.path is not None:
             path = Path(self.path)
         else:
@@ -195,7 +195,7 @@ class PredictionWriter(Callback):
 
 
 def _parts(path: Path, ranks: int) -> list[Path]:
-    """What each of some processes writes until all of them have finished."""
+    """Return the file of each process, which holds its documents until all processes have finished."""
     names = [f"{path.name}.part"] if ranks == 1 else [f"{path.name}.part{number}of{ranks}" for number in range(ranks)]
     return [path.with_name(name) for name in names]
 
@@ -208,7 +208,7 @@ def _counted(documents: Iterable[Document], counts: dict[str, int]) -> Iterator[
 
 
 def _progress(done: int) -> Progress:
-    """A line with the number of documents, how many a second, and the time so far; their total is not known."""
+    """Show a line with the number of documents, documents per second, and the time so far; no total is known."""
     columns = (SpinnerColumn(), TextColumn("{task.completed} documents"), _Speed(), TimeElapsedColumn())
     progress = Progress(*columns, console=Console(stderr=True))
     progress.add_task("", total=None, completed=done)

@@ -1,4 +1,4 @@
-"""Print tables of scores, and the paths of the files that a run wrote."""
+"""Tables of scores, and the paths of the files that a run wrote."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -18,7 +18,7 @@ class RunConfig(SaveConfigCallback):
         folder = Path(self.config.checkpoint.dirpath)
         write_text(self._text(), folder / self.config_filename)
         if self.config.ckpt_path is None:
-            # What another run left there is not this run's to resume.
+            # A checkpoint of an earlier run is not this run's to resume.
             (folder / "last.ckpt").unlink(missing_ok=True)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, object]) -> None:

@@ -2,11 +2,13 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -18,6 +20,7 @@ from ner.errors import InputError
 from ner.formats.base import Format
 from ner.formats.gutbrainie import GutBrainIE
 from ner.formats.jsonl import JsonLines
+from ner.formats.plain_text import PlainText
 from ner.formats.pubtator import PubTator
 from ner.metrics.submissions import read_mentions
 
@@ -135,7 +138,42 @@ def test_what_a_format_of_ones_own_raises_is_one_line(tmp_path: Path) -> None:
         convert(Broken(), JsonLines(), Path("in"), tmp_path / "out.jsonl")
 
 
+def test_labels_are_checked_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.txt").write_text("1|t|Mice\n1|a|ate.\n1\t0\t4\tMice\tx\n", encoding="utf-8")
+    command = ["convert", "--from", "PubTator", "--to", "GutBrainIE", "in.txt", "out.json", "--to.labels"]
+    assert main([*command, "[y]"]) == 2
+    assert "document 1: an entity has the label 'x', but the labels of the format are y" in capsys.readouterr().err
+    assert not Path("out.json").exists()
+    assert main([*command, "[x]"]) == 0
+    assert Path("out.json").exists()
+
+
+def test_a_pipe_is_an_input_like_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = Thread(target=lambda: (tmp_path / "pipe").write_text("Mice ate.\n"))
+    writer.start()
+    convert(PlainText(), JsonLines(), tmp_path / "pipe", tmp_path / "out.jsonl.gz")
+    writer.join()
+    assert [document.passages[0].text for document in JsonLines().read(tmp_path / "out.jsonl.gz")] == ["Mice ate."]
+
+
 def test_what_is_left_out_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "in.txt").write_text("1|t|Mice\n1|a|ate.\n1\t0\t3\tMice\tx\n", encoding="utf-8")
     convert(PubTator(on_bad_span="skip"), JsonLines(), tmp_path / "in.txt", tmp_path / "out.jsonl")
-    assert caplog.text.count("left out") == 1
+    assert [record.getMessage().partition("in.txt")[2] for record in caplog.records] == [
+        ", line 3: left out: [0, 3) of the title reads 'Mic' but the line says 'Mice'",
+        ": left out: 1 spans that do not fit",
+    ]
+
+
+def test_what_is_not_read_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["1|t|Mice", "1|a|ate.", "1\t0\t4\tMice\tx\tD1|D2\tMi|ce", "1\tCID\tD1\tD2", "1\tsomething\telse"]
+    (tmp_path / "in.txt").write_text("\n".join(lines), encoding="utf-8")
+    command = ["convert", "--from", "PubTator", "--to", "CoNLL", str(tmp_path / "in.txt"), str(tmp_path / "out.conll")]
+    assert main(command) == 0
+    printed = capsys.readouterr().err
+    assert "not read: 1 columns after identifiers, 1 lines without offsets, 1 relations\n" in printed
+    assert "not held by CoNLL: identifiers of entities: 2\n" in printed

@@ -1,0 +1,100 @@
+"""The settings that an evaluation starts from: the user's own, or what a stranger's checkpoint may say."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from inspect import isabstract, signature
+from pathlib import Path
+from types import ModuleType
+from typing import Literal, get_args, get_origin, get_type_hints
+
+from ner import corpora, formats
+from ner.checkpoints import runs
+from ner.checkpoints.checkpoint import Checkpoint
+from ner.cli.selection import RunSelection
+from ner.corpora.base import Corpus
+from ner.errors import InputError
+from ner.formats.base import Format
+
+CONFIG_FILE = "config.yaml"
+TRAINED = ("seed_everything", "data", "model")
+
+
+def trained_settings(selection: RunSelection) -> dict[str, object]:
+    """Return the settings that an evaluation of some checkpoints starts from, so that it needs no configuration.
+
+    A run's folder in ``checkpoints/`` is the user's: there they are those of the ``config.yaml`` that the training
+    wrote beside the checkpoint. Of any other checkpoint its corpus is used if it is one of this package, with the
+    labels of the model and the options of its format, and without the paths and addresses in it.
+
+    Raises:
+        InputError: if the corpus is not of this package, and the command line does not name one.
+    """
+    own = _own_config(selection.paths[0])
+    if own is not None:
+        settings = selection.files.settings(own)
+        return {key: settings[key] for key in TRAINED if key in settings}
+    member = selection.members[0]
+    corpus = _recorded_corpus(member)
+    if corpus is None and not {"data.corpus", "data.corpus.class_path"} & selection.said.keys():
+        raise InputError(
+            f"{member.name}: was trained on a corpus of your own or an unknown one; name it, as in --data.corpus "
+            "my_corpus.Tagged, or as --config"
+        )
+    return {"model": {"encoder": member.name}, "data": {} if corpus is None else {"corpus": corpus}}
+
+
+def _own_config(checkpoint: Path) -> Path | None:
+    folder = checkpoint.absolute().parent
+    is_own = folder.parents[1:2] == [runs.FOLDER.absolute()] and folder.name.startswith("seed=")
+    config = checkpoint.parent / CONFIG_FILE
+    return config if is_own and config.is_file() else None
+
+
+def _recorded_corpus(member: Checkpoint) -> dict[str, object] | None:
+    data = member.config.get("data")
+    path, arguments = _class(data.get("corpus") if isinstance(data, Mapping) else None)
+    kind = _known(path, corpora, Corpus)
+    if kind is None:
+        return None
+    taken: dict[str, object] = {"labels": member.labels, "format": _recorded_format(arguments.get("format"))}
+    parameters = signature(kind).parameters
+    own = {key: value for key, value in taken.items() if key in parameters and value is not None}
+    return {"class_path": f"{corpora.__name__}.{kind.__name__}", "init_args": own}
+
+
+def _recorded_format(value: object) -> dict[str, object] | None:
+    """Return a format of this package with those of its options that are switches and numbers."""
+    path, arguments = _class(value)
+    kind = _known(path, formats, Format)
+    if kind is None or not is_dataclass(kind):
+        return None
+    hints = get_type_hints(kind)
+    own = {
+        option.name: arguments[option.name]
+        for option in fields(kind)
+        if option.name in arguments and _fits(arguments[option.name], hints[option.name])
+    }
+    return {"class_path": f"{formats.__name__}.{kind.__name__}", "init_args": own}
+
+
+def _fits(value: object, hint: object) -> bool:
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    return type(value) in (get_args(hint) or (hint,)) and isinstance(value, int | None)
+
+
+def _class(value: object) -> tuple[str, Mapping[str, object]]:
+    """Return the path and the arguments of a class, in either form in which a configuration names one."""
+    if isinstance(value, str):
+        return value, {}
+    if not isinstance(value, Mapping):
+        return "", {}
+    path, arguments = value.get("class_path"), value.get("init_args")
+    return path if isinstance(path, str) else "", arguments if isinstance(arguments, Mapping) else {}
+
+
+def _known(path: str, package: ModuleType, base: type) -> type | None:
+    """Return the class of a package that a path names; nothing is imported."""
+    module, _, name = path.rpartition(".")
+    kind = vars(package).get(name) if not module or f"{module}.".startswith(f"{package.__name__}.") else None
+    return kind if isinstance(kind, type) and issubclass(kind, base) and not isabstract(kind) else None

@@ -1,0 +1,94 @@
+"""Settings that the trainer refuses or changes, and what Lightning's mistakes become."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+from main import main
+from ner.errors import InputError
+from ner.training.module import NERModule
+from ner.training.trainer import PRECISIONS, CountingTrainer, check_trainer, lightning_errors, usable_precision
+
+SOUND = {"precision": None, "val_check_interval": None, "max_epochs": 1, "max_steps": -1}
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_fit", "message"),
+    [
+        (
+            {"precision": "16-true"},
+            False,
+            r"trainer\.precision is 16-true, but weights are trained in fp32;",
+        ),
+        ({"precision": 64}, True, r"trainer\.precision is 64"),
+        ({"val_check_interval": 0}, True, r"trainer\.val_check_interval is 0; give the share"),
+        ({"max_epochs": 0}, True, r"trainer\.max_epochs should be at least 1"),
+        ({"max_epochs": None}, True, r"trainer\.max_epochs should be at least 1"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_by_name(setting: dict[str, object], is_fit: bool, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check_trainer(Namespace(**{**SOUND, **setting}), is_fit=is_fit)
+
+
+@pytest.mark.parametrize("precision", [None, 32, *PRECISIONS])
+def test_sound_settings_pass_and_only_a_training_needs_epochs(precision: object) -> None:
+    check_trainer(Namespace(**{**SOUND, "precision": precision}), is_fit=True)
+    check_trainer(Namespace(**{**SOUND, "max_epochs": None, "max_steps": 5}), is_fit=True)
+    check_trainer(Namespace(**{**SOUND, "max_epochs": None}), is_fit=False)
+
+
+@pytest.mark.parametrize(
+    ("precision", "accelerator", "is_fast", "used"),
+    [
+        ("bf16-mixed", "cpu", True, "bf16-mixed"),
+        ("bf16-mixed", "cpu", False, "32"),
+        ("bf16-mixed", "gpu", False, "bf16-mixed"),
+        ("16-mixed", "cpu", False, "16-mixed"),
+        (None, "cpu", False, None),
+    ],
+)
+def test_only_slow_bf16_is_replaced(
+    precision: str | None, accelerator: str, is_fast: bool, used: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ner.training.trainer.has_fast_bf16", lambda: is_fast)
+    assert usable_precision(Namespace(precision=precision, accelerator=accelerator)) == used
+
+
+def test_one_is_one_batch_and_a_share_is_a_share() -> None:
+    one, share = (CountingTrainer(accelerator="cpu", logger=False, limit_val_batches=given) for given in (1, 1.0))
+    assert [type(trainer.limit_val_batches) for trainer in (one, share)] == [int, float]
+
+
+def exit_after_interrupt() -> None:
+    """Do what Lightning does after Ctrl-C."""
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        raise SystemExit(1)  # noqa: B904
+
+
+def test_what_lightning_refuses_is_one_line_and_an_interrupt_stays_one() -> None:
+    with pytest.raises(InputError, match=r"^no such strategy$"), lightning_errors():
+        raise MisconfigurationException("no such\n strategy")
+    with pytest.raises(KeyboardInterrupt), lightning_errors():
+        exit_after_interrupt()
+    with pytest.raises(SystemExit), lightning_errors():
+        raise SystemExit(1)
+    assert logging.getLogger("lightning.pytorch").level == logging.WARNING
+
+
+@pytest.mark.parametrize(("is_fast", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_a_processor_without_bf16_computes_in_fp32_and_says_so(
+    best: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_fast: bool, precision: str
+) -> None:
+    used: list[str] = []
+    monkeypatch.setattr("ner.training.trainer.has_fast_bf16", lambda: is_fast)
+    monkeypatch.setattr(NERModule, "on_predict_start", lambda self: used.append(self.trainer.precision))
+    options = ["--trainer.precision", "bf16-mixed", "--trainer.accelerator", "cpu"]
+    assert main(["predict", "--ckpt_path", best.name, *options]) == 0
+    assert used == [precision]
+    assert ("has no instructions for bf16" in caplog.text) is not is_fast
