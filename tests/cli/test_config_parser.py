@@ -1,10 +1,10 @@
-"""Parsers with configurations, and hints for options that do not exist."""
+"""Parsers with configurations."""
 
 from pathlib import Path
 
 import pytest
 
-from ner.cli.config_parser import ConfigParser, config_parser, suggestion
+from ner.cli.config_parser import ConfigParser, config_parser
 from ner.cli.configs import ConfigFiles
 from ner.errors import InputError
 
@@ -45,16 +45,3 @@ def test_a_mistake_is_one_line_and_options_are_not_abbreviated(parser: ConfigPar
         parser.parse_args(arguments)
     assert "\n" not in str(caught.value)
     assert "usage" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("message", "hint"),
-    [
-        ("unrecognized arguments: --model.encodr x", "; do you mean model.encoder?"),
-        ("group 'model' does not accept option 'model.encodr'", "; do you mean model.encoder?"),
-        ("unrecognized arguments: --zzz 1", "; fit --help lists what there is"),
-        ("expected a whole number", ""),
-    ],
-)
-def test_an_option_that_does_not_exist_may_be_another(message: str, hint: str) -> None:
-    assert suggestion(message, ["model.encoder", "data.seed"], "fit") == hint
