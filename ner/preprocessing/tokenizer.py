@@ -69,12 +69,18 @@ class TextTokenizer:
     @cached_property
     def _frame(self) -> tuple[list[int], list[int]]:
         """The special tokens before and after a text, read off an encoded letter, so for any model's template."""
-        letter = self._tokenizer.encode("a")
+        [letter] = self._encode(["a"], add_special_tokens=True)
         special = letter.special_tokens_mask
         if 0 not in special:
             raise InputError("the tokenizer's JSON is damaged: it finds no token in a letter")
         first, last = special.index(0), len(special) - special[::-1].index(0)
         return letter.ids[:first], letter.ids[last:]
+
+    def _encode(self, texts: list[str], add_special_tokens: bool) -> list[Encoding]:
+        try:
+            return self._tokenizer.encode_batch(texts, add_special_tokens=add_special_tokens)
+        except Exception as error:  # the library raises no narrower one
+            raise InputError(f"the tokenizer cannot read a text: {' '.join(str(error).split())}") from error
 
     @cached_property
     def _marker_ids(self) -> dict[str, int]:
@@ -124,7 +130,7 @@ class TextTokenizer:
         that every text passes the same way and yields no entity. Without words every token starts one.
         """
         texts = [SURROGATE.sub("\ufffd", text) for text in texts]
-        encodings: list[Encoding | _Placeholder] = [*self._tokenizer.encode_batch(texts, add_special_tokens=False)]
+        encodings: list[Encoding | _Placeholder] = [*self._encode(texts, add_special_tokens=False)]
         lengths = np.array([len(encoding) for encoding in encodings], np.int64)
         if not lengths.all():
             encodings = [encoding if len(encoding) else self._placeholder for encoding in encodings]
