@@ -6,7 +6,7 @@ from collections.abc import Iterable
 # Stands where a mention has no identifier.
 NONE = "-"
 # A variant of tmVar, such as p|SUB|V|600|E: it begins with one letter for its sequence, which may be missing.
-VARIANT = re.compile(r"(?:tmVar:)?\w?\|")
+VARIANT = re.compile(r"(?:tmVar:)?[a-z]?\|[A-Za-z]{2,}\|")
 
 
 def split(column: str) -> tuple[str, ...]:

@@ -163,7 +163,7 @@ def parse(text: str) -> object:
         JSONError: if it is none.
     """
     try:
-        return json.loads(text, object_pairs_hook=_fields)
+        return json.loads(text, object_pairs_hook=fields_of)
     except json.JSONDecodeError as error:
         line = f"line {error.lineno}, " if "\n" in text.strip() else ""
         raise JSONError(f"broken JSON at {line}column {error.colno}: {error.msg}", "fix it") from None
@@ -214,7 +214,8 @@ class _Repeated(dict[str, object]):
     key: str
 
 
-def _fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def fields_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object of JSON, in which a key that stands twice is known."""
     fields = dict(pairs)
     if len(fields) == len(pairs):
         return fields

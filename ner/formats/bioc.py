@@ -15,7 +15,8 @@ from xml.etree import ElementTree as ET
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats import _identifiers
-from ner.formats._json import Fields, encodable, parse
+from ner.formats._json import Fields, encodable
+from ner.formats._json_stream import JSONStream
 from ner.formats._quoting import difference
 from ner.formats.base import BAD_SPANS, DISCONTINUOUS, FileFormat, Record, unique
 from ner.io.files import reading, writing
@@ -26,6 +27,9 @@ Written: TypeAlias = "dict[str, str | int | dict[str, str] | list[Written]]"
 Number = TypeVar("Number", int, float)
 
 SOURCE = "ner"
+# Keys of JSON under which documents stand: BioC's, and that of PubTator3.
+COLLECTIONS = ("documents", "PubTator3")
+NO_DOCUMENTS = "neither `documents` nor `passages` in it"
 # Between two sentences of a passage. A larger one is a mistake, and would be filled with as many blanks.
 LONGEST_GAP = 10_000
 # Infons of an annotation that name its concept: PubTator's, then those of BC5CDR and of older tools.
@@ -236,6 +240,8 @@ class BioCXML(_BioC):
 class BioCJSON(_BioC):
     """BioC in JSON, as a collection, a single document, or what PubTator3 and BioC-PMC give.
 
+    A document of a collection is read after the other, so that a file may be larger than memory.
+
     Keys may be missing: ``infons``, ``sentences``, ``annotations``, ``relations``, and those of the collection. What
     is read and written, and how, is as in :class:`BioCXML`, but that every character can be written.
 
@@ -259,25 +265,46 @@ class BioCJSON(_BioC):
 
     def _objects(self, file: Path) -> Iterator[Fields]:
         with reading(file) as opened:
-            content = opened.read()
-        try:
-            documents = _documents(parse(content))
-        except (RecursionError, ValueError) as error:
-            raise InputError(f"{file}: {error}; a BioC collection in JSON is needed") from None
-        yield from documents
+            stream = JSONStream(opened)
+            try:
+                yield from _documents(stream)
+                stream.end()
+            except UnicodeDecodeError:
+                raise
+            except (RecursionError, ValueError) as error:
+                raise InputError(f"{file}: {error}; a BioC collection in JSON is needed") from None
 
 
-def _documents(content: object) -> list[Fields]:
-    if isinstance(content, list):
-        return [document for part in content for document in _documents(part)]
-    if isinstance(content, dict):
-        fields = Fields(content)
-        for key in ("documents", "PubTator3"):
-            if key in fields:
-                return _objects(fields, key)
-        if "passages" in fields:
-            return [fields]
-    raise ValueError("neither `documents` nor `passages` in it")
+def _documents(stream: JSONStream) -> Iterator[Fields]:
+    """Yield the documents of a collection, of a list of collections or documents, or a single one."""
+    if stream.peek() == "[":
+        for _ in stream.elements():
+            yield from _collection(stream)
+    else:
+        yield from _collection(stream)
+
+
+def _collection(stream: JSONStream) -> Iterator[Fields]:
+    if stream.peek() != "{":
+        stream.value()
+        raise ValueError(NO_DOCUMENTS)
+    content: dict[str, object] = {}
+    for key in stream.members():
+        if key in content:
+            raise ValueError(f"{key!r:.100} stands there twice")
+        if key in COLLECTIONS and stream.peek() == "[":
+            content[key] = []
+            for number in stream.elements():
+                yield Fields(stream.value(), f"{key}[{number}]")
+        else:
+            content[key] = stream.value()
+    fields = Fields(content)
+    if kinds := [key for key in COLLECTIONS if key in fields]:
+        _objects(fields, kinds[0])
+    elif "passages" in fields:
+        yield fields
+    else:
+        raise ValueError(NO_DOCUMENTS)
 
 
 def _text(passage: Fields, unit: Unit) -> str:
