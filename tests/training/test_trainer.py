@@ -1,18 +1,28 @@
 """Settings that the trainer refuses or changes, and what Lightning's mistakes become."""
 
 import logging
+from inspect import signature
 from pathlib import Path
 
 import pytest
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
 
 from main import main
 from ner.errors import InputError
 from ner.training.module import NERModule
-from ner.training.trainer import PRECISIONS, CountingTrainer, check_trainer, lightning_errors, usable_precision
+from ner.training.trainer import (
+    PRECISIONS,
+    CountingTrainer,
+    check_monitor,
+    check_trainer,
+    lightning_errors,
+    usable_precision,
+)
 
-SOUND = {"precision": None, "val_check_interval": None, "max_epochs": 1, "max_steps": -1}
+DEFAULTS = {name: parameter.default for name, parameter in signature(Trainer).parameters.items()}
+SOUND = {**DEFAULTS, "accelerator": "cpu", "max_epochs": 1}
 
 
 @pytest.mark.parametrize(
@@ -24,7 +34,14 @@ SOUND = {"precision": None, "val_check_interval": None, "max_epochs": 1, "max_st
             r"trainer\.precision is 16-true, but weights are trained in fp32;",
         ),
         ({"precision": 64}, True, r"trainer\.precision is 64"),
-        ({"val_check_interval": 0}, True, r"trainer\.val_check_interval is 0; give the share"),
+        ({"precision": "16-mixed"}, True, r"trainer\.precision is 16-mixed, which a CPU cannot compute"),
+        ({"val_check_interval": 0}, True, r"trainer\.val_check_interval is 0, which validates nothing; give a share"),
+        ({"limit_train_batches": 0.0}, True, r"trainer\.limit_train_batches is 0, which trains nothing"),
+        ({"limit_predict_batches": 0}, False, r"trainer\.limit_predict_batches is 0, which tags nothing"),
+        ({"accumulate_grad_batches": 0}, True, r"trainer\.accumulate_grad_batches is 0; it should be at least 1"),
+        ({"gradient_clip_val": -0.5}, True, r"trainer\.gradient_clip_val is -0\.5; it should be at least 0"),
+        ({"devices": 1000}, True, r"trainer\.devices is 1000; on this CPU it should be a whole number from 1 to"),
+        ({"accelerator": "gpuu"}, False, r"trainer\.accelerator is 'gpuu', which is not here; give one of auto, "),
         ({"max_epochs": 0}, True, r"trainer\.max_epochs should be at least 1"),
         ({"max_epochs": None}, True, r"trainer\.max_epochs should be at least 1"),
     ],
@@ -34,11 +51,17 @@ def test_a_setting_that_cannot_work_is_refused_by_name(setting: dict[str, object
         check_trainer(Namespace(**{**SOUND, **setting}), is_fit=is_fit)
 
 
-@pytest.mark.parametrize("precision", [None, 32, *PRECISIONS])
+@pytest.mark.parametrize("precision", [None, 32, *sorted({*PRECISIONS} - {"16-mixed"})])
 def test_sound_settings_pass_and_only_a_training_needs_epochs(precision: object) -> None:
     check_trainer(Namespace(**{**SOUND, "precision": precision}), is_fit=True)
     check_trainer(Namespace(**{**SOUND, "max_epochs": None, "max_steps": 5}), is_fit=True)
     check_trainer(Namespace(**{**SOUND, "max_epochs": None}), is_fit=False)
+
+
+def test_a_metric_that_is_never_logged_is_refused() -> None:
+    check_monitor("val/f1/a b", ["a b"])
+    with pytest.raises(InputError, match=r"^checkpoint\.monitor is 'val/f1'; it should be one of val/micro_f1, "):
+        check_monitor("val/f1", ["a b"])
 
 
 @pytest.mark.parametrize(
