@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from ner.checkpoints.schema import MOST_CHARACTERS
 from ner.errors import InputError
 
-# The largest encoders of experts have a few thousand.
-MOST_TENSORS = 20_000
+# The largest encoders have about a thousand; layers are built one by one, which takes time.
+MOST_TENSORS = 5_000
 # Tensors that share their memory are written once.
 MOST_TIMES = 4
 # What a model computes for itself, such as positions and masks, beside its weights.

@@ -101,7 +101,7 @@ def _matching_huge(content: Content, canary: str) -> None:
 
 def _many_layers(content: Content, canary: str) -> None:
     content["hyper_parameters"]["encoder_config"]["num_hidden_layers"] = 30_000
-    content["state_dict"] |= {f"x{number}": torch.zeros(1) for number in range(19_000)}
+    content["state_dict"] |= {f"x{number}": torch.zeros(1) for number in range(4_800)}
 
 
 CORPUS = {"class_path": "evil_corpus.Evil", "init_args": {}}
