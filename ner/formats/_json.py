@@ -1,7 +1,7 @@
 """Checked access to JSON: what is wrong, where, and how to fix it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ner.errors import InputError
@@ -44,8 +44,8 @@ class Fields:
         self._place = place
         if not isinstance(value, dict):
             raise JSONError(f"{self._where}{shown(value)} is not an object", "write it as {...}")
-        if isinstance(value, _Repeated):
-            raise JSONError(f"{self._where}{value.key!r:.100} stands there twice", "keep one of them")
+        if isinstance(value, Repeated):
+            raise JSONError(f"{self._where}{value.again[0]!r:.100} stands there twice", "keep one of them")
         self.values: Mapping[str, object] = value
 
     def __contains__(self, key: str) -> bool:
@@ -172,8 +172,12 @@ def parse(text: str) -> object:
         raise JSONError(f"unreadable JSON: {str(error).partition(';')[0]}", "fix it") from None
 
 
-def read_object(path: Path) -> Fields:
+def read_object(path: Path, repeated: Callable[[str], object] | None = None) -> Fields:
     """Return the object that a file holds.
+
+    Args:
+        path: The file.
+        repeated: Called with each key that stands there again, whose first value is kept; without it that is an error.
 
     Raises:
         InputError: if the file cannot be read, is not JSON in UTF-8, or holds something else.
@@ -181,7 +185,12 @@ def read_object(path: Path) -> Fields:
     with reading(path) as file:
         content = file.read()
     try:
-        return Fields(parse(content))
+        value = parse(content)
+        if repeated and isinstance(value, Repeated):
+            for key in value.again:
+                repeated(key)
+            value = dict(value)
+        return Fields(value)
     except JSONError as error:
         raise InputError(f"{path}: {error.what}; {error.fix}") from None
 
@@ -208,10 +217,10 @@ def shown(value: object) -> str:
     return json.dumps(value)[:SHOWN_CHARACTERS]
 
 
-class _Repeated(dict[str, object]):
-    """An object in which a key stands twice, where a plain ``dict`` keeps the last value silently."""
+class Repeated(dict[str, object]):
+    """An object in which keys come again, with their first values; a plain ``dict`` keeps the last ones silently."""
 
-    key: str
+    again: list[str]
 
 
 def fields_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -219,7 +228,11 @@ def fields_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) == len(pairs):
         return fields
-    repeated = _Repeated(fields)
-    keys = [key for key, _ in pairs]
-    repeated.key = next(key for number, key in enumerate(keys) if key in keys[:number])
+    repeated = Repeated()
+    repeated.again = []
+    for key, value in pairs:
+        if key in repeated:
+            repeated.again.append(key)
+        else:
+            repeated[key] = value
     return repeated

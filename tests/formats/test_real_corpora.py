@@ -53,6 +53,8 @@ DUPLICATED: dict[type[Format], str] = {
     BioCJSON: '{"documents": [{"id": "1"}, {"id": "1"}, {"id": "2"}]}',
     BioCXML: "<collection><document><id>1</id></document><document><id>1</id></document>"
     "<document><id>2</id></document></collection>",
+    GutBrainIE: '{"1": {"title": "a", "abstract": ""}, "1": {"title": "b", "abstract": ""}, '
+    '"2": {"title": "a", "abstract": ""}}',
     CoNLL: "###MEDLINE:1\n\nMice\tO\n\n###MEDLINE:1\n\nMice\tO\n\n###MEDLINE:2\n",
 }
 
