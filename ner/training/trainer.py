@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 from jsonargparse import Namespace
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 
 from ner.errors import InputError
 from ner.runtime import has_fast_bf16
+from ner.training.checkpoint_io import WholeCheckpointIO
 
 PRECISIONS = ("32", "32-true", "16-mixed", "bf16-mixed")
 # Settings in which this project differs from Lightning.
@@ -42,6 +44,8 @@ log = logging.getLogger(__name__)
 class CountingTrainer(Trainer):
     """A trainer for which 1 is one batch and 1.0 all of them, whatever was imported before Lightning.
 
+    It writes checkpoints whole or not at all.
+
     Python hands out ``Optional[float | int]`` for ``Optional[int | float]`` once a library (rich is one) asked for the
     former, and then the parser turns every number into a share.
     """
@@ -66,6 +70,8 @@ class CountingTrainer(Trainer):
             val_check_interval=val_check_interval,
             **kwargs,
         )
+        if type(self.strategy.checkpoint_io) is TorchCheckpointIO:
+            self.strategy.checkpoint_io = WholeCheckpointIO()
 
 
 def check_trainer(config: Namespace, *, is_fit: bool) -> None:

@@ -1,0 +1,35 @@
+"""Checkpoints on disk: whole under their names, or not there."""
+
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+
+from ner.io.files import writing_bytes
+
+
+class WholeCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its name, waits until the disk has it, and renames it.
+
+    Lightning writes to the folder for temporary files and moves the file from there, so that a full disk leaves half of
+    it under its name.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: object = None
+    ) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            InputError: if it cannot be written; a file that has the name stays as it was.
+        """
+        # Written to the file itself, torch hides the reason of a failure.
+        buffer = BytesIO()
+        torch.save(checkpoint, buffer)
+        with writing_bytes(Path(path)) as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
