@@ -171,7 +171,8 @@ def test_what_is_not_known_is_left_out() -> None:
     ],
 )
 def test_a_checkpoint_tells_its_best_epoch(tmp_path: Path, state: object, expected: BestEpoch | None) -> None:
-    content = {"hyper_parameters": {}, "NERDataModule": READING.to_dict(), "state_dict": {}}
+    model = {"labels": ["gene"], "encoder_config": {}}
+    content: dict[str, object] = {"hyper_parameters": model, "NERDataModule": READING.to_dict(), "state_dict": {}}
     content["callbacks"] = {"ScoreReport": state}
     torch.save(content, tmp_path / "best.ckpt")
     assert read_checkpoint(tmp_path / "best.ckpt").best_epoch == expected
