@@ -90,7 +90,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     content = _content(path)
     try:
         model, data, weights = (_part(content, key) for key in (MODULE_KEY, DATA_KEY, "state_dict"))
-        states = {name: _part(content, "callbacks", name) for name in _names(content.get("callbacks"))}
+        states = _states(content.get("callbacks"))
         check_plain([model, data, states], "what it says of itself")
         check_model(model)
         check_weights(weights, path.stat().st_size)
@@ -127,20 +127,22 @@ def _content(path: Path) -> dict[str, object]:
     return content
 
 
-def _part(content: Mapping[str, object], *keys: str) -> dict[str, Any]:
-    """Return a nested mapping with names as keys."""
-    part: object = content
-    for key in keys:
-        part = part[key] if isinstance(part, dict) else None
+def _part(content: Mapping[str, object], key: str) -> dict[str, Any]:
+    """Return a mapping with names as keys."""
+    part = content[key]
     if not isinstance(part, dict) or not all(isinstance(name, str) for name in part):
-        raise InputError(f"a damaged checkpoint: {keys[-1][:60]} is unreadable")
+        raise InputError(f"a damaged checkpoint: {key} is unreadable")
     return dict(part)
 
 
-def _names(callbacks: object) -> list[str]:
-    """Return the callbacks whose states are read."""
-    names = callbacks if isinstance(callbacks, dict) else ()
-    return [name for name in names if isinstance(name, str) and name.startswith(("EarlyStopping", "ScoreReport"))]
+def _states(callbacks: object) -> dict[str, dict[str, Any]]:
+    """Return the states of the callbacks that are read, as far as they are readable."""
+    states = callbacks if isinstance(callbacks, dict) else {}
+    return {
+        name: state
+        for name, state in states.items()
+        if isinstance(name, str) and name.startswith(("EarlyStopping", "ScoreReport")) and isinstance(state, dict)
+    }
 
 
 class _PlainLoader(yaml.SafeLoader):
