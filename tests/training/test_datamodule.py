@@ -97,10 +97,10 @@ def test_the_best_epoch_is_not_chosen_without_annotation(tiny_encoder: str, tmp_
         NERDataModule(corpus, tiny_encoder).setup(stage)
 
 
-def test_a_label_that_is_not_known_is_found_by_its_split(tiny_encoder: str, tmp_path: Path) -> None:
+def test_a_label_that_is_not_known_is_found_by_its_file(tiny_encoder: str, tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     JsonLines().write([Document("7", (Passage("Mice ate.", spans=(Span(0, 4, "beast"),)),))], path)
-    with pytest.raises(InputError, match="the train split, document 7: unknown label 'beast'"):
+    with pytest.raises(InputError, match=r"train\.jsonl: labels that are not in data\.corpus\.labels: beast \(1\)"):
         NERDataModule(FileCorpus(JsonLines(), ["animal"], str(path)), tiny_encoder).setup("fit")
 
 
