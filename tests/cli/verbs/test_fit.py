@@ -174,7 +174,10 @@ def test_an_unreachable_hub_is_one_line_within_fifteen_seconds(tmp_path: Path) -
     assert "does not answer" in line
 
 
-def test_an_interrupted_fit_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_fit_says_how_to_go_on(
+    number: signal.Signals, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     command = [sys.executable, str(REPOSITORY / "main.py"), "fit", "--config", QUICKSTART, *SHORT]
     command[command.index("4")] = "500"
@@ -190,11 +193,11 @@ def test_an_interrupted_fit_says_how_to_go_on(tmp_path: Path, monkeypatch: pytes
     until = time.monotonic() + 120
     while not last.exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     try:
         _, errors = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "Traceback" not in errors
     assert "--ckpt_path last" in errors
