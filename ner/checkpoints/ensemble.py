@@ -16,7 +16,7 @@ from ner.checkpoints.pretrained import ARCHITECTURES, build_encoder, max_positio
 from ner.checkpoints.schema import check_encoder_config
 from ner.checkpoints.weights import check_fit
 from ner.documents import Document, Passage
-from ner.errors import InputError
+from ner.errors import InputError, one_line
 from ner.labels import LabelSet
 from ner.nn.models import EncoderCRF, Model
 from ner.preprocessing.preprocessor import Preprocessor
@@ -92,7 +92,7 @@ def build_model(member: Checkpoint, is_mapped: bool = False) -> EncoderCRF:
         model = _empty_model(member)
         model.load_state_dict(weights, assign=is_mapped)
     except (InputError, RuntimeError) as error:
-        raise InputError(f"{member.name}: {in_one_line(error)}") from None
+        raise InputError(f"{member.name}: {_reason(error)}") from None
     if not is_mapped:
         check_use(model.eval(), member)
     return model.eval()
@@ -112,7 +112,7 @@ def check_model(member: Checkpoint) -> None:
         check_fit(weights, model)
         _check_inputs(member.preprocessor, model.encoder)  # type: ignore[arg-type]
     except (InputError, RuntimeError, AttributeError, NotImplementedError) as error:
-        raise InputError(f"{member.name}: {in_one_line(error)}") from None
+        raise InputError(f"{member.name}: {_reason(error)}") from None
 
 
 def _check_inputs(preprocessor: Preprocessor, encoder: PreTrainedModel) -> None:
@@ -140,7 +140,7 @@ def check_use(model: Model, member: Checkpoint) -> None:
         )
         model.emissions(ids, mask, rows, positions)
     except Exception as error:
-        raise InputError(f"{member.name}: its encoder cannot be used: {in_one_line(error)}") from error
+        raise InputError(f"{member.name}: its encoder cannot be used: {_reason(error)}") from error
 
 
 def _weights(member: Checkpoint) -> dict[str, Tensor]:
@@ -172,6 +172,6 @@ def _at_most(count: int) -> Iterator[None]:
         hook.remove()
 
 
-def in_one_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """Return the message of an error that a model's settings led to."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return one_line(error)[:300] or type(error).__name__

@@ -29,7 +29,7 @@ from ner.checkpoints.onnx import write_emissions
 from ner.checkpoints.pretrained import ARCHITECTURES, complete_config
 from ner.checkpoints.schema import check_encoder_config
 from ner.checkpoints.weights import check_weights
-from ner.errors import InputError
+from ner.errors import InputError, one_line
 from ner.io.files import new_folder, write_text
 from ner.nn.models import CRFEnsemble, EncoderCRF
 
@@ -94,7 +94,7 @@ def _weights(folder: Path, path: Path) -> dict[str, Tensor]:
     try:
         parts = dict(zip(("encoder", "classifier", "crf"), map(load_file, files), strict=True))
     except (OSError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise InputError(f"{folder}: a damaged export: model, emissions or crf.safetensors: {reason}") from error
     weights = {f"model.{part}.{name}": tensor for part, found in parts.items() for name, tensor in found.items()}
     check_weights(weights, sum(file.stat().st_size for file in files))

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from ner.checkpoints.renames import present, present_reading
 from ner.checkpoints.schema import check_labels, check_plain
-from ner.errors import InputError
+from ner.errors import InputError, one_line
 from ner.preprocessing.preprocessor import Preprocessor
 
 FORMAT = 1
@@ -82,7 +82,7 @@ def _tokenizer(path: Path) -> str:
         serialised = _text(path, LARGEST_TOKENIZER)
         Tokenizer.from_str(serialised)
     except Exception as error:  # the library raises no narrower one
-        raise InputError(f"{path.name} cannot be used: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path.name} cannot be used: {one_line(error)}") from error
     return serialised
 
 
@@ -95,7 +95,7 @@ def read_json(path: Path) -> object:
     try:
         content: object = json.loads(_text(path, LARGEST_FILE))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: cannot be read: {one_line(error)}") from error
     check_plain(content, str(path))
     return content
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ner.errors import InputError
+from ner.errors import InputError, one_line
 from ner.nn.models import EncoderCRF
 
 # The exporter needs the first and the last (which brings onnx_ir); the other runs the exported graph.
@@ -64,7 +64,7 @@ def write_emissions(model: EncoderCRF, path: Path) -> None:
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise InputError(f"{path.parent.name}: its encoder cannot be written as ONNX: {reason}") from error
     assert program is not None  # always returned with dynamo
     # The places where nodes were traced name folders of this machine.

@@ -30,7 +30,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES,
 )
 
-from ner.errors import InputError
+from ner.errors import InputError, one_line
 
 T = TypeVar("T")
 
@@ -152,7 +152,7 @@ def _described(config: Mapping[str, object], use: Callable[[PreTrainedConfig], T
     except InputError:
         raise
     except Exception as error:  # settings may contradict each other in any place
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise InputError(f"cannot build the encoder from its configuration: {reason[:300]}") from error
 
 
@@ -230,7 +230,7 @@ def _read(name: str, load: Callable[[str, bool], T], what: str, is_local: bool =
     try:
         return load(name, is_local)
     except UNREADABLE as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise InputError(f"{name}: cannot read the {what}: {reason}") from error
 
 

@@ -8,7 +8,7 @@ import yaml
 from jsonargparse import get_loader, set_loader
 
 from ner.checkpoints.renames import present
-from ner.errors import InputError
+from ner.errors import InputError, one_line
 
 PARSER_MODE = "configuration"
 
@@ -64,7 +64,7 @@ class ConfigFiles:
             content = load_yaml(self.text(path))
             check_keys(yaml.compose(self.text(path), yaml.SafeLoader), path)
         except yaml.YAMLError as error:
-            raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
+            raise InputError(f"{path}: cannot be read as YAML: {one_line(error)}") from error
         if not isinstance(content, dict):
             raise InputError(f"{path}: not a configuration: it should hold keys such as model and data")
         return content

@@ -20,7 +20,7 @@ from ner.cli.config_parser import ConfigParser, config_parser, format_option
 from ner.cli.messages import format_options
 from ner.cli.recorded import trained_settings
 from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, select_resumed, select_trained
-from ner.errors import InputError
+from ner.errors import InputError, one_line
 from ner.io.files import kept
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.initial_weights import InitialWeights
@@ -203,7 +203,7 @@ class CommandLine(LightningCLI):
             raise
         except (ValueError, TypeError, KeyError, AttributeError, ImportError, MisconfigurationException) as error:
             source = f"{self.selection.paths[0]}: " if self.selection.paths else ""
-            raise InputError(f"{source}these settings cannot be used: {' '.join(str(error).split())}") from error
+            raise InputError(f"{source}these settings cannot be used: {one_line(error)}") from error
         limit, window = self.model.max_tokens, self.datamodule.window_tokens
         if limit is not None and window > limit:
             raise InputError(f"data.window_tokens is {window}, but the encoder reads {limit} tokens at most; lower it")

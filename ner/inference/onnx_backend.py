@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from ner.checkpoints.manifest import is_exported, read_manifest
 from ner.documents import Document, Passage
-from ner.errors import InputError
+from ner.errors import InputError, one_line
 from ner.inference.backends import TaggedTexts
 from ner.labels import LabelSet
 from ner.nn.viterbi import Potentials, viterbi
@@ -104,7 +104,7 @@ def _emissions(session: Session, fed: Mapping[str, Integers], tags: int) -> Emis
     try:
         emissions = session.run(["emissions"], fed)[0]
     except Exception as error:  # the library raises no narrower one
-        raise InputError(f"a damaged export: emissions.onnx cannot be run: {' '.join(str(error).split())}") from error
+        raise InputError(f"a damaged export: emissions.onnx cannot be run: {one_line(error)}") from error
     shape = (*fed["input_ids"].shape, tags)
     if not isinstance(emissions, np.ndarray) or emissions.dtype != np.float32 or emissions.shape != shape:
         kind = f"{emissions.dtype}{list(emissions.shape)}" if isinstance(emissions, np.ndarray) else "no array"
@@ -130,7 +130,7 @@ def _session(path: Path, providers: Sequence[str], threads: int | None) -> Sessi
     try:
         session: Session = onnxruntime.InferenceSession(path, options, providers=list(providers))
     except Exception as error:  # the library raises no narrower one
-        raise InputError(f"{path}: a damaged export: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: a damaged export: {one_line(error)}") from error
     return session
 
 
@@ -145,5 +145,5 @@ def _read_crf(path: Path, tags: int) -> Potentials:
         if any(part.dtype != np.float32 for part in (crf.transitions, crf.start, crf.end)):
             raise ValueError("its scores are not float32")
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: a damaged export: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: a damaged export: {one_line(error)}") from error
     return crf

@@ -11,7 +11,7 @@ import torch
 from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint
 from ner.checkpoints.manifest import is_exported
-from ner.errors import InputError
+from ner.errors import InputError, one_line
 from ner.inference.backends import TaggedTexts
 from ner.inference.decoding import decode
 from ner.labels import LabelSet
@@ -102,4 +102,4 @@ def _device(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (AssertionError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"device {str(name)!r} cannot be used: {' '.join(str(error).split())}") from None
+        raise InputError(f"device {str(name)!r} cannot be used: {one_line(error)}") from None

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import AddedToken, Encoding, Tokenizer
 
-from ner.errors import InputError
+from ner.errors import InputError, one_line
 from ner.preprocessing.ragged import Integers, borders_of
 
 MARKERS = {"title": "[TITLE]", "abstract": "[ABSTRACT]"}
@@ -57,7 +57,7 @@ class TextTokenizer:
         try:
             tokenizer = Tokenizer.from_str(self.serialised)
         except Exception as error:  # the library raises no narrower one
-            raise InputError(f"the tokenizer's JSON is damaged: {' '.join(str(error).split())}") from error
+            raise InputError(f"the tokenizer's JSON is damaged: {one_line(error)}") from error
         tokenizer.no_truncation()
         tokenizer.no_padding()
         # A text that quotes "[SEP]" or "[TITLE]" means these letters, not the special token.
@@ -80,7 +80,7 @@ class TextTokenizer:
         try:
             return self._tokenizer.encode_batch(texts, add_special_tokens=add_special_tokens)
         except Exception as error:  # the library raises no narrower one
-            raise InputError(f"the tokenizer cannot read a text: {' '.join(str(error).split())}") from error
+            raise InputError(f"the tokenizer cannot read a text: {one_line(error)}") from error
 
     @cached_property
     def _marker_ids(self) -> dict[str, int]:

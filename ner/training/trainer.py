@@ -14,7 +14,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 
-from ner.errors import InputError
+from ner.errors import InputError, one_line
 from ner.runtime import has_fast_bf16
 from ner.training.checkpoint_io import WholeCheckpointIO
 
@@ -148,7 +148,7 @@ def lightning_errors() -> Iterator[None]:
     try:
         yield
     except MisconfigurationException as error:
-        raise InputError(" ".join(str(error).split())) from error
+        raise InputError(one_line(error)) from error
     except SystemExit as stop:
         # Lightning tidies up after Ctrl-C and then exits with the code of a failure.
         if isinstance(stop.__context__, KeyboardInterrupt):
