@@ -52,7 +52,7 @@ def _predictions(settings: Mapping[str, object]) -> dict[str, object]:
 
 def _corpus(value: object) -> object:
     """Return a corpus: formats with splits are a ``FileCorpus`` since formats are classes of their own."""
-    path, arguments = _class(value)
+    path, arguments = class_of(value)
     name = _known(path)
     if name in FORMATS:
         own = {key: argument for key, argument in arguments.items() if key in SPLITS}
@@ -62,7 +62,7 @@ def _corpus(value: object) -> object:
 
 def _format(value: object, of_gutbrainie: str) -> object:
     """Return a format, where corpora stood for theirs."""
-    path, arguments = _class(value)
+    path, arguments = class_of(value)
     name = _known(path)
     if not name:
         return value
@@ -80,18 +80,20 @@ def _known(path: str) -> str:
 
 def _moved(value: object, old: str, new: str) -> object:
     """Return a chunking whose class lies in another module than it did."""
-    path, _ = _class(value)
+    path, _ = class_of(value)
     package, _, name = path.rpartition(".")
     is_old = name in CHUNKINGS and f"{package}.".startswith(f"{old}.")
     return _with_path(value, f"{new}.{name}") if is_old else value
 
 
-def _class(value: object) -> tuple[str, Mapping[str, object]]:
+def class_of(value: object) -> tuple[str, Mapping[str, object]]:
     """Return the path and the arguments of a class, in either form in which a configuration names one."""
-    if isinstance(value, Mapping):
-        arguments = value.get("init_args")
-        return str(value.get("class_path") or ""), arguments if isinstance(arguments, Mapping) else {}
-    return value if isinstance(value, str) else "", {}
+    if isinstance(value, str):
+        return value, {}
+    if not isinstance(value, Mapping):
+        return "", {}
+    path, arguments = value.get("class_path"), value.get("init_args")
+    return path if isinstance(path, str) else "", arguments if isinstance(arguments, Mapping) else {}
 
 
 def _with_path(value: object, path: str) -> object:

@@ -10,6 +10,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 from ner import corpora, formats
 from ner.checkpoints import runs
 from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.renames import class_of
 from ner.cli.selection import RunSelection
 from ner.corpora.base import Corpus
 from ner.errors import InputError
@@ -52,7 +53,7 @@ def _own_config(checkpoint: Path) -> Path | None:
 
 def _recorded_corpus(member: Checkpoint) -> dict[str, object] | None:
     data = member.config.get("data")
-    path, arguments = _class(data.get("corpus") if isinstance(data, Mapping) else None)
+    path, arguments = class_of(data.get("corpus") if isinstance(data, Mapping) else None)
     kind = _known(path, corpora, Corpus)
     if kind is None:
         return None
@@ -64,7 +65,7 @@ def _recorded_corpus(member: Checkpoint) -> dict[str, object] | None:
 
 def _recorded_format(value: object) -> dict[str, object] | None:
     """Return a format of this package with those of its options that are switches and numbers."""
-    path, arguments = _class(value)
+    path, arguments = class_of(value)
     kind = _known(path, formats, Format)
     if kind is None or not is_dataclass(kind):
         return None
@@ -81,16 +82,6 @@ def _fits(value: object, hint: object) -> bool:
     if get_origin(hint) is Literal:
         return value in get_args(hint)
     return type(value) in (get_args(hint) or (hint,)) and isinstance(value, int | None)
-
-
-def _class(value: object) -> tuple[str, Mapping[str, object]]:
-    """Return the path and the arguments of a class, in either form in which a configuration names one."""
-    if isinstance(value, str):
-        return value, {}
-    if not isinstance(value, Mapping):
-        return "", {}
-    path, arguments = value.get("class_path"), value.get("init_args")
-    return path if isinstance(path, str) else "", arguments if isinstance(arguments, Mapping) else {}
 
 
 def _known(path: str, package: ModuleType, base: type) -> type | None:
