@@ -87,7 +87,7 @@ def build_model(member: Checkpoint, is_mapped: bool = False) -> EncoderCRF:
         InputError: if its weights are not those of its configuration, or its encoder cannot be used.
     """
     weights = _weights(member)
-    check_model(member)
+    _check_built(member, weights)
     try:
         model = _empty_model(member)
         model.load_state_dict(weights, assign=is_mapped)
@@ -104,7 +104,10 @@ def check_model(member: Checkpoint) -> None:
     Raises:
         InputError: if its weights are not those of its configuration.
     """
-    weights = _weights(member)
+    _check_built(member, _weights(member))
+
+
+def _check_built(member: Checkpoint, weights: Mapping[str, Tensor]) -> None:
     try:
         # Sizes that the weights do not have are never allocated, nor are layers built that they do not have.
         with torch.device("meta"), _at_most(2 * len(weights) + SPARE):
