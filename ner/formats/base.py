@@ -27,6 +27,10 @@ DISCONTINUOUS = "discontinuous spans"
 DUPLICATES = "documents with an identifier of another"
 
 
+class GapError(ValueError):
+    """An annotation whose parts have text between them."""
+
+
 @dataclass(kw_only=True)
 class Format(ABC):
     """A file format that documents are read from and, in most formats, written to.
@@ -79,7 +83,7 @@ class Format(ABC):
         """Return the format as files of a corpus with these entity types have it; most formats need not know them."""
         return self
 
-    def reject_span(self, where: str, what: str, kind: str = BAD_SPANS) -> None:
+    def reject_span(self, where: str, what: str | ValueError) -> None:
         """Refuse an annotation that does not fit its text, or log and count that it is left out.
 
         Raises:
@@ -88,23 +92,31 @@ class Format(ABC):
         if self.on_bad_span == "error":
             raise InputError(f"{where}: {what}; correct it, or {SKIP}")
         log.warning("%s: left out: %s", where, what)
-        self.not_read[kind] += 1
+        self.not_read[DISCONTINUOUS if isinstance(what, GapError) else BAD_SPANS] += 1
 
     def is_new(self, name: str, seen: set[str], where: str) -> bool:
-        """Note the identifier of a document that is read; log and count one that is left out, having come before.
+        """Note the identifier of a document, and return if it is to be read: it has not come before.
 
         Raises:
             InputError: if it came before, unless ``on_duplicate`` is ``skip``.
         """
-        if name not in seen:
-            seen.add(name)
-            return True
+        if name in seen:
+            self.reject_duplicate(name, where)
+            return False
+        seen.add(name)
+        return True
+
+    def reject_duplicate(self, name: str, where: str) -> None:
+        """Refuse a document whose identifier came before, or log and count that it is left out.
+
+        Raises:
+            InputError: unless ``on_duplicate`` is ``skip``.
+        """
         what = f"{name!r:.100} stands in this file already"
         if self.on_duplicate == "error":
             raise InputError(f"{where}: {what}; keep one of them, rename one, or {SKIP_DUPLICATE}")
         log.warning("%s: left out: %s", where, what)
         self.not_read[DUPLICATES] += 1
-        return False
 
 
 @dataclass

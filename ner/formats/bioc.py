@@ -18,7 +18,7 @@ from ner.formats import _identifiers
 from ner.formats._json import Fields, encodable
 from ner.formats._json_stream import JSONStream
 from ner.formats._quoting import difference
-from ner.formats.base import BAD_SPANS, DISCONTINUOUS, FileFormat, Record, unique
+from ner.formats.base import FileFormat, GapError, Record, unique
 from ner.io.files import reading, writing
 
 Unit = Literal["characters", "bytes"]
@@ -37,10 +37,6 @@ IDENTIFIERS = ("identifier", "MESH", "OMIM", "NCBI Gene", "NCBI Taxonomy")
 # Fields that are attributes in XML, not elements.
 ATTRIBUTES = {"annotation": ("id",), "location": ("offset", "length")}
 NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-
-
-class _GapError(ValueError):
-    """An annotation whose parts have text between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +125,7 @@ class _BioC(FileFormat):
                 else:
                     _add_span(annotation, possible)
             except ValueError as error:
-                kind = DISCONTINUOUS if isinstance(error, _GapError) else BAD_SPANS
-                self.reject_span(f"{where}, annotation {annotation.values.get('id', number)!r:.60}", str(error), kind)
+                self.reject_span(f"{where}, annotation {annotation.values.get('id', number)!r:.60}", error)
         owners = [fields, *parts, *(sentence for part in parts for sentence in _objects(part, "sentences"))]
         self.not_read["relations"] += sum(len(_objects(owner, "relations")) for owner in owners)
         infons = _infons(fields)
@@ -357,7 +352,7 @@ def _add_span(annotation: Fields, places: Sequence[_Place]) -> None:
         (place.character(start - place.begin), place.character(end - place.begin)) for start, end in locations
     )
     if any(place.text[end:start].strip() for (_, end), (start, _) in pairwise(bounds)):
-        raise _GapError(f"{shown} is discontinuous, which a span cannot be")
+        raise GapError(f"{shown} is discontinuous, which a span cannot be")
     identifiers = _identifiers.split(";".join(_string(infons, key) for key in IDENTIFIERS))
     span = Span(bounds[0][0], max(end for _, end in bounds), label, _score(infons), identifiers)
     found = place.text[span.start : span.end]

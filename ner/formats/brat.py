@@ -14,7 +14,7 @@ from typing import Self
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats._quoting import difference
-from ner.formats.base import BAD_SPANS, DISCONTINUOUS, FileFormat, Record
+from ner.formats.base import FileFormat, GapError, Record
 from ner.io.files import new_folder, reading
 
 ENTITY = re.compile(r"(T\S*)\t(\S+) ([0-9]{1,12} [0-9]{1,12}(?:;[0-9]{1,12} [0-9]{1,12})*) *(?:\t(.*))?", re.DOTALL)
@@ -37,7 +37,6 @@ ANNOTATIONS = (".ann", ".a1", ".a2")
 # No fragment of brat crosses these, because they may end a line of the annotation.
 BREAKS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 BREAK = re.compile(f"[{BREAKS}]")
-GAP = "discontinuous, but a span has no gaps"
 UNBROKEN = re.compile(f"[^{BREAKS}]+")
 
 
@@ -150,11 +149,11 @@ class Brat(FileFormat):
         standoff = _read_standoff(annotations)
         self.not_read.update(standoff.others)
         for where, match in standoff.entities:
-            found = _mention(text, match[3], match[4] or "")
-            if isinstance(found, str):
-                self.reject_span(where, found, DISCONTINUOUS if found.endswith(GAP) else BAD_SPANS)
+            try:
+                start, end = _mention(text, match[3], match[4] or "")
+            except ValueError as error:
+                self.reject_span(where, error)
                 continue
-            start, end = found
             for (begin, part, _), own in zip(parts, spans, strict=True):
                 if begin <= start and end <= begin + len(part):
                     identifiers = tuple(standoff.identifiers.get(match[1], ()))
@@ -202,17 +201,21 @@ def _read_standoff(annotations: Iterable[Path]) -> _Standoff:
     return standoff
 
 
-def _mention(text: str, places: str, quoted: str) -> tuple[int, int] | str:
-    """Return start and end of an entity, or what is wrong with it."""
+def _mention(text: str, places: str, quoted: str) -> tuple[int, int]:
+    """Return start and end of an entity.
+
+    Raises:
+        ValueError: if it does not fit the text; a ``GapError`` if it is discontinuous.
+    """
     numbers = [int(number) for number in re.split("[ ;]", places)]
     fragments = list(zip(numbers[::2], numbers[1::2], strict=True))
     if numbers != sorted(numbers) or any(start == end for start, end in fragments) or numbers[-1] > len(text):
-        return f"{places} are no characters of a text that has {len(text)}"
+        raise ValueError(f"{places} are no characters of a text that has {len(text)}")
     if any(text[end:start].strip() for (_, end), (start, _) in pairwise(fragments)):
-        return f"{places} is {GAP}"
+        raise GapError(f"{places} is discontinuous, but a span has no gaps")
     found = " ".join(text[start:end] for start, end in fragments)
     if BREAK.sub(" ", found) != BREAK.sub(" ", quoted):
-        return f"{places} {difference(found, quoted, 'the line')}"
+        raise ValueError(f"{places} {difference(found, quoted, 'the line')}")
     return numbers[0], numbers[-1]
 
 

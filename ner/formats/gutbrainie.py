@@ -53,7 +53,7 @@ class GutBrainIE(FileFormat):
         return replace(self, labels=self.labels or tuple(labels))
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
-        content = read_object(file, lambda pmid: self.is_new(pmid, {pmid}, str(file))).values
+        content = read_object(file, lambda pmid: self.reject_duplicate(pmid, str(file))).values
         left_out: list[JSONError] = []
         for pmid in content:
             yield partial(self._document, file, content, pmid, left_out)
