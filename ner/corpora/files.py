@@ -39,7 +39,7 @@ class FileCorpus(Corpus):
         # Types may be merged; a type that a list names twice is a mistake.
         self.labels = tuple(dict.fromkeys(kept) if isinstance(labels, Mapping) else labels)
         self.format = format.for_labels(tuple(self._renamed))
-        self.prediction_format = self.format if self.format.can_write_entities else None
+        self.prediction_format = format.for_labels(self.labels) if format.can_write_entities else None
         self._paths = {"train": train, "dev": dev, "test": test}
 
     def read(self, split: Split) -> Iterator[Document]:

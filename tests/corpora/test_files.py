@@ -11,6 +11,7 @@ from ner.corpora.files import FileCorpus
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats.brat import Brat
+from ner.formats.gutbrainie import GutBrainIE
 from ner.formats.jsonl import JsonLines
 from ner.formats.plain_text import PlainText
 from ner.formats.pubtator import PubTator
@@ -37,6 +38,14 @@ def test_the_format_learns_the_labels(tmp_path: Path) -> None:
 def test_predictions_are_written_in_the_format_if_it_holds_entities() -> None:
     assert FileCorpus(PubTator()).prediction_format == PubTator()
     assert FileCorpus(PlainText()).prediction_format is None
+
+
+def test_predictions_have_the_labels_of_the_corpus_not_those_of_its_files(tmp_path: Path) -> None:
+    corpus = FileCorpus(GutBrainIE(), {"SpecificDisease": "Disease"})
+    assert corpus.prediction_format is not None
+    document = Document("1", (Passage("Flu", "title", (Span(0, 3, "Disease"),)),))
+    corpus.prediction_format.write([document], tmp_path / "predictions.json")
+    assert "Disease" in (tmp_path / "predictions.json").read_text(encoding="utf-8")
 
 
 def test_a_configuration_names_it() -> None:
