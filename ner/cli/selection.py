@@ -73,8 +73,9 @@ def read_selection(arguments: Sequence[str]) -> RunSelection:
         name, equals, text = argument.partition("=")
         value = text if equals else following
         if name in ("--config", "-c"):
-            run = find_config(value).stem
-            said |= runs.flat(files.settings(find_config(value)))
+            path = find_config(value)
+            run = path.stem
+            said |= runs.flat(files.settings(path))
         elif name in ("--ckpt_path", "--ensemble.checkpoints") and (not value or value.startswith("--")):
             raise InputError(f"{name} has no value; name a checkpoint")
         elif name.startswith("--"):
