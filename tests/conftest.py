@@ -16,6 +16,7 @@ from ner.checkpoints.pretrained import tokenizer_json
 from ner.corpora import GutBrainIE
 from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.tokenizer import TextTokenizer
+from tests.submissions import entity, write
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -92,3 +93,15 @@ def best(quickstart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     """Copy of the best checkpoint of seed 42, alone in the working folder."""
     monkeypatch.chdir(tmp_path)
     return Path(shutil.copy(quickstart / "checkpoints/quickstart/seed=42/best.ckpt", tmp_path / "moved.ckpt"))
+
+
+@pytest.fixture
+def gold(tmp_path: Path) -> Path:
+    """A file of gold entities."""
+    return write(tmp_path / "gold.json", {"1": {"entities": [entity(0, 3, "gene"), entity(5, 8, "drug")]}})
+
+
+@pytest.fixture
+def predictions(tmp_path: Path) -> Path:
+    """A file of predictions, one of them right."""
+    return write(tmp_path / "predictions.json", {"1": {"entities": [entity(0, 3, "gene"), entity(0, 3, "drug")]}})

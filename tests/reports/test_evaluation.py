@@ -1,6 +1,5 @@
 """Evaluations of prediction files, and the mistakes in those files."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,27 +9,9 @@ from ner.metrics.bootstrap import compare
 from ner.metrics.official import Score, Version
 from ner.metrics.submissions import read_mentions
 from ner.reports.evaluation import Results, Wanted, evaluate_files
+from tests.submissions import entity, write
 
 LABELS = ("gene", "drug", "food")
-
-
-def entity(start: int, end: int, label: str) -> dict[str, object]:
-    return {"start_idx": start, "end_idx": end, "location": "title", "text_span": "…", "label": label}
-
-
-def write(path: Path, content: object) -> Path:
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def gold(tmp_path: Path) -> Path:
-    return write(tmp_path / "gold.json", {"1": {"entities": [entity(0, 3, "gene"), entity(5, 8, "drug")]}})
-
-
-@pytest.fixture
-def predictions(tmp_path: Path) -> Path:
-    return write(tmp_path / "predictions.json", {"1": {"entities": [entity(0, 3, "gene"), entity(0, 3, "drug")]}})
 
 
 def evaluated(gold: Path, predictions: Path, wanted: Wanted | None = None) -> Results:

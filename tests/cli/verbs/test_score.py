@@ -10,25 +10,7 @@ import pytest
 
 from ner.cli.verbs.score import main
 from ner.errors import InputError
-
-
-def entity(start: int, end: int, label: str) -> dict[str, object]:
-    return {"start_idx": start, "end_idx": end, "location": "title", "text_span": "…", "label": label}
-
-
-def write(path: Path, content: object) -> Path:
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def gold(tmp_path: Path) -> Path:
-    return write(tmp_path / "gold.json", {"1": {"entities": [entity(0, 3, "gene"), entity(5, 8, "drug")]}})
-
-
-@pytest.fixture
-def predictions(tmp_path: Path) -> Path:
-    return write(tmp_path / "predictions.json", {"1": {"entities": [entity(0, 3, "gene"), entity(0, 3, "drug")]}})
+from tests.submissions import entity, write
 
 
 def verb(*arguments: str) -> subprocess.CompletedProcess[str]:
