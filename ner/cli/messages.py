@@ -1,5 +1,6 @@
 """The parser's messages in the words of this project: one line that says what is wrong, and how to fix it."""
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -118,6 +119,16 @@ def format_options(name: Callable[[], str]) -> Iterator[None]:
         if not (option := name()):
             raise
         raise InputError(re.sub(r"set (\w+): (\w+) for the format", rf"give --{option}.\1 \2", str(error))) from error
+
+
+@contextmanager
+def warned_before() -> Iterator[None]:
+    """Log no warning: what is read again has been warned of."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _located(text: str) -> tuple[str, str, str]:

@@ -1,17 +1,15 @@
 """Write documents in another format, and say what it does not hold."""
 
-import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from ner.cli.messages import PlainParser, format_options
+from ner.cli.messages import PlainParser, format_options, warned_before
 from ner.cli.parser import program
 from ner.formats import Format
 from ner.formats.base import documents_at
@@ -56,7 +54,7 @@ def convert(source: Format, target: Format, path: Path, output: Path) -> None:
         written = Path(folder) / "output" if output == STANDARD else output
         target.write(documents_at(read, source), written)
         not_read = +source.not_read
-        with _silence():
+        with warned_before():
             # A format that cannot be read loses what it loses; the documents are still counted.
             after = documents_at(written, target) if target.can_read else documents_at(read, source)
             lost = losses(documents_at(read, source), after)
@@ -65,16 +63,6 @@ def convert(source: Format, target: Format, path: Path, output: Path) -> None:
                 copyfileobj(file, sys.stdout.buffer)
             sys.stdout.flush()
     _report(not_read, lost, target, output)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Log no warning a second time."""
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _report(not_read: Counter[str], lost: Counter[str], target: Format, output: Path) -> None:

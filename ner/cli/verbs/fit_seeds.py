@@ -1,6 +1,5 @@
 """Train several seeds, and score them and their ensemble."""
 
-import logging
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from ner.checkpoints import runs
 from ner.cli.lightning import SEEDS, CommandLine
+from ner.cli.messages import warned_before
 from ner.cli.parser import LightParser
 from ner.cli.selection import RunSelection, read_selection
 from ner.errors import InputError
@@ -118,11 +118,8 @@ def _scores(selection: RunSelection, seeds: Sequence[int]) -> tuple[str, dict[st
 
 def _validated(selection: RunSelection) -> CommandLine:
     # Each of these evaluations would repeat what the corpus has to say.
-    logging.disable(logging.WARNING)
-    try:
+    with warned_before():
         return CommandLine("validate", selection, SILENT, is_reporting=False)
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _table(name: str, scores: Mapping[str, Mapping[str, Score]]) -> Table:
