@@ -1,5 +1,6 @@
 """Lightning's Trainer, and the settings of it that this project cannot work with."""
 
+import errno
 import logging
 import os
 import warnings
@@ -37,6 +38,8 @@ SHARES = {
     "limit_predict_batches": "tags",
     "val_check_interval": "validates",
 }
+# What a system says of a full disk, a quota, and a file that is too large.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +144,7 @@ def lightning_errors() -> Iterator[None]:
     """Let Lightning say to users what concerns them, in the exceptions of this project.
 
     Raises:
-        InputError: if Lightning refuses an argument.
+        InputError: if Lightning refuses an argument, or there is no room for its logs.
         KeyboardInterrupt: if the user interrupts it.
     """
     _silence_advice()
@@ -149,6 +152,13 @@ def lightning_errors() -> Iterator[None]:
         yield
     except MisconfigurationException as error:
         raise InputError(one_line(error)) from error
+    except OSError as error:
+        # Loggers also write when another error ends the training, and the system tells no name with this one.
+        if error.errno not in NO_ROOM:
+            raise
+        raise InputError(
+            f"{error.filename or 'logs'}: cannot be written ({error.strerror}); free the disk, and start again"
+        ) from error
     except SystemExit as stop:
         # Lightning tidies up after Ctrl-C and then exits with the code of a failure.
         if isinstance(stop.__context__, KeyboardInterrupt):
