@@ -79,14 +79,15 @@ def test_one_process_at_a_time_holds_a_journal(tmp_path: Path) -> None:
     assert write(tmp_path / "journal") == []
 
 
-@pytest.mark.parametrize("put_there", [lambda path: None, lambda path: path.write_text("another", encoding="utf-8")])
-def test_a_journal_that_was_deleted_is_noticed(tmp_path: Path, put_there: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_journal_that_was_deleted_is_noticed(tmp_path: Path, is_replaced: bool) -> None:
     path = tmp_path / "journal"
     with Journal(path, print) as journal:
         journal.open(SETTINGS)
         journal.write([1])
         path.unlink()
-        put_there(path)
+        if is_replaced:
+            path.touch()
         with pytest.raises(InputError, match=r"journal: was deleted while it was written; run the same command again"):
             journal.write([2])
 
