@@ -1,6 +1,5 @@
 """Lightning's Trainer, and the settings of it that this project cannot work with."""
 
-import errno
 import logging
 import os
 import warnings
@@ -16,6 +15,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 
 from ner.errors import InputError, one_line
+from ner.io.files import NO_ROOM
 from ner.runtime import has_fast_bf16
 from ner.training.checkpoint_io import WholeCheckpointIO
 
@@ -45,8 +45,6 @@ SHARES = {
     "limit_predict_batches": "tags",
     "val_check_interval": "validates",
 }
-# What a system says of a full disk, a quota, and a file that is too large.
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = logging.getLogger(__name__)
 
