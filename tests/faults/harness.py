@@ -64,9 +64,7 @@ class Undisturbed:
 def run_undisturbed(command: Command, inputs: Path, folder: Path) -> Undisturbed:
     """Run a command on a copy of its inputs."""
     shutil.copytree(inputs, folder)
-    start = time.monotonic()
-    code = _live(folder, command.arguments)
-    seconds = time.monotonic() - start
+    code, seconds = _live(folder, command.arguments)
     assert code == 0, _errors(folder)
     return Undisturbed(command, inputs, contents(folder), seconds)
 
@@ -88,7 +86,7 @@ def interrupt(undisturbed: Undisturbed, kind: str, moment: float, folder: Path) 
     for halvings in range(HALVINGS):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(undisturbed.inputs, folder)
-        code = _live(folder, command.arguments, signals, moment / 2**halvings)
+        code, _ = _live(folder, command.arguments, signals, moment / 2**halvings)
         if code:
             break
     problems = [] if code == promised else [f"exit code {code}"]
@@ -97,7 +95,8 @@ def interrupt(undisturbed: Undisturbed, kind: str, moment: float, folder: Path) 
         problems.append(f"ends with {_errors(folder)[-500:]!r}")
     if command.replaces or not (folder / command.output).exists():
         resuming = command.resuming if any(folder.rglob("last.ckpt")) else ()
-        if code := _live(folder, [*command.arguments, *resuming]):
+        code, _ = _live(folder, [*command.arguments, *resuming])
+        if code:
             problems.append(f"again: exit code {code}, {_errors(folder)[-500:]!r}")
     problems += _differences(undisturbed.contents, contents(folder), is_killed=kind == "SIGKILL")
     return [f"{kind} after {moment:.3f} s: {problem}" for problem in problems]
@@ -139,12 +138,13 @@ def _digest(path: Path) -> str:
     return blake2b(content).hexdigest()
 
 
-def _live(folder: Path, arguments: Sequence[str], signals: Sequence[int] = (), moment: float = 0) -> int:
-    """Run a command, with signals after some seconds, and return its exit code as ``subprocess`` gives it."""
+def _live(folder: Path, arguments: Sequence[str], signals: Sequence[int] = (), moment: float = 0) -> tuple[int, float]:
+    """Run a command, with signals after some seconds; return its exit code, as of ``subprocess``, and its seconds."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(LIBRARIES)
     process = context.Process(target=_run, args=(str(folder), list(arguments)))
-    process.start()
+    process.start()  # which waits for the libraries
+    start = time.monotonic()
     assert process.pid is not None
     if signals:
         while process.is_alive() and not _catches(process.pid, signal.SIGTERM):
@@ -159,7 +159,7 @@ def _live(folder: Path, arguments: Sequence[str], signals: Sequence[int] = (), m
         process.kill()
         process.join()
     assert process.exitcode is not None
-    return process.exitcode
+    return process.exitcode, time.monotonic() - start
 
 
 def _catches(pid: int, number: int) -> bool:
