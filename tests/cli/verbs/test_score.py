@@ -22,7 +22,7 @@ def test_json_is_the_only_thing_on_standard_output_and_is_not_rounded(gold: Path
     finished = verb("--gold", str(gold), "--predictions", str(predictions), "--json")
     assert (finished.returncode, finished.stderr) == (0, "")
     written = json.loads(finished.stdout)
-    assert list(written) == ["macro", "micro", "labels"]
+    assert list(written) == ["macro", "micro", "labels", "coverage", "semeval"]
     assert written["micro"] == {"p": 1 / (1 + 1e-10), "r": 1 / (2 + 1e-10), "f1": pytest.approx(2 / 3)}
     assert written["labels"]["drug"] == {"p": 0, "r": 0, "f1": 0}
 
@@ -66,35 +66,46 @@ def test_help_needs_neither_torch_nor_lightning_nor_numpy() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: --gold, --predictions"),
-        (["--gold", "a", "--predictions", "b", "--version", "2024"], "argument --version: invalid choice: '2024'"),
-        (["--gold", "a", "--predictions", "b", "--pred", "c"], "unrecognized arguments: --pred c"),
+        ([], "gold, predictions: missing; give a value to each"),
+        (
+            ["--gold", "a", "--predictions", "b", "--version", "2024"],
+            "version is '2024'; it should be one of final, march",
+        ),
+        (["--gold", "a", "--predictions", "b", "--pred", "c"], "there is no --pred; "),
         (
             ["--gold", "a", "--predictions", "b", "--against", "c", "--resamples", "0"],
-            "argument --resamples: should be a whole number from 1 to 1000000, not '0'",
+            "resamples is '0'; it should be a whole number from 1 to 1000000",
         ),
         (
             ["--gold", "a", "--predictions", "b", "--against", "c", "--resamples", "1000001"],
-            "argument --resamples: should be a whole number from 1 to 1000000, not '1000001'",
+            "resamples is '1000001'; it should be a whole number from 1 to 1000000",
         ),
         (
             ["--gold", "a", "--predictions", "b", "--against", "c", "--bootstrap_seed=-1"],
-            "argument --bootstrap_seed: should be a whole number from 0 on, not '-1'",
+            "bootstrap_seed is '-1'; it should be a whole number from 0 on",
         ),
         (
-            ["--gold", "a", "--predictions", "b", "--errors", "--examples", "1_0"],
-            "argument --examples: should be a whole number from 0 on, not '1_0'",
+            ["--gold", "a", "--predictions", "b", "--errors", "--examples", "1.5"],
+            "examples is '1.5'; it should be a whole number from 0 on",
         ),
-        (["--gold", "a", "--predictions", "b", "--resamples", "5"], "argument --resamples: it changes nothing without"),
+        (["--gold", "a", "--predictions", "b", "--resamples", "5"], "--resamples changes nothing without --against"),
         (
             ["--gold", "a", "--predictions", "b", "--bootstrap_seed", "5"],
-            "argument --bootstrap_seed: it changes nothing",
+            "--bootstrap_seed changes nothing without --against; give both or neither",
         ),
         (
             ["--gold", "a", "--predictions", "b", "--examples", "5"],
-            "argument --examples: it changes nothing without --errors; give both or neither",
+            "--examples changes nothing without --errors; give both or neither",
         ),
-        (["--gold", "a", "--predictions", "b", "--against"], "argument --against: expected one argument"),
+        (["--gold", "a", "--predictions", "b", "--against"], "--against has no value; give it one"),
+        (
+            ["--gold", "a", "--predictions", "b", "--gold_format", "Pubtator"],
+            "gold_format is 'Pubtator', which is no format; do you mean PubTator?",
+        ),
+        (
+            ["--gold", "a", "--predictions", "b", "--format", "CoNLL", "--format.column", "1"],
+            "format.column: CoNLL has no such option; do you mean --format.tag_column?",
+        ),
     ],
 )
 def test_a_wrong_argument_is_one_line_without_the_usage(
@@ -147,8 +158,7 @@ def test_new_options_add_keys_to_the_json_and_leave_those_that_were_there(
     files = ("--gold", corpus, "--predictions", tagged, "--json")
     plain = json.loads(written(capsys, *files))
     extended = json.loads(written(capsys, *files, "--against", corpus, "--errors", "--calibration"))
-    assert list(plain) == ["macro", "micro", "labels"]
-    assert list(extended) == ["macro", "micro", "labels", "against", "errors", "calibration"]
+    assert list(extended) == [*plain, "against", "errors", "calibration"]
     assert {key: extended[key] for key in plain} == plain
 
 
