@@ -96,15 +96,9 @@ def aligned(predictions: Annotation, gold: Annotation) -> Annotation:
     if predictions.is_gutbrainie and gold.is_gutbrainie:
         return predictions
     predictions = _renamed(predictions, gold)
-    shared = [name for name in predictions.mentions if name in gold.mentions]
-    differing = [name for name in shared if not _has_same_text(predictions.texts(name), gold.texts(name))]
-    if differing:
-        found, expected = (_characters(side.texts(differing[0])) for side in (predictions, gold))
-        what = f"{document_name(differing[0])} {difference(found, expected, 'the gold')}, white space apart"
-        how_many = f"documents that differ: {len(differing)}; score predictions for the gold's texts"
-        raise InputError(f"{predictions.path} against {gold.path}: {what}; {how_many}")
+    _check_texts(predictions, gold)
     moved = dict(predictions.mentions)
-    for name in shared:
+    for name in predictions.mentions:
         texts, others = predictions.texts(name), gold.texts(name)
         if texts and others and texts != others:
             moved[name] = _moved(moved[name], texts, others)
@@ -151,9 +145,22 @@ def _renamed(predictions: Annotation, gold: Annotation) -> Annotation:
     )
 
 
-def _has_same_text(texts: Mapping[str, str], others: Mapping[str, str]) -> bool:
-    """Return whether texts agree in all but white space and passages, as far as both are known."""
-    return not texts or not others or texts == others or _characters(texts) == _characters(others)
+def _check_texts(predictions: Annotation, gold: Annotation) -> None:
+    """Refuse predictions in other texts than the gold's, as far as both are known.
+
+    Raises:
+        InputError: if there are any.
+    """
+    texts = {name: (predictions.texts(name), gold.texts(name)) for name in predictions.mentions}
+    differing = {
+        name: (found, expected)
+        for name, both in texts.items()
+        if all(both) and (found := _characters(both[0])) != (expected := _characters(both[1]))
+    }
+    for name, (found, expected) in differing.items():
+        what = f"{document_name(name)} {difference(found, expected, 'the gold')}, white space apart"
+        how_many = f"documents that differ: {len(differing)}; score predictions for the gold's texts"
+        raise InputError(f"{predictions.path} against {gold.path}: {what}; {how_many}")
 
 
 def _characters(texts: Mapping[str, str]) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from ner.cli.verbs.score import main
+from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats import JsonLines
 from tests.submissions import entity, write
 
 
@@ -319,3 +321,87 @@ def test_some_entities_without_a_score_are_left_out_and_the_table_says_so(
     some = write(tmp_path / "some.json", {"1": {"entities": entities}})
     out = written(capsys, "--gold", gold, "--predictions", some, "--calibration")
     assert "entities without a score, left out: 1\n" in out
+
+
+@pytest.fixture
+def columns(tmp_path: Path) -> tuple[Path, Path]:
+    """Gold in columns, the tag in the second of three, and predictions for its texts, one of which cuts a token."""
+    gold, found = tmp_path / "gold.conll", tmp_path / "found.jsonl"
+    sentences = ["IL-2\tB-gene\tx\nand\tO\tx\nGABA\tB-chemical\tx\n", "old\tO\tx\nmice\tB-animal\tx\n"]
+    gold.write_text("\n".join(sentences), encoding="utf-8")
+    documents = [
+        Document("a", (Passage("IL-2 and GABA", spans=(Span(0, 2, "gene", 0.5), Span(9, 13, "gene", 0.5))),)),
+        Document("b", (Passage("old mice", spans=(Span(0, 8, "animal", 0.5), Span(0, 3, "word", 0.5))),)),
+    ]
+    JsonLines().write(documents, found)
+    return gold, found
+
+
+IN_COLUMNS = ("--gold_format", "CoNLL", "--gold_format.tag_column", "1", "--predictions_format", "JsonLines")
+
+
+def test_columns_are_scored_on_their_own_tokens_too(
+    columns: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold, found = columns
+    out = written(capsys, "--gold", gold, "--predictions", found, *IN_COLUMNS)
+    rows = [line.split() for line in out.splitlines()]
+    assert [line.strip() for line in out.splitlines() if line.startswith(("off", "Sem", "seq"))] == [
+        "official GutBrainIE score (final version)",
+        "SemEval-2013, all predictions",
+        "seqeval, strict IOB2",
+    ]
+    assert ["correct", "0", "1", "1", "2"] in rows
+    assert ["incorrect", "3", "2", "0", "1"] in rows
+    assert ["partial", "0", "0", "2", "0"] in rows
+    assert ["spurious", "1", "1", "1", "1"] in rows
+    assert ["precision", "0.0000", "0.2500", "0.5000", "0.5000"] in rows
+    assert ["gene", "0.5000", "1.0000", "0.6667"] in rows
+    assert "tokens of the gold: 5\n" in out
+    assert "predictions that cut a token, counted with the whole of it: 1\n" in out
+    assert "predictions left out, as they share tokens with longer ones or have none: 1\n" in out
+    assert "labels that the gold never uses, ignored by the official score: word 1\n" in out
+
+
+def test_json_holds_every_score(columns: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    gold, found = columns
+    options = ("--against", found, "--calibration", "--errors", "--json")
+    results = json.loads(written(capsys, "--gold", gold, "--predictions", found, *IN_COLUMNS, *options))
+    assert list(results) == [
+        *("macro", "micro", "labels", "coverage", "semeval", "tokens"),
+        *("against", "errors", "calibration"),
+    ]
+    assert results["coverage"] == {"documents": 2, "missing": 0, "left_out": 0, "unused_labels": {"word": 1}}
+    assert list(results["semeval"]) == ["strict", "exact", "partial", "type"]
+    assert results["semeval"]["partial"] == {
+        "correct": 1,
+        "incorrect": 0,
+        "partial": 2,
+        "missing": 0,
+        "spurious": 1,
+        "possible": 3,
+        "actual": 4,
+        "p": 2 / 4,
+        "r": 2 / 3,
+        "f1": pytest.approx(4 / 7),
+    }
+    tokens = results["tokens"]
+    assert (tokens["tokens"], tokens["cut"], tokens["left_out"]) == (5, 1, 1)
+    assert tokens["labels"]["gene"] == {"p": 1 / 2, "r": 1, "f1": pytest.approx(2 / 3)}
+    assert results["against"]["micro"]["difference"] == 0
+    assert results["calibration"]["entities"] == 3
+
+
+def test_one_format_may_be_that_of_all_files_and_missing_documents_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    block = "{0}|t|Mice\n{0}|a|ate.\n{0}\t0\t4\tMice\tanimal\n\n"
+    gold, some, empty = (tmp_path / f"{name}.txt" for name in ("gold", "some", "empty"))
+    gold.write_text(block.format(1) + block.format(2), encoding="utf-8")
+    some.write_text(block.format(2), encoding="utf-8")
+    empty.touch()
+    files = ("--gold", gold, "--predictions", some, "--against", empty)
+    out = written(capsys, *files, "--format", "PubTator", "--resamples", "1")
+    assert "documents without predictions, counted as predicted empty: 1 of 2\n" in out
+    assert f"B: {empty}\n" in out
+    assert "seqeval" not in out
