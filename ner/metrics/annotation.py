@@ -91,7 +91,7 @@ def aligned(predictions: Annotation, gold: Annotation) -> Annotation:
     characters. Between two files of GutBrainIE's JSON nothing changes, since the organisers' script takes them so.
 
     Raises:
-        InputError: if texts differ in other characters.
+        InputError: if texts differ in other characters, or no document is in both files.
     """
     if predictions.is_gutbrainie and gold.is_gutbrainie:
         return predictions
@@ -129,14 +129,19 @@ def _by_location(document: Document) -> Passages:
 
 
 def _renamed(predictions: Annotation, gold: Annotation) -> Annotation:
-    """Return predictions with the gold's identifiers, if the files share none but have texts in the same order."""
-    names = dict(zip(predictions.mentions, gold.mentions, strict=False))
-    if (
-        len(predictions.mentions) != len(gold.mentions)
-        or not predictions.mentions.keys().isdisjoint(gold.mentions)
-        or not any(_characters(predictions.texts(name)) == _characters(gold.texts(names[name])) != "" for name in names)
-    ):
+    """Return predictions with the gold's identifiers, if the files share none but have texts in the same order.
+
+    Raises:
+        InputError: if they share neither.
+    """
+    if not predictions.mentions or not predictions.mentions.keys().isdisjoint(gold.mentions):
         return predictions
+    names = dict(zip(predictions.mentions, gold.mentions, strict=False))
+    is_shared = (_characters(predictions.texts(name)) == _characters(gold.texts(names[name])) != "" for name in names)
+    if len(predictions.mentions) != len(gold.mentions) or not any(is_shared):
+        counts = f"{len(predictions.mentions)} are predicted and {len(gold.mentions)} in the gold"
+        what = f"no document is in both: {counts}; score predictions for the gold's documents, with their identifiers"
+        raise InputError(f"{predictions.path} against {gold.path}: {what}")
     return replace(
         predictions,
         mentions={names[name]: found for name, found in predictions.mentions.items()},

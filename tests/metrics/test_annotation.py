@@ -116,7 +116,18 @@ def test_documents_without_common_names_are_matched_in_order_if_there_are_as_man
     assert after.mentions.keys() == after.passages.keys() == after.scores.keys() == gold.mentions.keys()
     with pytest.raises(InputError, match="document gold:2 reads 'rats' but the gold says 'mouse'"):
         aligned(changed, gold)
-    assert aligned(short, gold).mentions.keys() == {"short:1"}
+    with pytest.raises(InputError) as caught:
+        aligned(short, gold)
+    what = "no document is in both: 1 are predicted and 2 in the gold; score predictions for the gold's documents"
+    assert str(caught.value) == f"{short.path} against {gold.path}: {what}, with their identifiers"
+
+
+def test_as_many_documents_of_other_names_and_texts_are_other_documents(gold: Annotation, tmp_path: Path) -> None:
+    other = annotation(tmp_path / "a.jsonl", *(Document(name, (Passage("rats"),)) for name in "34"))
+    with pytest.raises(InputError, match="no document is in both: 2 are predicted and 2 in the gold"):
+        aligned(other, gold)
+    none = annotation(tmp_path / "none.jsonl")
+    assert aligned(none, gold).mentions == {}
 
 
 def test_predictions_where_the_gold_is_not_annotated_are_left_out_with_their_scores(tmp_path: Path) -> None:
