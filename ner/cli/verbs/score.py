@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.instantiate(parser.parse_args(list(arguments)))
     _check_switches(chosen)
     gold = _read(chosen.gold, chosen, "gold_format")
-    predictions = _read(chosen.predictions, chosen, "predictions_format")
+    predictions = _read(chosen.predictions, chosen, "predictions_format", chosen.calibration)
     results = evaluate(gold, predictions, GutBrainIE.labels, chosen.version, _wanted(chosen))
     if chosen.json:
         sys.stdout.write(json.dumps(results.as_json()) + "\n")
@@ -100,7 +100,7 @@ def _check_switches(chosen: Namespace) -> None:
             raise InputError(f"--{option} changes nothing without --{switch}; give both or neither")
 
 
-def _read(path: Path, chosen: Namespace, option: str) -> Annotation:
+def _read(path: Path, chosen: Namespace, option: str, with_scores: bool = False) -> Annotation:
     """Read a file in the format that an option names, or ``--format``, or in GutBrainIE's JSON.
 
     Raises:
@@ -110,7 +110,7 @@ def _read(path: Path, chosen: Namespace, option: str) -> Annotation:
     source: Format | None = chosen[option]
     try:
         with format_options(lambda: option):
-            return read_annotation(path, source or GutBrainIE.format, chosen.calibration)
+            return read_annotation(path, source or GutBrainIE.format, with_scores)
     except InputError as error:
         if source is None and "broken JSON" in str(error):
             raise InputError(f"{error}, or name its format with --format") from error
