@@ -1,4 +1,4 @@
-"""Score predictions against gold annotation, file against file, with the official GutBrainIE score and others.
+"""Score predictions against gold annotation in any format, with the official GutBrainIE score and others.
 
 On request also a comparison of two prediction files, the errors by kind, and the calibration of the scores.
 """
