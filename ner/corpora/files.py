@@ -46,7 +46,7 @@ class FileCorpus(Corpus):
         return self._labelled(self.format.read(path := self._path(split)), path)
 
     def read_share(self, split: Split, first: int, step: int) -> Iterator[tuple[int, Document]]:
-        return self.format.read_share(self._path(split), first, step)
+        return self.format.without_annotation().read_share(self._path(split), first, step)
 
     def _labelled(self, documents: Iterable[Document], path: Path) -> Iterator[Document]:
         """Yield documents with the labels of the corpus.

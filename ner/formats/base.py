@@ -4,6 +4,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -41,6 +42,7 @@ class Format(ABC):
     Args:
         on_bad_span: Refuse an annotation that does not fit its text, or leave it out with a warning.
         on_duplicate: Refuse a document whose identifier stands in the file already, or leave it out with a warning.
+        annotation: Read the annotation, or texts alone, whatever stands in its place.
     """
 
     # Endings of the format's files, to which compression adds .gz. A folder is searched for them.
@@ -52,6 +54,7 @@ class Format(ABC):
 
     on_bad_span: Literal["error", "skip"] = "error"
     on_duplicate: Literal["error", "skip"] = "error"
+    annotation: bool = True
     # Number of things that the last reading did not keep, by kind, such as relations.
     not_read: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
 
@@ -82,6 +85,12 @@ class Format(ABC):
     def for_labels(self, labels: Sequence[str]) -> Self:
         """Return the format as files of a corpus with these entity types have it; most formats need not know them."""
         return self
+
+    def without_annotation(self) -> Self:
+        """Return the format as it is read to tag its texts, which no annotation can stop."""
+        texts = copy(self)
+        texts.annotation = False
+        return texts
 
     def reject_span(self, where: str, what: str | ValueError) -> None:
         """Refuse an annotation that does not fit its text, or log and count that it is left out.

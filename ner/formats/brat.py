@@ -145,7 +145,9 @@ class Brat(FileFormat):
         text = _text(path)
         parts = self._parts(text)
         spans: list[list[Span]] = [[] for _ in parts]
-        annotations = [file for suffix in ANNOTATIONS if (file := path.with_suffix(suffix)).exists()]
+        annotations = [
+            file for suffix in ANNOTATIONS if self.annotation and (file := path.with_suffix(suffix)).exists()
+        ]
         standoff = _read_standoff(annotations)
         self.not_read.update(standoff.others)
         for where, match in standoff.entities:

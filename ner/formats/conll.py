@@ -117,7 +117,7 @@ class CoNLL(FileFormat):
         return Passage(
             " ".join(tokens),
             spans=tuple(_spans(intervals, tags)),
-            annotated_until=0 if self.tag_column is None else None,
+            annotated_until=0 if self.tag_column is None or not self.annotation else None,
             tokens=intervals,
         )
 
@@ -127,18 +127,19 @@ class CoNLL(FileFormat):
         Raises:
             _RowError: if a row has too few columns, no token, or something else than a tag.
         """
-        chosen = [column for column in (self.token_column, self.tag_column) if column is not None]
+        tag_column = self.tag_column if self.annotation else None
+        chosen = [column for column in (self.token_column, tag_column) if column is not None]
         for count in set(map(len, rows)):
             places = {column % count for column in chosen if -count <= column < count}
             if len(places) < len(chosen):
-                what = f"{count} columns, but token_column is {self.token_column} and tag_column {self.tag_column}"
+                what = f"{count} columns, but token_column is {self.token_column} and tag_column {tag_column}"
                 fix = "set them for the format, tag_column to null where there are no tags"
                 raise _RowError([len(row) for row in rows].index(count), f"{what}; {fix}")
         tokens = [row[self.token_column] for row in rows]
         if "" in tokens:
             fix = "remove the line, or set the format's token_column"
             raise _RowError(tokens.index(""), f"the token is empty; {fix}")
-        tags = [] if self.tag_column is None else [row[self.tag_column] for row in rows]
+        tags = [] if tag_column is None else [row[tag_column] for row in rows]
         for tag in set(tags) - {OUTSIDE}:
             if TAG.fullmatch(tag) is None:
                 what = f"the tag {tag!r} is neither O nor like B-gene, with one of BIMELSU in front"

@@ -105,7 +105,7 @@ class GutBrainIE(FileFormat):
         """Return a document, and the errors of the entities that it lacks."""
         where = f"PMID {shown_name(pmid)}"
         try:
-            texts, entities, annotator = _parts(pmid, record)
+            texts, entities, annotator = _parts(pmid, record, self.annotation)
         except JSONError as error:
             raise JSONError(f"{where}: {error.what}", error.fix) from None
         spans: dict[str, list[Span]] = {section: [] for section in SECTIONS}
@@ -192,8 +192,8 @@ def shown_name(name: str) -> str:
     return name if name.isprintable() and 0 < len(name) <= 100 else excerpt(name)
 
 
-def _parts(pmid: str, record: object) -> tuple[dict[str, str], list[object] | None, str]:
-    """Return the texts of a document, its entities or ``None`` where it is not annotated, and its annotator."""
+def _parts(pmid: str, record: object, with_annotation: bool) -> tuple[dict[str, str], list[object] | None, str]:
+    """Return the texts of a document, its entities or ``None`` where they are not read, and its annotator."""
     if not pmid.strip():
         raise JSONError("the PMID is empty", "give every document an identifier")
     encodable(pmid, "the PMID")
@@ -205,7 +205,8 @@ def _parts(pmid: str, record: object) -> tuple[dict[str, str], list[object] | No
         )
     metadata = fields.nested("metadata") if is_annotated else fields
     texts = {section: _text(metadata, section) for section in SECTIONS}
-    return texts, fields.array("entities") if is_annotated else None, metadata.string("annotator", "")
+    entities = fields.array("entities") if is_annotated and with_annotation else None
+    return texts, entities, metadata.string("annotator", "")
 
 
 def _text(fields: Fields, key: str) -> str:
