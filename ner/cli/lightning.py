@@ -17,10 +17,10 @@ from lightning.pytorch.loggers import CSVLogger
 from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint
 from ner.cli.config_parser import ConfigParser, config_parser, format_option
-from ner.cli.messages import format_options
 from ner.cli.recorded import trained_settings
 from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, select_resumed, select_trained
 from ner.errors import InputError, one_line
+from ner.formats.base import format_options
 from ner.io.files import kept
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.initial_weights import InitialWeights
@@ -105,9 +105,9 @@ class CommandLine(LightningCLI):
                 load_from_checkpoint_support=False,
             )
 
-    def _format_option(self) -> str:
+    def _format_option(self, setting: str) -> str:
         data = getattr(self, "datamodule", None)  # absent until it is built
-        return format_option(data) if isinstance(data, NERDataModule) else ""
+        return format_option(data, setting) if isinstance(data, NERDataModule) else ""
 
     def init_parser(self, **kwargs: Any) -> ConfigParser:  # noqa: ANN401 - LightningCLI's own
         return config_parser(self.selection.files)

@@ -133,7 +133,7 @@ class CoNLL(FileFormat):
             places = {column % count for column in chosen if -count <= column < count}
             if len(places) < len(chosen):
                 what = f"{count} columns, but token_column is {self.token_column} and tag_column {tag_column}"
-                fix = "set them for the format, tag_column to null where there are no tags"
+                fix = "set the format's token_column and the format's tag_column, null where there are no tags"
                 raise _RowError([len(row) for row in rows].index(count), f"{what}; {fix}")
         tokens = [row[self.token_column] for row in rows]
         if "" in tokens:
@@ -150,7 +150,7 @@ class CoNLL(FileFormat):
         """Refuse a document whose tags would say something else, or whose names would not be read again."""
         where = f"document {document.id!r}"
         if self.tag_column is not None and not document.is_annotated:
-            fix = "tag it first, or set tag_column to null to write tokens alone"
+            fix = "tag it first, or set the format's tag_column to null to write tokens alone"
             raise InputError(f"{where}: not annotated, and tags would say that it has no entities; {fix}")
         spans = [span for passage in document.passages for span in passage.spans if document.is_annotated]
         for name in (document.id, *(span.label for span in spans)):

@@ -235,7 +235,7 @@ def test_columns_can_be_chosen_and_tags_be_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a O\nb\n", "line 2: 1 columns, .*; set them for the format, tag_column to null"),
+        ("a O\nb\n", "line 2: 1 columns, .*; set the format's token_column and the format's tag_column, null"),
         ("a O\n\nb B\n", "line 3: the tag 'B' is neither"),
         ("a I\n", "line 1: the tag 'I' is neither"),
         ("a B-\n", "line 1: the tag 'B-' is neither"),
@@ -286,7 +286,7 @@ def test_of_nested_and_overlapping_entities_the_longest_stays(tmp_path: Path, ca
 
 def test_tags_do_not_say_of_unannotated_texts_that_they_have_no_entities(tmp_path: Path) -> None:
     bare = Document("1", (Passage("Mice ate.", spans=(Span(0, 2, "\n"),), annotated_until=0),))
-    with pytest.raises(InputError, match=r"document '1': not annotated, .*; tag it first, or set tag_column"):
+    with pytest.raises(InputError, match=r"document '1': not annotated, .*, or set the format's tag_column"):
         CoNLL().write([bare], tmp_path / "out.conll")
     assert not (tmp_path / "out.conll").exists()
     CoNLL(tag_column=None).write([bare], tmp_path / "out.conll")

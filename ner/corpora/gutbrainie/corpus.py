@@ -14,8 +14,9 @@ from typing import Literal
 from ner.corpora.base import Corpus, Split
 from ner.documents import Document, Passage
 from ner.errors import InputError
+from ner.formats._quoting import shown_name
 from ner.formats.gutbrainie import GutBrainIE as GutBrainIEFormat
-from ner.formats.gutbrainie import GutBrainIESubmission, more_problems, shown_name
+from ner.formats.gutbrainie import GutBrainIESubmission, more_problems
 from ner.io.download import fetch
 
 COMMIT = "61b284b8c7444e26a4f65a2716cc7d69945e04c2"
