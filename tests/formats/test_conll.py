@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import example, given, settings
@@ -353,3 +354,29 @@ def test_bc5cdr_survives(tmp_path: Path, split: str) -> None:
         pytest.skip("BC5CDR_ROOT names no folder of BC5CDR")
     found = list(PubTator().read(Path(root) / f"CDR_{split}Set.PubTator.txt"))
     assert_mentions_survive(found, tmp_path / "out.conll")
+
+
+cells = st.lists(st.sampled_from(["a", "O", "x-y", "é"]), min_size=1, max_size=3)
+rows = st.lists(st.tuples(cells, st.sampled_from("\t ")), min_size=1)
+
+
+@settings(max_examples=300)
+@given(rows, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.sampled_from([0, 1, -1]))
+@example([(["a", "O"], "\t"), (["a"], "\t"), (["a", "O", "O"], "\t")], "\n", True, 1)
+def test_columns_are_those_of_each_line(
+    lines: list[tuple[list[str], str]], end: str, is_ended: bool, column: int
+) -> None:
+    text = end.join(separator.join(row) for row, separator in lines) + end * is_ended
+    source = CoNLL(token_column=column, tag_column=None)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "in"
+        path.write_text(text, encoding="utf-8", newline="")
+        short = [number for number, (row, _) in enumerate(lines, 1) if not -len(row) <= column < len(row)]
+        if short:
+            with pytest.raises(InputError, match=f"line {short[0]}: "):
+                list(source.read(path))
+        else:
+            [document] = source.read(path)
+            [sentence] = document.passages
+            read = [sentence.text[start:stop] for start, stop in sentence.tokens or ()]
+            assert read == [row[column] for row, _ in lines]
