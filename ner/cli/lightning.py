@@ -15,10 +15,10 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from ner.checkpoints import ensemble, runs
 from ner.cli.config_parser import ConfigParser, config_parser, format_option
-from ner.cli.messages import format_options
 from ner.cli.recorded import restore, set_trained_defaults
 from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, with_named_checkpoints
 from ner.errors import InputError, one_line
+from ner.formats.base import format_options
 from ner.io.files import kept
 from ner.io.lock import OutputLock
 from ner.training.callbacks.choice import evaluation_callbacks, fit_callbacks
@@ -78,7 +78,7 @@ class CommandLine(LightningCLI):
         self._settings = settings
         self._is_reporting = is_reporting
         with (
-            format_options(lambda: format_option(getattr(self, "datamodule", None))),
+            format_options(lambda setting: format_option(getattr(self, "datamodule", None), setting)),
             lightning_errors(),
             ExitStack() as self._kept,
         ):

@@ -111,6 +111,20 @@ class _BioC(FileFormat):
             raise ValueError("it has no id")
         parts = _objects(fields, "passages") or [Fields({"offset": 0})]
         places = [_Place(_number(part, "offset", int), _text(part, self.offsets), self.offsets) for part in parts]
+        if self.annotation:
+            self._annotate(places, fields, parts, where)
+        infons = _infons(fields)
+        weight = _number(infons, "weight", float) if "weight" in infons else 1.0
+        return Document(
+            name,
+            tuple(self._passage(_infons(part), place) for part, place in zip(parts, places, strict=True)),
+            tier=_string(infons, "tier"),
+            annotator=_string(infons, "annotator"),
+            weight=weight,
+        )
+
+    def _annotate(self, places: list[_Place], fields: Fields, parts: Sequence[Fields], where: str) -> None:
+        """Add the annotation of a document and of its parts to their places, and count what is no entity."""
         annotations = [
             (annotation, [place])
             for part, place in zip(parts, places, strict=True)
@@ -128,15 +142,12 @@ class _BioC(FileFormat):
                 self.reject_span(f"{where}, annotation {annotation.values.get('id', number)!r:.60}", error)
         owners = [fields, *parts, *(sentence for part in parts for sentence in _objects(part, "sentences"))]
         self.not_read["relations"] += sum(len(_objects(owner, "relations")) for owner in owners)
-        infons = _infons(fields)
-        weight = _number(infons, "weight", float) if "weight" in infons else 1.0
-        return Document(
-            name,
-            tuple(_passage(_infons(part), place) for part, place in zip(parts, places, strict=True)),
-            tier=_string(infons, "tier"),
-            annotator=_string(infons, "annotator"),
-            weight=weight,
-        )
+
+    def _passage(self, infons: Fields, place: _Place) -> Passage:
+        until = None if self.annotation else 0
+        if self.annotation and "annotated_until" in infons:
+            until = place.character(_number(infons, "annotated_until", int))
+        return Passage(place.text, _string(infons, "type"), tuple(place.spans), until)
 
     def _record(self, document: Document) -> Written:
         for name in (document.id, *(span.label for passage in document.passages for span in passage.spans)):
@@ -359,11 +370,6 @@ def _add_span(annotation: Fields, places: Sequence[_Place]) -> None:
     if quoted and quoted not in (found, " ".join(place.text[start:end] for start, end in bounds)):
         raise ValueError(f"{shown} {difference(found, quoted, 'the annotation')}")
     place.spans.append(span)
-
-
-def _passage(infons: Fields, place: _Place) -> Passage:
-    until = place.character(_number(infons, "annotated_until", int)) if "annotated_until" in infons else None
-    return Passage(place.text, _string(infons, "type"), tuple(place.spans), until)
 
 
 def _score(infons: Fields) -> float | None:

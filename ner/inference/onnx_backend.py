@@ -55,6 +55,9 @@ class OnnxBackend:
         self.labels = labels
         self.preprocessor = preprocessor
 
+    def __repr__(self) -> str:
+        return f"OnnxBackend({len(self.sessions)} members)"
+
     def tag(self, texts: Texts) -> TaggedTexts:
         """Return what is found in a batch of texts; entities have no scores."""
         paths = viterbi(self.emissions(texts), texts.unit_counts, self.crf)

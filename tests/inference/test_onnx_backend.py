@@ -58,6 +58,10 @@ def tagger(backend: OnnxBackend) -> Tagger:
     return Tagger(backend)
 
 
+def test_a_tagger_shows_what_it_is(tagger: Tagger) -> None:
+    assert repr(tagger).endswith("units='subwords', OnnxBackend(2 members))")
+
+
 @pytest.fixture(scope="module")
 def ensemble(exported: Path) -> CRFEnsemble:
     return CRFEnsemble([members.build_model(member) for member in read_folder(exported)]).eval()

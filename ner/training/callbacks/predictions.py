@@ -16,7 +16,7 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextCol
 
 from ner.documents import Document, Span
 from ner.errors import InputError
-from ner.formats.base import Format
+from ner.formats.base import Format, format_options
 from ner.formats.jsonl import JsonLines
 from ner.inference.assembly import Assembler
 from ner.inference.backends import TaggedTexts
@@ -150,7 +150,8 @@ class PredictionWriter(Callback):
         path = self._target
         parts = _parts(self._place, rank()[1])
         try:
-            self._format.write(_counted(map(self._filtered, documents_in(parts)), counts), path)
+            with format_options(lambda setting: f"predictions.format.{setting}" if self.format else ""):
+                self._format.write(_counted(map(self._filtered, documents_in(parts)), counts), path)
         except InputError as error:
             self._journal.check_there()
             kept = f"what was tagged is kept in {parts[0]}: the same command with another predictions.format writes it"
