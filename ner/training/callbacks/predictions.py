@@ -208,9 +208,9 @@ def _counted(documents: Iterable[Document], counts: dict[str, int]) -> Iterator[
 
 
 def _progress(done: int) -> Progress:
-    """Show a line with the number of documents, documents per second, and the time so far; no total is known."""
+    """Show, until the end, the number of documents, documents per second, and the time so far; no total is known."""
     columns = (SpinnerColumn(), TextColumn("{task.completed} documents"), _Speed(), TimeElapsedColumn())
-    progress = Progress(*columns, console=Console(stderr=True))
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
     progress.add_task("", total=None, completed=done)
     progress.start()
     return progress

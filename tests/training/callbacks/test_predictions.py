@@ -216,6 +216,20 @@ def test_another_format_is_tagged_and_comes_back_in_it(
     assert "brat: exists already" in capsys.readouterr().err
 
 
+def test_a_terminal_counts_documents_and_keeps_no_line_of_it(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    (trained / "four.txt").write_text("Mice ate kimchi.\n" * 4, encoding="utf-8")
+    more = ["--data.predict_path", "four.txt", "--data.predict_format", "PlainText", "--predictions.path", "four.json"]
+    assert predict(*more, "--trainer.enable_progress_bar", "true") == 0
+    counted = capsys.readouterr().err
+    assert "4 documents" in counted
+    up_and_erased = "\r\x1b[1A\x1b[2K"
+    assert counted.endswith(up_and_erased)
+
+
 def test_standard_input_and_output_hold_documents_alone(trained: Path) -> None:
     command = [sys.executable, str(REPOSITORY / "main.py"), "predict", "--ckpt_path", "a.ckpt"]
     command += ["--data.predict_format", "PlainText", "--data.predict_path", "-", "--predictions.path", "-"]
