@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from main import main
 from ner.corpora import GutBrainIE
 from ner.corpora.gutbrainie.submission import Run, problems, write
 from ner.errors import InputError
@@ -141,27 +140,3 @@ def test_nothing_is_written_where_one_of_the_files_cannot_be(tmp_path: Path, blo
     with pytest.raises(InputError, match=r"it is a folder|Is a directory"):
         write(Run("T", "1", "d"), {}, tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
-def test_the_verb_writes_nothing_where_there_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    articles, predictions = tmp_path / "articles.json", tmp_path / "out.json"
-    articles.write_text(json.dumps(ARTICLES), encoding="utf-8")
-    entity = {"start_idx": 0, "end_idx": 3, "location": "title", "text_span": "Mice", "label": "animal", "score": 0.5}
-    command = ["submission", "--predictions", str(predictions), "--articles", str(articles), "--team", "T"]
-    command += ["--run", "2", "--description", "d", "--data", "gold", "--output", str(tmp_path / "sent")]
-    predictions.write_text(json.dumps({"1": {"entities": [entity, entity]}}), encoding="utf-8")
-    assert main(command) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.partition(":")[0] for line in lines] == [
-        "PMID 2",
-        "PMID 1, 'Mice' (animal) at [0, 4) of the title",
-        "error",
-    ]
-    assert not (tmp_path / "sent").exists()
-    predictions.write_text(json.dumps({"1": {"entities": [entity]}, "2": {"entities": []}}), encoding="utf-8")
-    assert main(command) == 0
-    assert "blank in the .meta" in (printed := capsys.readouterr().out)
-    assert "--training, --preprocessing, --details, --repository\n" in printed
-    written = (tmp_path / "sent" / "T_T61_2_d" / "T_T61_2_d.json").read_text(encoding="utf-8")
-    assert "score" not in written
-    assert json.loads(written)["1"]["entities"][0]["text_span"] == "Mice"
