@@ -19,7 +19,7 @@ from ner.cli.recorded import restore, set_trained_defaults
 from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, with_named_checkpoints
 from ner.errors import InputError, one_line
 from ner.io.files import kept
-from ner.training.callbacks.choice import evaluation_callbacks, fit_callbacks
+from ner.training.callbacks.choice import check_checkpoint, evaluation_callbacks, fit_callbacks
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.predictions import PredictionWriter
 from ner.training.callbacks.report import ScoreReport
@@ -144,6 +144,7 @@ class CommandLine(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         config, members = self.config[self._verb], self.selection.members
+        check_checkpoint(config.checkpoint)
         # An evaluation has its checkpoints open: the trainer is not to open them again.
         config.ckpt_path = str(self.selection.paths[0]) if self._verb == "fit" and members else None
         if self._verb != "fit":

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 SPLITS: dict[str, tuple[Split, ...]] = {"fit": ("train", "dev"), "validate": ("dev",), "test": ("test",)}
 GPU_WORKERS = 4
+# More of them would only wait for each other.
+WORKERS_PER_PROCESSOR = 8
 
 
 class NERDataModule(LightningDataModule):
@@ -91,6 +93,9 @@ class NERDataModule(LightningDataModule):
         for name, (value, smallest) in least.items():
             if value is not None and value < smallest:
                 raise InputError(f"data.{name} is {value}; it should be at least {smallest}")
+        most = WORKERS_PER_PROCESSOR * (os.cpu_count() or 1)
+        if num_workers is not None and num_workers > most:
+            raise InputError(f"data.num_workers is {num_workers}; on this machine it should be at most {most}")
         self.corpus = corpus
         self.tokenizer = tokenizer
         self.chunking = chunking or SeparatePassages()

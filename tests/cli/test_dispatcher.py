@@ -12,6 +12,7 @@ from ner.cli import dispatcher
 from ner.cli.dispatcher import main, verbs
 
 REPOSITORY = Path(__file__).parents[2]
+QUICKSTART = REPOSITORY / "configs" / "quickstart.yaml"
 
 
 def test_a_verb_is_one_file_and_its_help_the_first_line_of_its_docstring(
@@ -57,6 +58,29 @@ def test_usage_names_the_program_as_it_was_called(program: list[str], called: st
     finished = subprocess.run([*command, "score"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert finished.stderr.rstrip().endswith(f"; see {called} score --help")
     assert finished.returncode == 2
+
+
+LENIENT = "--data.corpus FileCorpus --data.corpus.format PubTator --data.corpus.format.on_bad_span skip"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "convert --from PubTator --from.on_bad_span skip --to JsonLines in.txt out.jsonl",
+        f"check --config {QUICKSTART} {LENIENT} --data.corpus.labels [animal] --data.corpus.train in.txt",
+    ],
+)
+def test_an_error_stands_last_and_alone_after_warnings(tmp_path: Path, line: str) -> None:
+    document = "1|t|Mice\n1|a|ate.\n1\t0\t4\tMouse\tanimal\n"
+    (tmp_path / "in.txt").write_text(f"{document}\n{document}", encoding="utf-8")
+    command = [sys.executable, REPOSITORY / "main.py", *line.split()]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    warning, error = finished.stderr.splitlines()[-2:]
+    assert finished.returncode == 2
+    assert warning.startswith("in.txt, line 3: left out: ")
+    assert error.startswith("error: in.txt, line 5: '1' stands in this file already")
+    assert finished.stderr.count("error: ") == 1
+    assert "Traceback" not in finished.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"]])

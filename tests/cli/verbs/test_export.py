@@ -32,9 +32,10 @@ def test_members_may_be_named_one_by_one_in_their_order(quickstart: Path, tmp_pa
 
 def test_a_folder_that_exists_is_left_as_it_is(best: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "mine").touch()
     assert main(["export", "--checkpoints", best.name, "--output", "taken"]) == 2
     assert capsys.readouterr().err == "error: taken: exists already; delete it, or choose another folder\n"
-    assert not list((tmp_path / "taken").iterdir())
+    assert [path.name for path in (tmp_path / "taken").iterdir()] == ["mine"]
 
 
 def test_what_is_no_checkpoint_leaves_no_folder(best: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
