@@ -15,12 +15,13 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lightning.pytorch.loggers import CSVLogger
 
 from ner.checkpoints import ensemble, runs
-from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
 from ner.cli.config_parser import ConfigParser, config_parser, format_option
 from ner.cli.messages import format_options
 from ner.cli.recorded import trained_settings
 from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, select_resumed, select_trained
 from ner.errors import InputError, one_line
+from ner.inference.min_scores import resolve
 from ner.io.files import kept
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.initial_weights import InitialWeights
@@ -173,6 +174,8 @@ class CommandLine(LightningCLI):
         if self._verb != "fit":
             ensemble.check_model(members[0])
             self._restore(members[0])
+            stored = mean_min_scores(members)
+            config.model.min_scores = resolve(config.predictions.min_score, stored, members[0].labels)
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
             runs.check_resumable(members[0].name, members[0].config, own)
