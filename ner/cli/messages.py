@@ -21,6 +21,7 @@ BASES: dict[str, type] = {
     "corpus": Corpus,
     "format": Format,
     "predict_format": Format,
+    "gold_format": Format,
     "from": Format,
     "to": Format,
     "chunking": Chunking,

@@ -36,8 +36,8 @@ class GutBrainIE(FileFormat):
     """Documents with a title and an abstract each, as the collection has them: annotated, or articles without.
 
     Annotated documents have ``metadata`` and ``entities``, articles a title and an abstract alone; they are written so
-    too. The ``uri`` of an entity is its identifier; the first is written. Tiers and weights are no part of the format, nor
-    is an annotation that stops within a text. One message counts all problems of a file.
+    too. The ``uri`` of an entity is its identifier; the first is written. Tiers and weights are no part of the format,
+    nor is an annotation that stops within a text. One message counts all problems of a file.
 
     Args:
         on_bad_span: Refuse an entity that cannot be used, or leave it out with one warning for the file.

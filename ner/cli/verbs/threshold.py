@@ -42,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--checkpoints", type=str, nargs="+", default=[], help="where to store it; patterns")
     parser.add_argument("--least_entities", type=int, default=200, help="predictions for a score of a label's own")
     chosen = parser.instantiate_classes(parser.parse_args(list(arguments)))
+    if chosen["least_entities"] < 1:
+        raise InputError(f"least_entities is {chosen['least_entities']}; it should be at least 1")
     paths = _checkpoints(chosen["checkpoints"])
     members = [read_checkpoint(path) for path in paths]
     with format_options(lambda: "gold_format"):
