@@ -1,5 +1,5 @@
-"""The commands of docs/recipes.md are taken as they stand: options, configurations, the order in which they need each
-other, and, for one of the encoders, all that they do, on a toy."""
+"""The commands of docs/recipes.md and docs/accuracy.md are taken as they stand: options and configurations; of the
+recipes also the order in which they need each other and, for one of the encoders, all that they do, on a toy."""
 
 import json
 import re
@@ -16,6 +16,7 @@ from ner.corpora.gutbrainie.corpus import DEV_FILE, TEST_FILE, TIER_FILES
 
 REPOSITORY = Path(__file__).parents[1]
 RECIPES = (REPOSITORY / "docs" / "recipes.md").read_text(encoding="utf-8")
+GUIDE = (REPOSITORY / "docs" / "accuracy.md").read_text(encoding="utf-8")
 SAMPLE = REPOSITORY / "ner" / "corpora" / "sample_data"
 
 
@@ -27,7 +28,7 @@ def commands(text: str) -> list[str]:
 COMMANDS = commands(RECIPES)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *commands(GUIDE)])
 def test_a_command_is_understood(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -113,10 +113,11 @@ def _cut(entities: Sequence[Scored], needed: float) -> float:
     ordered = sorted(entities, key=lambda entity: -entity.score)
     gains = list(accumulate((entity.is_correct - needed for entity in ordered), initial=0.0))
     scores = [1.0, *(entity.score for entity in ordered), 0.0]
-    # A cut lies between two scores that differ; the lowest one counts among equals.
-    places = [place for place, (above, below) in enumerate(pairwise(scores)) if above > below or not below]
-    best = max(places, key=lambda place: (gains[place], place), default=len(ordered))
-    return 0.0 if best == len(ordered) else round((scores[best] + scores[best + 1]) / 2, DECIMALS)
+    # A cut lies between two scores that differ. Of cuts with equal gains the lowest is taken.
+    last = len(ordered)
+    places = [place for place, (above, below) in enumerate(pairwise(scores)) if above > below or place == last]
+    best = max(places, key=lambda place: (gains[place], place))
+    return 0.0 if best == last else round((scores[best] + scores[best + 1]) / 2, DECIMALS)
 
 
 def _f1(kept: Sequence[Scored], gold: int) -> float:
