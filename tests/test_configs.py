@@ -6,13 +6,14 @@ import re
 import shlex
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from main import main
 from ner.cli.dispatcher import verbs
-from ner.corpora.gutbrainie.corpus import DEV_FILE, TEST_FILE, TIER_FILES
+from ner.corpora.gutbrainie.corpus import DEV_FILE, TEST_FILE, TIER_FILES, GutBrainIE
 
 REPOSITORY = Path(__file__).parents[1]
 RECIPES = (REPOSITORY / "docs" / "recipes.md").read_text(encoding="utf-8")
@@ -46,6 +47,18 @@ def test_a_command_is_understood(
         main([verb, "--help"])
     known = capsys.readouterr().out
     assert all(f"  {argument} " in known or f"[{argument} " in known for argument in arguments if argument[:2] == "--")
+
+
+def test_the_annotation_of_folds_is_written_as_the_guide_shows(
+    gutbrainie: GutBrainIE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("build").mkdir()
+    [snippet] = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.M | re.S)
+    exec(snippet, {})
+    expected = [document for fold in (0, 1) for document in GutBrainIE(gutbrainie.root, fold=fold).read("dev")]
+    found = list(GutBrainIE.format.read(tmp_path / "build" / "gold.json"))
+    assert found == [replace(document, tier="") for document in expected]
 
 
 def test_every_run_of_a_recipe_was_trained_by_an_earlier_command() -> None:

@@ -16,9 +16,9 @@ from ner.inference.voting import vote
 from ner.io.files import STANDARD, check_apart, check_writable
 
 JSON_LINES = {"class_path": "ner.formats.JsonLines"}
-DESCRIPTION = """Keep the entities that enough taggers have found in the same documents. Seeds of one encoder are better
-averaged (`predict` does that); this is for taggers with different tokenizers or of other programs. Formats are given as
-in `convert`."""
+DESCRIPTION = """Keep the entities that enough taggers have found in the same documents. `predict` averages the seeds of
+one encoder exactly; this is for taggers with different tokenizers or of other programs. Formats are given as in
+`convert`."""
 
 
 def main(arguments: Sequence[str]) -> int:

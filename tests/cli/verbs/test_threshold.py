@@ -116,6 +116,12 @@ def test_an_export_as_onnx_leaves_out_the_same(stored: Path) -> None:
                 assert span.score == pytest.approx(scores[document.id, number, span.start], abs=1e-4)
 
 
+def test_pseudo_labels_follow_their_own_least_score(stored: Path) -> None:
+    assert main(["pseudo-label", "--checkpoints", PATTERN, "--input", DEV, "--output", "labelled.json"]) == 0
+    found = list(Sample.format.read(Path("labelled.json")))
+    assert spans(found) == spans(read("whole.jsonl"))
+
+
 def test_an_ensemble_has_the_means_of_its_members(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
