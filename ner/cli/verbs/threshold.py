@@ -18,7 +18,7 @@ from ner.formats.base import documents_at
 from ner.metrics.thresholds import Outcome, choose, compare
 from ner.reports.tables import build_table
 
-JSON_LINES = {"class_path": "ner.formats.JsonLines"}
+GUTBRAINIE, JSON_LINES = ({"class_path": f"ner.formats.{name}"} for name in ("GutBrainIE", "JsonLines"))
 DESCRIPTION = """Choose by label the least score with which an entity raises micro-F1, on predictions of documents that
 the tagger was not trained on: of folds, or of dev. Write these with `predict --predictions.scores true
 --predictions.min_score 0 --predictions.format JsonLines`. What is chosen is stored in --checkpoints, whose predictions
@@ -36,9 +36,9 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = PlainParser(prog=f"{program()} threshold", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--gold", type=Path, nargs="+", required=True, help="annotated files; others may be in them")
-    parser.add_argument("--gold_format", type=Format, default=JSON_LINES, help="their format")
+    parser.add_argument("--gold_format", type=Format, default=GUTBRAINIE, help="their format (default: GutBrainIE)")
     parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="files of the same documents")
-    parser.add_argument("--format", type=Format, default=JSON_LINES, help="their format")
+    parser.add_argument("--predictions_format", type=Format, default=JSON_LINES, help="(default: JsonLines)")
     parser.add_argument("--checkpoints", type=str, nargs="+", default=[], help="where to store it; patterns")
     parser.add_argument("--least_entities", type=int, default=200, help="predictions for a score of a label's own")
     chosen = parser.instantiate_classes(parser.parse_args(list(arguments)))
@@ -48,8 +48,8 @@ def main(arguments: Sequence[str]) -> int:
     members = [read_checkpoint(path) for path in paths]
     with format_options(lambda: "gold_format"):
         gold = list(chain.from_iterable(documents_at(path, chosen["gold_format"]) for path in chosen["gold"]))
-    with format_options(lambda: "format"):
-        predictions = (documents_at(path, chosen["format"]) for path in chosen["predictions"])
+    with format_options(lambda: "predictions_format"):
+        predictions = (documents_at(path, chosen["predictions_format"]) for path in chosen["predictions"])
         outcome = compare(gold, chain.from_iterable(predictions))
     seen = sorted({*outcome.gold, *(entity.label for entity in outcome.entities)})
     labels = members[0].labels if members else seen

@@ -21,7 +21,7 @@ SURE = 0.6
 PATTERN = "checkpoints/quickstart/seed=*/best.ckpt"
 DEV_SPLIT = ["predict", "--data.predict_split", "dev"]
 PREDICT = [*DEV_SPLIT, "--predictions.format", "JsonLines", "--predictions.scores", "true"]
-GOLD = ["--gold", DEV, "--gold_format", "GutBrainIE"]
+GOLD = ["--gold", DEV]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,16 @@ def stored(trained: Path) -> Iterator[Path]:
         monkeypatch.chdir(trained)
         assert main([*PREDICT, "--predictions.path", "whole.jsonl"]) == 0
         JsonLines().write(map(with_sure_entities, read("whole.jsonl")), Path("gold.jsonl"))
-        arguments = ["--gold", "gold.jsonl", "--predictions", "whole.jsonl", "--least_entities", "20"]
+        arguments = [
+            "--gold",
+            "gold.jsonl",
+            "--gold_format",
+            "JsonLines",
+            "--predictions",
+            "whole.jsonl",
+            "--least_entities",
+            "20",
+        ]
         assert main(["threshold", *arguments, "--checkpoints", PATTERN]) == 0
         yield trained
 
@@ -146,13 +155,13 @@ def test_a_training_is_resumed_from_a_checkpoint_with_stored_scores(stored: Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--gold", DEV, "--gold_format", "GutBrainIE", "--predictions", "none.jsonl"], "none.jsonl"),
-        ([*GOLD, "--predictions", DEV, "--format", "GutBrainIE"], "an entity has no score"),
+        ([*GOLD, "--predictions", "none.jsonl"], "none.jsonl"),
+        ([*GOLD, "--predictions", DEV, "--predictions_format", "GutBrainIE"], "an entity has no score"),
         ([*GOLD, "--predictions", DEV, "--checkpoints", "none/*.ckpt"], "no checkpoint matches"),
         ([*GOLD, "--predictions", DEV, "--checkpoints", "settings.json"], "settings.json: "),
         ([*GOLD, "--predictions", DEV, "--checkpoints", "folder"], "name its checkpoints, and export them anew"),
         ([*GOLD, "--predictions", DEV, "--least_entities", "many"], "should be a whole number"),
-        ([*GOLD, "--predictions", DEV, "--format", "Jsonlines"], "do you mean JsonLines?"),
+        ([*GOLD, "--predictions", DEV, "--predictions_format", "Jsonlines"], "do you mean JsonLines?"),
     ],
 )
 def test_a_mistake_is_one_line(
