@@ -49,8 +49,10 @@ def config_parser(files: ConfigFiles, verb: str = "", description: str = "") -> 
     return parser
 
 
-def format_option(data: NERDataModule, setting: str) -> str:
+def format_option(data: NERDataModule | None, setting: str) -> str:
     """Return the option of a setting of the format of the files that a data module reads, empty if there is none."""
+    if data is None:  # not built yet
+        return ""
     if data.predict_path is not None and data.predict_format is not None:
         return f"data.predict_format.{setting}"
     if isinstance(data.corpus, FileCorpus):

@@ -43,6 +43,7 @@ CONFIGS["misnamed.json"] = json.dumps(
     }
 )
 CONFIGS[f"release/{TIER_FILES['gold']}"] = CONFIGS["misnamed.json"]
+CONFIGS["another.txt"] = "1|t|Mice\n1|a|slept.\n1\t0\t4\tMice\tanimal\n"
 SECONDS = 15
 
 
