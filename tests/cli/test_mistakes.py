@@ -31,6 +31,7 @@ CONFIGS = {
 }
 CONFIGS["misquoted.txt"] = "1|t|Mice\n1|a|ate.\n1\t0\t4\tMouse\tanimal\n"
 CONFIGS["labelled.txt"] = "1|t|Mice\n1|a|ate.\n1\t0\t4\tMice\tanimal\n1\t5\t8\tate\tverb\n"
+CONFIGS["another.txt"] = "1|t|Mice\n1|a|slept.\n1\t0\t4\tMice\tanimal\n"
 CONFIGS["misnamed.json"] = json.dumps(
     {
         "1": {
@@ -43,7 +44,6 @@ CONFIGS["misnamed.json"] = json.dumps(
     }
 )
 CONFIGS[f"release/{TIER_FILES['gold']}"] = CONFIGS["misnamed.json"]
-CONFIGS["another.txt"] = "1|t|Mice\n1|a|slept.\n1\t0\t4\tMice\tanimal\n"
 SECONDS = 15
 
 
