@@ -11,6 +11,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from ner.checkpoints import ensemble, runs
 from ner.cli.config_parser import ConfigParser, config_parser, format_option
@@ -19,6 +20,7 @@ from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, with_n
 from ner.errors import InputError, one_line
 from ner.formats.base import format_options
 from ner.io.files import kept
+from ner.io.lock import OutputLock
 from ner.training.callbacks.choice import evaluation_callbacks, fit_callbacks
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.predictions import PredictionWriter
@@ -152,6 +154,9 @@ class CommandLine(LightningCLI):
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
             runs.check_resumable(members[0].name, members[0].config, own)
+        # Processes of one training share its folder, and the first of them holds it.
+        if self._verb == "fit" and not config.trainer.fast_dev_run and getattr(rank_zero_only, "rank", 0) == 0:
+            self._kept.enter_context(OutputLock(Path(config.checkpoint.dirpath)))
         if self._verb == "predict" and config.data.predict_path is not None:
             config.data.predict_path = str(self._kept.enter_context(kept(Path(config.data.predict_path))))
 
