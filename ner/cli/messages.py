@@ -108,24 +108,6 @@ def check_sections(settings: dict[str, object], known: Iterable[str], path: obje
 
 
 @contextmanager
-def format_options(name: Callable[[], str]) -> Iterator[None]:
-    """Let messages that advise a setting of a format name its option.
-
-    Args:
-        name: Returns the option that names the format, without dashes; empty if there is none.
-
-    Raises:
-        InputError: the same with another message.
-    """
-    try:
-        yield
-    except InputError as error:
-        if not (option := name()):
-            raise
-        raise InputError(re.sub(r"set (\w+): (\w+) for the format", rf"give --{option}.\1 \2", str(error))) from error
-
-
-@contextmanager
 def warned_before() -> Iterator[None]:
     """Log no warning: what is read again has been warned of."""
     logging.disable(logging.WARNING)

@@ -64,6 +64,9 @@ class OnnxBackend:
         self.preprocessor = preprocessor
         self.min_scores = dict(min_scores or {})
 
+    def __repr__(self) -> str:
+        return f"OnnxBackend({len(self.sessions)} members)"
+
     def tag(self, texts: Texts) -> TaggedTexts:
         """Return what is found in a batch of texts, each entity with its probability under the CRF."""
         emissions = self.emissions(texts)

@@ -67,6 +67,11 @@ class TorchBackend:
         self.dtype = DTYPES.get(precision)
         self.model = model.eval().to(self.device)
 
+    def __repr__(self) -> str:
+        members = self.model.members if isinstance(self.model, CRFEnsemble) else [self.model]
+        size = sum(parameter.numel() for parameter in members[0].parameters())
+        return f"TorchBackend({len(members)} x {size:,} parameters, '{self.device}', precision {self.precision})"
+
     @torch.no_grad()
     def tag(self, texts: Texts) -> TaggedTexts:
         """Return what is found in a batch of texts, each entity with its probability under the CRF."""

@@ -178,7 +178,7 @@ class NERDataModule(LightningDataModule):
 
     @property
     def format_of_input(self) -> Format:
-        """The format of the files of ``predict_path``.
+        """The format of the files of ``predict_path``, read without annotation.
 
         Raises:
             InputError: if none is named, and the corpus has none.
@@ -187,7 +187,7 @@ class NERDataModule(LightningDataModule):
         if source is None:
             kind = type(self.corpus).__name__
             raise InputError(f"data.predict_path: {kind} has no file format; name one as --data.predict_format")
-        return source
+        return source.without_annotation()
 
     def train_dataloader(self) -> DataLoader[int]:
         """Texts with known tags, in a new order each epoch."""

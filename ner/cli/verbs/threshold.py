@@ -10,11 +10,11 @@ from rich.table import Table
 from ner.checkpoints import runs
 from ner.checkpoints.checkpoint import read_checkpoint, write_min_scores
 from ner.checkpoints.manifest import is_exported
-from ner.cli.messages import PlainParser, format_options
+from ner.cli.messages import PlainParser
 from ner.cli.parser import program
 from ner.errors import InputError
 from ner.formats import Format
-from ner.formats.base import documents_at
+from ner.formats.base import documents_at, format_options
 from ner.metrics.thresholds import Outcome, choose, compare
 from ner.reports.tables import build_table
 
@@ -46,9 +46,9 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError(f"least_entities is {chosen['least_entities']}; it should be at least 1")
     paths = _checkpoints(chosen["checkpoints"])
     members = [read_checkpoint(path) for path in paths]
-    with format_options(lambda: "gold_format"):
+    with format_options("gold_format.{}".format):
         gold = list(chain.from_iterable(documents_at(path, chosen["gold_format"]) for path in chosen["gold"]))
-    with format_options(lambda: "predictions_format"):
+    with format_options("predictions_format.{}".format):
         predictions = (documents_at(path, chosen["predictions_format"]) for path in chosen["predictions"])
         outcome = compare(gold, chain.from_iterable(predictions))
     seen = sorted({*outcome.gold, *(entity.label for entity in outcome.entities)})

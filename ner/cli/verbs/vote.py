@@ -1,17 +1,17 @@
 """Combine the predictions of several taggers by a vote over exact spans."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from ner.cli.messages import PlainParser, format_options
+from ner.cli.messages import PlainParser
 from ner.cli.parser import program
 from ner.documents import Document
 from ner.errors import InputError
 from ner.formats import Format
-from ner.formats.base import documents_at
+from ner.formats.base import documents_at, format_options
 from ner.inference.voting import vote
 from ner.io.files import STANDARD, check_apart, check_writable
 
@@ -54,9 +54,14 @@ def main(arguments: Sequence[str]) -> int:
         counts.update({"documents": 1, "entities": sum(len(passage.spans) for passage in document.passages)})
         return document
 
-    with format_options(lambda: "format"):
-        taggings = [documents_at(path, source) for path in paths]
+    with format_options("to.{}".format):
+        taggings = [_documents(path, source) for path in paths]
         target.write(map(counted, vote(taggings, at_least, chosen["by_score"])), chosen["output"])
     console = Console(stderr=chosen["output"] == STANDARD, soft_wrap=True, markup=False, highlight=False)
     console.print(f"{counts['documents']} documents, {counts['entities']} entities: {chosen['output']}")
     return 0
+
+
+def _documents(path: Path, source: Format) -> Iterator[Document]:
+    with format_options("format.{}".format):
+        yield from documents_at(path, source)

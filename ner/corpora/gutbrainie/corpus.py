@@ -4,6 +4,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import islice
@@ -13,8 +14,9 @@ from typing import Literal
 from ner.corpora.base import Corpus, Split
 from ner.documents import Document, Passage
 from ner.errors import InputError
+from ner.formats._quoting import shown_name
 from ner.formats.gutbrainie import GutBrainIE as GutBrainIEFormat
-from ner.formats.gutbrainie import GutBrainIESubmission, more_problems, shown_name
+from ner.formats.gutbrainie import GutBrainIESubmission, more_problems
 from ner.io.download import fetch
 
 COMMIT = "61b284b8c7444e26a4f65a2716cc7d69945e04c2"
@@ -170,6 +172,11 @@ class GutBrainIE(Corpus):
         if not (root / name).is_file():
             raise InputError(self._missing_message(root, name))
         yield from self._read_files({root / name: ""})
+
+    def read_share(self, split: Split, first: int, step: int) -> Iterator[tuple[int, Document]]:
+        texts = copy(self)
+        texts.format = self.format.without_annotation()
+        return islice(enumerate(texts.read(split)), first, None, step)
 
     def files(self) -> list[Path]:
         """Return those files of the release that exist, of every tier, dev and test; none if no folder is known.

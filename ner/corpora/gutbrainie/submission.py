@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Literal
 
 from ner.errors import InputError
-from ner.formats.gutbrainie import Entity, entity_record, shown_name
+from ner.formats._quoting import shown_name
+from ner.formats.gutbrainie import Entity, entity_record
 from ner.io.files import check_writable, write_text, writing_bytes
 from ner.metrics.official import Mention, document_name
 

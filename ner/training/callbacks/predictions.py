@@ -17,7 +17,7 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextCol
 
 from ner.documents import Document, Span
 from ner.errors import InputError
-from ner.formats.base import Format
+from ner.formats.base import Format, format_options
 from ner.formats.jsonl import JsonLines
 from ner.inference.assembly import Assembler
 from ner.inference.backends import TaggedTexts
@@ -140,23 +140,28 @@ class PredictionWriter(Callback):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert self._journal is not None
-        assert isinstance(pl_module, NERModule)
-        self._close()
+        assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
+        self._stop_progress()
+        self._journal.check_there()
         # Which also waits until all have written.
         has_gaps = any(gathered(self._journal.done.has_gaps))
         if has_gaps and not any(map(isfinite, trainer.num_predict_batches)):
             raise InputError(f"{self._journal.path}: documents are missing in it; delete it to start over")
         if not trainer.is_global_zero:
+            self._close()
             return
         self._min_scores = resolve(self.min_score, pl_module.min_scores, pl_module.label_set.labels)
         counts = Counter[str]()
         path = self._target
         parts = _parts(self._place, rank()[1])
         try:
-            self._format.write((self._filtered(document, counts) for document in documents_in(parts)), path)
+            with format_options(lambda setting: f"predictions.format.{setting}" if self.format else ""):
+                self._format.write((self._filtered(document, counts) for document in documents_in(parts)), path)
         except InputError as error:
+            self._journal.check_there()
             kept = f"what was tagged is kept in {parts[0]}: the same command with another predictions.format writes it"
             raise InputError(f"{error}; {kept}") from None
+        self._journal.remove()
         self._remove_parts()
         console = Console(soft_wrap=True, quiet=not self.is_reporting, stderr=path == STANDARD)
         console.print(f"{counts['documents']} documents, {counts['entities']} entities: {path}", markup=False)
@@ -175,10 +180,13 @@ class PredictionWriter(Callback):
             if PART.fullmatch(part.name.removeprefix(self._place.name)):
                 part.unlink(missing_ok=True)
 
-    def _close(self) -> None:
+    def _stop_progress(self) -> None:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+    def _close(self) -> None:
+        self._stop_progress()
         if self._journal is not None:
             self._journal.close()
 

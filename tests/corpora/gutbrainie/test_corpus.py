@@ -291,7 +291,16 @@ def test_bad_spans_are_an_error_or_left_out(tmp_path: Path, caplog: pytest.LogCa
         list(GutBrainIE(str(tmp_path), ["gold"]).read("train"))
     documents = list(GutBrainIE(str(tmp_path), ["gold"], on_bad_span="skip").read("train"))
     assert [len(document.passages[0].spans) for document in documents] == [1, 0]
-    assert len(caplog.records) == 1
+    assert "left out: 1 spans that do not fit" in caplog.text
+
+
+def test_a_test_split_is_tagged_whatever_its_annotation_is(tmp_path: Path) -> None:
+    save(tmp_path / TEST_FILE, {"1": record(3, title="Mice"), "2": record({"label": "y"}, title="Rice")})
+    corpus = GutBrainIE(str(tmp_path))
+    [(number, document)] = corpus.read_share("test", 1, 2)
+    assert (number, document.id, document.is_annotated) == (1, "2", False)
+    with pytest.raises(InputError, match="3 is not an object"):
+        list(corpus.read("test"))
 
 
 @release
