@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
 from ner.checkpoints.runs import differing_keys
 from ner.preprocessing.tokenizer import MARKERS
 
@@ -53,6 +53,7 @@ def model_card(
         template_path=str(TEMPLATE),
         title=_literal(_at(first.config, "run")) or "Named entities in biomedical abstracts",
         labels=[_code(label) for label in first.labels],
+        has_min_scores=bool(mean_min_scores(members)),
         corpus=_code(_at(corpus, "class_path") or corpus) if corpus else None,
         corpus_settings=_corpus_settings(corpus),
         recipe=_recipe(first),

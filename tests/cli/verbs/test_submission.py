@@ -35,3 +35,6 @@ def test_nothing_is_written_where_there_is_a_problem(tmp_path: Path, capsys: pyt
     written = (tmp_path / "sent" / "T_T61_2_d" / "T_T61_2_d.json").read_text(encoding="utf-8")
     assert "score" not in written
     assert json.loads(written)["1"]["entities"][0]["text_span"] == "Mice"
+    assert main([*command, "--edition", "2026"]) == 0
+    assert "T_T611_2_d, " in capsys.readouterr().out
+    assert (tmp_path / "sent" / "T_GutBrainIE_2026.zip").exists()
