@@ -10,7 +10,6 @@ from torch.profiler import ProfilerActivity, profile
 
 from ner.corpora import GutBrainIE
 from ner.labels import LabelSet
-from ner.nn import linear_chain as chain
 from ner.nn.crf import CRF
 from tests.benchmarks.measuring import Bar, at_most, faster, interleaved
 
@@ -66,11 +65,7 @@ ONE_LAUNCH = {"aten::bmm", "aten::mm", "aten::addmm", "aten::baddbmm"}
 def bars() -> Iterator[Bar]:
     """Loss with gradient, its error, decoding, and launches."""
     ours, theirs = crfs()
-    example = sample(8, 300)
-    times = interleaved(
-        {"ours": lambda: gradients(ours, *example), "theirs": lambda: gradients(theirs, *example)}, rounds=9
-    )
-    yield faster("1", "CRF loss + gradient, 8 x 300; pytorch-crf", times["ours"], times["theirs"], 6.0)
+    yield likelihood(ours, theirs)
     own, other = errors(ours, theirs)
     yield Bar("2", "CRF gradient, error at T = 512; pytorch-crf", f"{own:.1e}", f"{other:.1e}", own, 1e-5, False)
     yield from decoding(ours, theirs)
@@ -104,6 +99,15 @@ def gradients(crf: torchcrf.CRF, emissions: Tensor, tags: Tensor, mask: Tensor) 
     return list(torch.autograd.grad(loss, [emissions, *crf.parameters()]))
 
 
+def likelihood(ours: CRF, theirs: torchcrf.CRF, rounds: int = 9) -> Bar:
+    """The time of loss and gradient."""
+    example = sample(8, 300)
+    times = interleaved(
+        {"ours": lambda: gradients(ours, *example), "theirs": lambda: gradients(theirs, *example)}, rounds
+    )
+    return faster("1", "CRF loss + gradient, 8 x 300; pytorch-crf", times["ours"], times["theirs"], 6.0)
+
+
 def errors(ours: CRF, theirs: torchcrf.CRF) -> tuple[float, float]:
     """The largest difference of a gradient to that of pytorch-crf in fp64, in units of the gradient's largest value."""
     emissions, tags, mask = sample(8, 512)
@@ -119,7 +123,7 @@ def errors(ours: CRF, theirs: torchcrf.CRF) -> tuple[float, float]:
     return error(ours), error(theirs)
 
 
-def decoding(ours: CRF, theirs: torchcrf.CRF) -> Iterator[Bar]:
+def decoding(ours: CRF, theirs: torchcrf.CRF, rounds: int = 15) -> Iterator[Bar]:
     """Its time, and that under BIO constraints; the paths are compared first."""
     emissions, _, mask = sample(32, 300)
     emissions = emissions.detach()
@@ -134,7 +138,7 @@ def decoding(ours: CRF, theirs: torchcrf.CRF) -> Iterator[Bar]:
                 "constrained": lambda: constrained.viterbi(emissions, mask),
                 "theirs": lambda: theirs.decode(emissions, mask),
             },
-            rounds=15,
+            rounds,
         )
     faced = "identical paths" if is_same else "DIFFERENT PATHS"
     bar = faster("3a", f"decoding, 32 x 300, {faced}; pytorch-crf", times["ours"], times["theirs"], 2.0)
@@ -146,12 +150,9 @@ def launches(crf: CRF, tokens: int) -> int:
     """Kernels that a GPU would be given for loss and gradient: operators that compute, counted on the CPU."""
     emissions, tags, mask = sample(8, tokens)
 
-    def loss_in_tree() -> Tensor:
-        scores = crf._scores(chain.exact(emissions), mask)
-        return (chain.log_partition(scores, in_tree=True) - chain.path_score(scores, tags)).sum()
-
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        torch.autograd.grad(loss_in_tree(), [emissions, *crf.parameters()])
+        loss = crf.nll(emissions, tags, mask, in_tree=True).sum()
+        torch.autograd.grad(loss, [emissions, *crf.parameters()])
     return sum(_launched(event) for event in profiled.events() if event.cpu_parent is None)
 
 
