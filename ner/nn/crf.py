@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from ner.nn import linear_chain
 from ner.nn.linear_chain import Scores
+from ner.nn.max_product import best_paths
 from ner.nn.viterbi import Floats, Integers, Potentials, viterbi
 
 # Far below any score that training reaches, and far from overflow when added up over thousands of tokens in fp32.
@@ -44,30 +45,36 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         self.start_transitions.masked_fill_(~torch.tensor(legal_starts, device=device), ILLEGAL)
         self.transitions.masked_fill_(~torch.tensor(legal_transitions, device=device), ILLEGAL)
 
-    def nll(self, emissions: Tensor, tags: Tensor, mask: Tensor, in_tree: bool | None = None) -> Tensor:
+    def nll(self, emissions: Tensor, tags: Tensor, mask: Tensor, in_parallel: bool | None = None) -> Tensor:
         """Return the negative log-likelihood of each tag path, computed in fp64, differentiable once.
 
         Args:
             emissions: Scores of tags, (B, T, K).
             tags: Tag ids, (B, T).
             mask: True on a prefix of each row, at least one token long, (B, T).
-            in_tree: Compute with tensors, in the order that suits a GPU; by default where the emissions are on one.
+            in_parallel: Compute with tensors, for many tokens at once, as suits a GPU; by default where the emissions
+                are on one.
 
         Returns:
             One value a row, at least 0 but for rounding, in fp32 or, for such emissions, in fp64, (B,).
         """
-        in_tree = emissions.is_cuda if in_tree is None else in_tree
+        in_parallel = emissions.is_cuda if in_parallel is None else in_parallel
         found: Tensor = _NegativeLogLikelihood.apply(  # type: ignore[no-untyped-call]
-            emissions, *self._potentials, tags, mask, in_tree
+            emissions, *self._potentials, tags, mask, in_parallel
         )
         return found
 
     @torch.no_grad()
-    def viterbi(self, emissions: Tensor, mask: Tensor) -> Integers:
+    def viterbi(self, emissions: Tensor, mask: Tensor, in_parallel: bool | None = None) -> Integers:
         """Return the best path of each row, 0 after its last token, (B, T); arguments as in :meth:`nll`."""
         emissions = emissions.to(torch.promote_types(emissions.dtype, torch.float))
-        scores, *potentials = (part.to(emissions).numpy(force=True) for part in (emissions, *self._potentials))
-        return viterbi(scores, mask.sum(1).numpy(force=True), Potentials(*potentials))
+        potentials = [part.to(emissions) for part in self._potentials]
+        if emissions.is_cuda if in_parallel is None else in_parallel:
+            transitions, start, end = potentials
+            paths = best_paths(Scores(emissions.transpose(0, 1), transitions, start, end, mask.T))
+            return paths.T.numpy(force=True)
+        arrays = Potentials(*(part.numpy(force=True) for part in potentials))
+        return viterbi(emissions.numpy(force=True), mask.sum(1).numpy(force=True), arrays)
 
     @torch.no_grad()
     def interval_log_marginals(
@@ -76,7 +83,7 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         mask: Tensor,
         intervals: tuple[Integers, Integers, Integers],
         tags: Integers,
-        in_tree: bool | None = None,
+        in_parallel: bool | None = None,
     ) -> Tensor:
         """Return the log-probability that a path reads each of N intervals as one entity, neither longer nor shorter.
 
@@ -88,14 +95,14 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
             mask: True on a prefix of each row, at least one token long, (B, T).
             intervals: Rows, starts and ends, each (N,); ``0 <= start < end <=`` the row's length.
             tags: The tags ``begin`` and ``inside`` of each, (N, 2).
-            in_tree: As in :meth:`nll`.
+            in_parallel: As in :meth:`nll`.
 
         Returns:
             Log-probabilities, (N,), computed in fp64.
         """
         if not len(tags):
             return emissions.new_zeros(0, dtype=torch.double)
-        if emissions.is_cuda if in_tree is None else in_tree:
+        if emissions.is_cuda if in_parallel is None else in_parallel:
             indices = torch.from_numpy(np.stack([*intervals, *tags.T])).to(emissions.device)
             tensors = _tensor_scores(emissions, self._potentials, mask)
             found: Tensor = linear_chain.interval_log_marginals(tensors, indices[:3].unbind(), indices[3:].T)
@@ -132,10 +139,10 @@ class _NegativeLogLikelihood(torch.autograd.Function):
         end: Tensor,
         tags: Tensor,
         mask: Tensor,
-        in_tree: bool,
+        in_parallel: bool,
     ) -> Tensor:
         potentials = (transitions, start, end)
-        if in_tree:
+        if in_parallel:
             ctx.scores, ctx.tags = _tensor_scores(emissions, potentials, mask), tags.T
         else:
             ctx.scores, ctx.tags = _array_scores(emissions, potentials, mask), tags.T.numpy(force=True)

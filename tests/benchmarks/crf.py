@@ -1,7 +1,8 @@
-"""The CRF beside pytorch-crf: bars 1 to 4."""
+"""The CRF beside pytorch-crf: bars 1 to 4, and 13."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 import torchcrf
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch.profiler import ProfilerActivity, profile
 from ner.corpora import GutBrainIE
 from ner.labels import LabelSet
 from ner.nn.crf import CRF
+from ner.nn.viterbi import Integers
 from tests.benchmarks.measuring import Bar, at_most, faster, interleaved
 
 LABELS = LabelSet(GutBrainIE.labels)
@@ -69,7 +71,7 @@ def bars() -> Iterator[Bar]:
     own, other = errors(ours, theirs)
     yield Bar("2", "CRF gradient, error at T = 512; pytorch-crf", f"{own:.1e}", f"{other:.1e}", own, 1e-5, False)
     yield from decoding(ours, theirs)
-    yield Bar("4", "launches of loss + gradient in a tree, T = 512", str(n := launches(ours, 512)), "", n, 300, False)
+    yield from launch_bars(ours)
 
 
 def crfs() -> tuple[CRF, torchcrf.CRF]:
@@ -146,14 +148,38 @@ def decoding(ours: CRF, theirs: torchcrf.CRF, rounds: int = 15) -> Iterator[Bar]
     yield at_most("3b", "decoding under BIO constraints; without", times["constrained"], times["ours"], 1.05)
 
 
-def launches(crf: CRF, tokens: int) -> int:
-    """Kernels that a GPU would be given for loss and gradient: operators that compute, counted on the CPU."""
-    emissions, tags, mask = sample(8, tokens)
-
+def launches(work: Callable[[], object]) -> int:
+    """Kernels that a GPU would be given for some work: operators that compute, counted on the CPU."""
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        loss = crf.nll(emissions, tags, mask, in_tree=True).sum()
-        torch.autograd.grad(loss, [emissions, *crf.parameters()])
+        work()
     return sum(_launched(event) for event in profiled.events() if event.cpu_parent is None)
+
+
+def launch_bars(crf: CRF, tokens: int = 512) -> Iterator[Bar]:
+    """Those of everything that a CRF computes, in the way that suits a GPU."""
+    emissions, tags, mask = sample(8, tokens)
+    single = emissions.detach()
+    intervals, begin_inside = entities(8, tokens)
+    number = launches(lambda: torch.autograd.grad(crf.nll(emissions, tags, mask, in_parallel=True).sum(), [emissions]))
+    yield _at_most_launches("4", "loss + gradient", number, 300)
+    number = launches(lambda: crf.viterbi(single, mask, in_parallel=True))
+    yield _at_most_launches("13a", "decoding", number, 250)
+    number = launches(lambda: crf.interval_log_marginals(single, mask, intervals, begin_inside, in_parallel=True))
+    yield _at_most_launches("13b", "scores", number, 450)
+
+
+def entities(rows: int, tokens: int, count: int = 300) -> tuple[tuple[Integers, Integers, Integers], Integers]:
+    """Random intervals of two units, and the tags of their types."""
+    choice = np.random.default_rng(0)
+    starts = choice.integers(0, tokens - 2, count)
+    begin = 1 + 2 * choice.integers(0, TAGS // 2, count)
+    return (choice.integers(0, rows, count), starts, starts + 2), np.stack([begin, begin + 1], 1)
+
+
+def _at_most_launches(number: str, what: str, count: int, bound: int) -> Bar:
+    return Bar(
+        number, f"launches of {what}, counted without a GPU, T = 512", str(count), "", count, bound, is_least=False
+    )
 
 
 def _launched(event: FunctionEvent) -> int:

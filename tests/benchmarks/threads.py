@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import numpy as np
 import torch
 from transformers import BertConfig, BertModel
 
 from ner.nn.models import EncoderCRF
-from tests.benchmarks.crf import TAGS, crfs, decoding, gradients, likelihood, sample
+from tests.benchmarks.crf import TAGS, crfs, decoding, entities, gradients, likelihood, sample
 from tests.benchmarks.measuring import Bar, at_most, interleaved
 
 # One a core, as torch has it unless it is told otherwise.
 DEFAULT = os.cpu_count() or 1
-ENTITIES = 300
 # With threads, pytorch-crf may take a minute for one.
 PEERS_ROUNDS = 3
 
@@ -48,17 +46,11 @@ def work() -> dict[str, Callable[[], object]]:
     crf, _ = crfs()
     short, (long, _, mask) = sample(8, 300), sample(32, 300)
     emissions = long.detach()
-    choice = np.random.default_rng(0)
-    starts = choice.integers(0, 298, ENTITIES)
-    intervals = choice.integers(0, 32, ENTITIES), starts, starts + 2
-    begin = 1 + 2 * choice.integers(0, TAGS // 2, ENTITIES)
-    tags = np.stack([begin, begin + 1], 1)
+    intervals, tags = entities(32, 300)
     return {
         "CRF loss + gradient, 8 x 300": lambda: gradients(crf, *short),
         "decoding, 32 x 300": lambda: crf.viterbi(emissions, mask),
-        f"scores of {ENTITIES} entities, 32 x 300": lambda: crf.interval_log_marginals(
-            emissions, mask, intervals, tags
-        ),
+        "scores of 300 entities, 32 x 300": lambda: crf.interval_log_marginals(emissions, mask, intervals, tags),
     }
 
 

@@ -91,14 +91,14 @@ def test_padding_behind_the_mask_changes_nothing(crf: CRF, emissions: Tensor, ma
     assert (crf.viterbi(other, mask) == crf.viterbi(emissions, mask)).all()
 
 
-@pytest.mark.parametrize("in_tree", [False, True])
-def test_it_computes_exactly_under_autocast(crf: CRF, emissions: Tensor, mask: Tensor, in_tree: bool) -> None:
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_it_computes_exactly_under_autocast(crf: CRF, emissions: Tensor, mask: Tensor, in_parallel: bool) -> None:
     tags = torch.zeros(B, T, dtype=torch.long)
     rounded = emissions.bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = crf.nll(rounded, tags, mask, in_tree)
+        found = crf.nll(rounded, tags, mask, in_parallel)
     assert found.dtype == torch.float32
-    assert torch.equal(found, crf.nll(rounded.float(), tags, mask, in_tree))
+    assert torch.equal(found, crf.nll(rounded.float(), tags, mask, in_parallel))
 
 
 def test_constraints_make_illegal_paths_impossible_and_stay_put() -> None:
@@ -124,8 +124,8 @@ def test_the_state_dict_is_that_of_pytorch_crf() -> None:
     assert CRF(K).state_dict().keys() == torchcrf.CRF(K).state_dict().keys()
 
 
-@pytest.mark.parametrize("in_tree", [False, True])
-def test_interval_marginals_are_those_of_all_paths(in_tree: bool) -> None:
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_interval_marginals_are_those_of_all_paths(in_parallel: bool) -> None:
     labels = LabelSet(["gene", "drug"])
     torch.manual_seed(7)
     crf = CRF(len(labels.tags))
@@ -144,18 +144,18 @@ def test_interval_marginals_are_those_of_all_paths(in_tree: bool) -> None:
         assert len(expected) == length * (length + 1)
         starts, ends, label = np.array(list(expected)).T
         intervals, tags = (np.full_like(starts, row), starts, ends), np.stack([1 + 2 * label, 2 + 2 * label], 1)
-        found = crf.interval_log_marginals(emissions, mask, intervals, tags, in_tree)
+        found = crf.interval_log_marginals(emissions, mask, intervals, tags, in_parallel)
         assert found.exp().tolist() == pytest.approx(list(expected.values()), abs=1e-5)
 
 
-@pytest.mark.parametrize("in_tree", [False, True])
-def test_interval_marginals_are_certain_where_the_emissions_are(crf: CRF, in_tree: bool) -> None:
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_interval_marginals_are_certain_where_the_emissions_are(crf: CRF, in_parallel: bool) -> None:
     emissions = torch.zeros(1, 2000, 3)
     emissions[0, :, 0] = 100.0
     emissions[0, 1000, 1], emissions[0, 1001:1003, 2] = 200.0, 200.0
     mask = torch.ones(1, 2000, dtype=torch.bool)
     intervals = (np.array([0, 0]), np.array([1000, 1000]), np.array([1003, 1002]))
-    found = crf.interval_log_marginals(emissions, mask, intervals, np.array([[1, 2], [1, 2]]), in_tree).exp()
+    found = crf.interval_log_marginals(emissions, mask, intervals, np.array([[1, 2], [1, 2]]), in_parallel).exp()
     assert found.tolist() == pytest.approx([1.0, 0.0])
 
 

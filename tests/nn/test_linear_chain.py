@@ -51,7 +51,7 @@ def mask_of(lengths: list[int]) -> Tensor:
     return torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
 
 
-def assert_equals_pytorch_crf(crf: CRF, emissions: Tensor, mask: Tensor, in_tree: bool) -> None:
+def assert_equals_pytorch_crf(crf: CRF, emissions: Tensor, mask: Tensor, in_parallel: bool) -> None:
     """Value and all gradients within 1e-9, relative to the largest."""
     tags = torch.randint(crf.num_tags, mask.shape)
     reference, ours = theirs(crf), CRF(crf.num_tags).double()
@@ -61,7 +61,7 @@ def assert_equals_pytorch_crf(crf: CRF, emissions: Tensor, mask: Tensor, in_tree
     weights = torch.rand(len(mask), dtype=torch.double)
     (expected * weights).sum().backward()
     found_input = emissions.double().requires_grad_()
-    found = ours.nll(found_input, tags, mask, in_tree)
+    found = ours.nll(found_input, tags, mask, in_parallel)
     (found * weights).sum().backward()
     assert found.isfinite().all()
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
@@ -76,39 +76,39 @@ def assert_equals_pytorch_crf(crf: CRF, emissions: Tensor, mask: Tensor, in_tree
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-9, atol=1e-9 * max(1, mask.sum().item()))
 
 
-@pytest.mark.parametrize("in_tree", [False, True])
+@pytest.mark.parametrize("in_parallel", [False, True])
 @pytest.mark.parametrize("is_constrained", [False, True])
 @pytest.mark.parametrize("spread", [1.0, 50.0])
 @pytest.mark.parametrize("lengths", [[1], [2], [3, 1], [300, 17, 299], [513, 512]])
-def test_it_equals_pytorch_crf(lengths: list[int], spread: float, is_constrained: bool, in_tree: bool) -> None:
+def test_it_equals_pytorch_crf(lengths: list[int], spread: float, is_constrained: bool, in_parallel: bool) -> None:
     torch.manual_seed(len(lengths) + lengths[0])
     emissions = spread * torch.randn(len(lengths), max(lengths), K)
-    assert_equals_pytorch_crf(crf_of(1.0, is_constrained), emissions, mask_of(lengths), in_tree)
+    assert_equals_pytorch_crf(crf_of(1.0, is_constrained), emissions, mask_of(lengths), in_parallel)
 
 
-@pytest.mark.parametrize("in_tree", [False, True])
-def test_three_thousand_tokens_of_wild_emissions_are_finite_and_right(in_tree: bool) -> None:
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_three_thousand_tokens_of_wild_emissions_are_finite_and_right(in_parallel: bool) -> None:
     torch.manual_seed(0)
     emissions = 50 * torch.randn(2, 3000, K)
-    assert_equals_pytorch_crf(crf_of(2.0, is_constrained=True), emissions, mask_of([3000, 2048]), in_tree)
+    assert_equals_pytorch_crf(crf_of(2.0, is_constrained=True), emissions, mask_of([3000, 2048]), in_parallel)
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=5), st.integers(1, 6), st.booleans(), st.integers(0, 99))
-def test_any_prefix_mask_and_number_of_tags(lengths: list[int], tags: int, in_tree: bool, seed: int) -> None:
+def test_any_prefix_mask_and_number_of_tags(lengths: list[int], tags: int, in_parallel: bool, seed: int) -> None:
     torch.manual_seed(seed)
     emissions = torch.randn(len(lengths), max(lengths), tags)
-    assert_equals_pytorch_crf(crf_of(1.0, False, tags), emissions, mask_of(lengths), in_tree)
+    assert_equals_pytorch_crf(crf_of(1.0, False, tags), emissions, mask_of(lengths), in_parallel)
 
 
-@pytest.mark.parametrize("in_tree", [False, True])
-def test_messages_are_the_marginals_of_all_paths(in_tree: bool) -> None:
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_messages_are_the_marginals_of_all_paths(in_parallel: bool) -> None:
     torch.manual_seed(5)
     crf, lengths = crf_of(2.0, False, 3), [5, 1, 3]
     emissions, mask = torch.randn(3, 5, 3, dtype=torch.double), mask_of([5, 1, 3])
     reference = theirs(crf)
     scores = scores_of(reference, emissions, mask)
-    found = chain.messages(scores) if in_tree else chain.messages(as_arrays(scores))
+    found = chain.messages(scores) if in_parallel else chain.messages(as_arrays(scores))
     forward, backward, forward_scales, backward_scales, log_partition = (
         torch.as_tensor(part)
         for part in (found.forward, found.backward, found.forward_scales, found.backward_scales, found.log_partition)
