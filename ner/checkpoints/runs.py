@@ -69,6 +69,43 @@ def find(patterns: str | Sequence[str]) -> list[Path]:
     return list(found)
 
 
+def resumed(run: str, seed: str, path: object) -> list[Path]:
+    """Return the checkpoint that a training resumes from, if there is one.
+
+    Args:
+        run: The name of the run.
+        seed: Its seed.
+        path: A path, or ``best`` or ``last`` of this run and seed; ``None`` for a new training.
+    """
+    if path in ("best", "last"):
+        return [seed_folder(run, seed) / f"{path}.ckpt"]
+    return [] if path is None else [Path(str(path))]
+
+
+def evaluated(run: str | None, seed: object, path: object, patterns: object) -> list[Path]:
+    """Return the checkpoints and exported folders of an evaluation; those of the newest run where none are named.
+
+    Args:
+        run: The name of the run, if one is given.
+        seed: The seed whose checkpoint is evaluated; ``None`` for all of the run.
+        path: A path, a pattern, or ``best`` or ``last`` of the newest seed.
+        patterns: Patterns of the members of an ensemble.
+
+    Raises:
+        InputError: if there are none, or both a path and patterns are given.
+    """
+    if patterns and path:
+        raise InputError("both --ckpt_path and --ensemble.checkpoints are given; an ensemble needs only the latter")
+    if isinstance(patterns, str | list):
+        return find(patterns)
+    if path not in (None, "best", "last"):
+        return find(str(path)) if set("*?[") & set(str(path)) else [Path(str(path))]
+    newest = newest_best(run, None if seed is None else str(seed))
+    if path is None and seed is None:
+        return find(f"{escape(str(newest.parent.parent))}/seed=*/best.ckpt")
+    return [newest.with_name(f"{path or 'best'}.ckpt")]
+
+
 def differing_keys(saved: Mapping[str, object], own: Mapping[str, object]) -> list[str]:
     """Return the decisive settings, by dotted name, in which two configurations differ."""
     first, second = _decisive(saved), _decisive(own)

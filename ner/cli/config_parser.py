@@ -48,8 +48,10 @@ def config_parser(files: ConfigFiles, verb: str = "", description: str = "") -> 
     return parser
 
 
-def format_option(data: NERDataModule) -> str:
+def format_option(data: NERDataModule | None) -> str:
     """Return the option that names the format of the files that a data module reads, empty if there is none."""
+    if data is None:  # not built yet
+        return ""
     if data.predict_path is not None and data.predict_format is not None:
         return "data.predict_format"
     return "data.corpus.format" if isinstance(data.corpus, FileCorpus) else ""

@@ -1,56 +1,39 @@
 """LightningCLI with the classes of this project, for the verbs that train or evaluate."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse.typing import restricted_number_type
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 
 from ner.checkpoints import ensemble, runs
-from ner.checkpoints.checkpoint import Checkpoint
 from ner.cli.config_parser import ConfigParser, config_parser, format_option
 from ner.cli.messages import format_options
-from ner.cli.recorded import trained_settings
-from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, select_resumed, select_trained
+from ner.cli.recorded import restore, set_trained_defaults
+from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, with_named_checkpoints
 from ner.errors import InputError, one_line
 from ner.io.files import kept
+from ner.training.callbacks.choice import evaluation_callbacks, fit_callbacks
 from ner.training.callbacks.ensemble import SeedEnsemble
-from ner.training.callbacks.initial_weights import InitialWeights
 from ner.training.callbacks.predictions import PredictionWriter
-from ner.training.callbacks.progress import ProgressBar
 from ner.training.callbacks.report import ScoreReport
 from ner.training.callbacks.run_config import RunConfig
-from ner.training.callbacks.seeding import EpochSeed
+from ner.training.callbacks.seeding import EpochSeed, Seed
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
 from ner.training.trainer import (
+    CHECKPOINT_DEFAULTS,
     TRAINER_DEFAULTS,
     CountingTrainer,
-    check_monitor,
-    check_trainer,
     lightning_errors,
-    usable_precision,
+    prepare_trainer,
 )
-
-SEEDS = range(2**32)
-Seed = restricted_number_type("Seed", int, [(">=", SEEDS.start), ("<", SEEDS.stop)])
-CHECKPOINT_DEFAULTS = {
-    "checkpoint.filename": "best",
-    "checkpoint.monitor": "val/micro_f1",
-    "checkpoint.mode": "max",
-    "checkpoint.enable_version_counter": False,
-    "checkpoint.auto_insert_metric_name": False,
-}
-
-log = logging.getLogger(__name__)
 
 
 def run(verb: str, arguments: Sequence[str]) -> None:
@@ -63,7 +46,7 @@ def run(verb: str, arguments: Sequence[str]) -> None:
     if not {"-h", "--help"} & set(arguments):
         # To see a configuration nobody needs the checkpoint that would change it.
         with suppress(*[InputError] * selection.has_option("print_config")):
-            selection = select_resumed(selection) if verb == "fit" else select_trained(selection)
+            selection = with_named_checkpoints(selection, is_fit=verb == "fit")
     CommandLine(verb, selection)
 
 
@@ -92,7 +75,11 @@ class CommandLine(LightningCLI):
         self.selection = selection
         self._settings = settings
         self._is_reporting = is_reporting
-        with format_options(self._format_option), lightning_errors(), ExitStack() as self._kept:
+        with (
+            format_options(lambda: format_option(getattr(self, "datamodule", None))),
+            lightning_errors(),
+            ExitStack() as self._kept,
+        ):
             super().__init__(
                 NERModule,
                 NERDataModule,
@@ -104,10 +91,6 @@ class CommandLine(LightningCLI):
                 # It would save the arguments as they were given; the module adds its encoder's configuration to them.
                 load_from_checkpoint_support=False,
             )
-
-    def _format_option(self) -> str:
-        data = getattr(self, "datamodule", None)  # absent until it is built
-        return format_option(data) if isinstance(data, NERDataModule) else ""
 
     def init_parser(self, **kwargs: Any) -> ConfigParser:  # noqa: ANN401 - LightningCLI's own
         return config_parser(self.selection.files)
@@ -143,20 +126,13 @@ class CommandLine(LightningCLI):
         parser.add_class_arguments(PredictionWriter, "predictions", skip={"folder", "is_reporting"}, instantiate=False)
         parser.set_defaults(CHECKPOINT_DEFAULTS)
         if self._verb != "fit":
-            self._set_trained_defaults(parser)
+            set_trained_defaults(parser, self.selection)
         parser.link_arguments(("run", "seed_everything"), "checkpoint.dirpath", _dirpath)
         parser.link_arguments("seed_everything", "epoch_seed.seed")
         parser.link_arguments("seed_everything", "data.seed")
         parser.link_arguments("model.encoder", "data.tokenizer")
         parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
         parser.link_arguments("data.vocabulary_size", "model.vocabulary_size", apply_on="instantiate")
-
-    def _set_trained_defaults(self, parser: LightningArgumentParser) -> None:
-        for member in self.selection.members[:1]:
-            try:
-                parser.set_defaults(trained_settings(self.selection))
-            except (KeyError, AttributeError) as error:
-                raise InputError(f"{member.name}: has a setting that this version does not know: {error}") from None
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         self.config = parser.parse_args([self._verb, *self.selection.arguments])
@@ -172,29 +148,12 @@ class CommandLine(LightningCLI):
         config.ckpt_path = str(self.selection.paths[0]) if self._verb == "fit" and members else None
         if self._verb != "fit":
             ensemble.check_model(members[0])
-            self._restore(members[0])
+            restore(config, self.selection)
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
             runs.check_resumable(members[0].name, members[0].config, own)
         if self._verb == "predict" and config.data.predict_path is not None:
             config.data.predict_path = str(self._kept.enter_context(kept(Path(config.data.predict_path))))
-
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        """Put what a checkpoint was trained with in place of what the command line says of the model and its input."""
-        unused = []
-        for section, restored in (("model", checkpoint.model), ("data", checkpoint.data)):
-            settings = self.config[self._verb][section]
-            # Labels and vocabulary size come from the data, and are compared when the weights are loaded.
-            for key in restored.keys() - {"labels", "vocabulary_size"}:
-                if key not in settings:
-                    what = f"a setting that this version does not know: {section}.{key}"
-                    raise InputError(f"{checkpoint.name}: has {what}")
-                if settings[key] != restored[key] and self.selection.has_option(f"{section}.{key}"):
-                    unused.append(f"{section}.{key}")
-                settings[key] = restored[key]
-        if unused:
-            listed = ", ".join(sorted(unused))
-            log.warning("What the checkpoint says of these holds, not what the arguments say: %s", listed)
 
     def instantiate_classes(self) -> None:
         try:
@@ -210,49 +169,17 @@ class CommandLine(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         config = self._get(self.config_init, "trainer")
-        check_trainer(config, is_fit=self._verb == "fit")
-        config.precision = usable_precision(config)
+        prepare_trainer(config, is_fit=self._verb == "fit")
         if config.logger in (None, True):
             folder = self._get(self.config_init, "checkpoint").dirpath
             kwargs["logger"] = config.logger = CSVLogger(folder, name="logs") if self._verb == "fit" else False
-        callbacks = self._training_callbacks() if self._verb == "fit" else self._evaluation_callbacks()
-        if self._is_reporting:
-            callbacks.append(ScoreReport())
-        if config.logger:
-            callbacks.append(LearningRateMonitor("step"))
-        if config.enable_progress_bar is not False:
-            callbacks.append(ProgressBar())
-        self.trainer_defaults["callbacks"] = callbacks
-        return super().instantiate_trainer(**kwargs)
-
-    def _training_callbacks(self) -> list[Callback]:
-        config = self.config_init[self._verb]
-        # `save_last` of the one that keeps the best would write only when there is a new best.
-        last = ModelCheckpoint(
-            config.checkpoint.dirpath, "last", save_on_train_epoch_end=True, enable_version_counter=False
-        )
-        callbacks: list[Callback] = [last]
-        if config.checkpoint.monitor is not None and config.trainer.callbacks is None:  # whose own metrics are unknown
-            check_monitor(config.checkpoint.monitor, self.datamodule.labels)
-        if config.early_stopping is not None:
-            if config.early_stopping < 1:
-                raise InputError(f"early_stopping is {config.early_stopping}; it should be at least 1")
-            callbacks.append(EarlyStopping("val/micro_f1", mode="max", patience=config.early_stopping))
-        if config.init_from is not None and not self.selection.members:
-            callbacks.append(InitialWeights(ensemble.read_of_seed(config.init_from, config.seed_everything)))
-        return callbacks
-
-    def _evaluation_callbacks(self) -> list[Callback]:
-        config, members = self.config_init[self._verb], self.selection.members
-        one_at_a_time = config.ensemble.one_at_a_time
-        is_single = len(members) == 1
-        callbacks: list[Callback] = [
-            InitialWeights(members[0]) if is_single else SeedEnsemble(members=members, one_at_a_time=one_at_a_time)
-        ]
+        own, labels, members = self.config_init[self._verb], self.datamodule.labels, self.selection.members
+        callbacks = fit_callbacks(own, labels, members) if self._verb == "fit" else evaluation_callbacks(own, members)
         if self._verb == "predict":
             folder = self.selection.folder
-            callbacks.append(PredictionWriter(**config.predictions, folder=folder, is_reporting=self._is_reporting))
-        return callbacks
+            callbacks.append(PredictionWriter(**own.predictions, folder=folder, is_reporting=self._is_reporting))
+        self.trainer_defaults["callbacks"] = [*callbacks, *[ScoreReport()] * self._is_reporting]
+        return super().instantiate_trainer(**kwargs)
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
         # The writer has the predictions, which Lightning would keep a second time; ScoreReport prints scores, named.

@@ -1,11 +1,14 @@
-"""The settings that an evaluation starts from: the user's own, or what a stranger's checkpoint may say."""
+"""What an evaluation takes from checkpoints: the user's own settings, or what a stranger's checkpoint may say."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from inspect import isabstract, signature
 from pathlib import Path
 from types import ModuleType
 from typing import Literal, get_args, get_origin, get_type_hints
+
+from jsonargparse import ArgumentParser, Namespace
 
 from ner import corpora, formats
 from ner.checkpoints import runs
@@ -18,6 +21,42 @@ from ner.formats.base import Format
 
 CONFIG_FILE = "config.yaml"
 TRAINED = ("seed_everything", "data", "model")
+
+log = logging.getLogger(__name__)
+
+
+def set_trained_defaults(parser: ArgumentParser, selection: RunSelection) -> None:
+    """Let a parser start from what the checkpoints of an evaluation were trained with.
+
+    Raises:
+        InputError: if a setting is unknown, or the corpus is not of this package and nothing else names one.
+    """
+    for member in selection.members[:1]:
+        try:
+            parser.set_defaults(trained_settings(selection))
+        except (KeyError, AttributeError) as error:
+            raise InputError(f"{member.name}: has a setting that this version does not know: {error}") from None
+
+
+def restore(config: Namespace, selection: RunSelection) -> None:
+    """Put what a checkpoint was trained with in place of what a command line says of the model and its input.
+
+    Raises:
+        InputError: if the checkpoint has a setting that this version does not know.
+    """
+    unused, checkpoint = [], selection.members[0]
+    for section, restored in (("model", checkpoint.model), ("data", checkpoint.data)):
+        # Labels and vocabulary size come from the data, and are compared when the weights are loaded.
+        for key in restored.keys() - {"labels", "vocabulary_size"}:
+            if key not in config[section]:
+                what = f"a setting that this version does not know: {section}.{key}"
+                raise InputError(f"{checkpoint.name}: has {what}")
+            if config[section][key] != restored[key] and selection.has_option(f"{section}.{key}"):
+                unused.append(f"{section}.{key}")
+            config[section][key] = restored[key]
+    if unused:
+        listed = ", ".join(sorted(unused))
+        log.warning("What the checkpoint says of these holds, not what the arguments say: %s", listed)
 
 
 def trained_settings(selection: RunSelection) -> dict[str, object]:

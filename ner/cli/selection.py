@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from glob import escape
 from itertools import pairwise
 from pathlib import Path
 
@@ -90,43 +89,17 @@ def read_selection(arguments: Sequence[str]) -> RunSelection:
     return RunSelection(tuple(arguments), files, options, said, run)
 
 
-def select_resumed(selection: RunSelection) -> RunSelection:
-    """Open the checkpoint that ``fit`` resumes from, if ``--ckpt_path`` names one.
+def with_named_checkpoints(selection: RunSelection, is_fit: bool) -> RunSelection:
+    """Open the checkpoint that ``fit`` resumes from, if one is named, or those of an evaluation.
 
     Raises:
-        InputError: if it cannot be used.
+        InputError: if there are none to evaluate, or one cannot be used.
     """
-    path = selection.said.get("ckpt_path")
-    if path in ("best", "last"):
-        seed = str(selection.said.get("seed_everything", DEFAULT_SEED))
-        path = runs.seed_folder(selection.run_name, seed) / f"{path}.ckpt"
-    return selection.with_checkpoints([Path(str(path))] if path is not None else [])
-
-
-def select_trained(selection: RunSelection) -> RunSelection:
-    """Open the checkpoints of an evaluation.
-
-    ``--ckpt_path`` is a checkpoint, an exported folder, or a pattern of several; ``best`` and ``last`` are those of the
-    newest seed. ``--ensemble.checkpoints`` are several. Without either it is the run whose ``best.ckpt`` is newest,
-    among those that the command line names: all its seeds, or the one of ``--seed_everything``.
-
-    Raises:
-        InputError: if there are none, or they cannot be used.
-    """
-    patterns, path = selection.said.get("ensemble.checkpoints"), selection.said.get("ckpt_path")
-    if patterns and path:
-        raise InputError("both --ckpt_path and --ensemble.checkpoints are given; an ensemble needs only the latter")
-    if isinstance(patterns, str | list):
-        return selection.with_checkpoints(runs.find(patterns))
-    if path in (None, "best", "last"):
-        return selection.with_checkpoints(_newest(selection, path))
-    return selection.with_checkpoints(runs.find(str(path)) if set("*?[") & set(str(path)) else [Path(str(path))])
-
-
-def _newest(selection: RunSelection, kind: object) -> list[Path]:
+    said, path = selection.said, selection.said.get("ckpt_path")
+    if is_fit:
+        return selection.with_checkpoints(
+            runs.resumed(selection.run_name, str(said.get("seed_everything", DEFAULT_SEED)), path)
+        )
     # A configuration names the seed that it trains by default, which need not be there.
     seed = selection.options.get("seed_everything")
-    newest = runs.newest_best(selection.run, None if seed is None else str(seed))
-    if kind is None and seed is None:
-        return runs.find(f"{escape(str(newest.parent.parent))}/seed=*/best.ckpt")
-    return [newest.with_name(f"{kind or 'best'}.ckpt")]
+    return selection.with_checkpoints(runs.evaluated(selection.run, seed, path, said.get("ensemble.checkpoints")))

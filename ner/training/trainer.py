@@ -27,6 +27,13 @@ TRAINER_DEFAULTS = {
     "gradient_clip_val": 1.0,
     "log_every_n_steps": 10,
 }
+CHECKPOINT_DEFAULTS = {
+    "checkpoint.filename": "best",
+    "checkpoint.monitor": "val/micro_f1",
+    "checkpoint.mode": "max",
+    "checkpoint.enable_version_counter": False,
+    "checkpoint.auto_insert_metric_name": False,
+}
 # The least values of numbers that Lightning takes, and divides by or ignores.
 LEAST = {"accumulate_grad_batches": 1, "check_val_every_n_epoch": 1, "gradient_clip_val": 0, "log_every_n_steps": 0}
 # Numbers and shares of batches, and what happens without any.
@@ -74,8 +81,10 @@ class CountingTrainer(Trainer):
             self.strategy.checkpoint_io = WholeCheckpointIO()
 
 
-def check_trainer(config: Namespace, *, is_fit: bool) -> None:
+def prepare_trainer(config: Namespace, *, is_fit: bool) -> None:
     """Refuse settings that Lightning takes, but this project, or Lightning itself later on, cannot work with.
+
+    A precision of bf16 becomes 32 where it would be many times slower, with a warning.
 
     Raises:
         InputError: if there is one; it names it.
@@ -98,6 +107,9 @@ def check_trainer(config: Namespace, *, is_fit: bool) -> None:
         _check_processes(config.devices)
     if is_fit and (config.max_epochs is None or config.max_epochs < 1) and config.max_steps < 1:
         raise InputError("trainer.max_epochs should be at least 1: the learning rates are planned over all epochs")
+    if config.precision == "bf16-mixed" and _computes_on_cpu(config) and not has_fast_bf16():
+        log.warning("This processor has no instructions for bf16, and would be many times slower with it: using 32")
+        config.precision = "32"
 
 
 def check_monitor(metric: str, labels: Sequence[str]) -> None:
@@ -125,15 +137,6 @@ def _check_processes(devices: object) -> None:
         return
     if not (str(devices).isdecimal() and 1 <= int(str(devices)) <= most):
         raise InputError(f"trainer.devices is {devices!r}; on this CPU it should be a whole number from 1 to {most}")
-
-
-def usable_precision(config: Namespace) -> str | None:
-    """Return the precision that is asked for, or ``32`` where bf16 would be many times slower, with a warning."""
-    precision: str | None = config.precision
-    if precision == "bf16-mixed" and _computes_on_cpu(config) and not has_fast_bf16():
-        log.warning("This processor has no instructions for bf16, and would be many times slower with it: using 32")
-        return "32"
-    return precision
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ner.checkpoints import runs
-from ner.cli.selection import read_selection, select_resumed, select_trained
+from ner.cli.selection import read_selection, with_named_checkpoints
 from ner.errors import InputError
 
 
@@ -83,8 +83,11 @@ def test_a_training_resumes_from_the_checkpoint_of_its_own_run_and_seed(
         (["--ckpt_path", "other.ckpt"], "other.ckpt"),
     ):
         with pytest.raises(InputError, match=f"^{path}: no such checkpoint"):
-            select_resumed(read_selection(["--config", "quickstart", *arguments]))
-    assert select_resumed(read_selection(["--config", "quickstart", "--ckpt_path", "null"])).members == ()
+            with_named_checkpoints(read_selection(["--config", "quickstart", *arguments]), is_fit=True)
+    assert (
+        with_named_checkpoints(read_selection(["--config", "quickstart", "--ckpt_path", "null"]), is_fit=True).members
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,12 +103,12 @@ def test_a_training_resumes_from_the_checkpoint_of_its_own_run_and_seed(
 def test_an_evaluation_uses_what_is_named_or_all_seeds_of_the_newest_run(
     arguments: list[str], asked: list[object], found: list[object]
 ) -> None:
-    select_trained(read_selection(arguments))
+    with_named_checkpoints(read_selection(arguments), is_fit=False)
     assert found == asked
 
 
 def test_best_and_last_are_of_the_newest_seed_unless_one_is_asked_for(found: list[object]) -> None:
     for arguments, seed in ((["--ckpt_path", "last"], None), (["--seed_everything", "7", "--ckpt_path=last"], "7")):
         with pytest.raises(InputError, match=r"^checkpoints/newest/seed=\[1\]/last\.ckpt: no such checkpoint"):
-            select_trained(read_selection(["--run", "x", *arguments]))
+            with_named_checkpoints(read_selection(["--run", "x", *arguments]), is_fit=False)
         assert found.pop() == ("x", seed)

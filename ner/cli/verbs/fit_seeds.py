@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.checkpoints import runs
-from ner.cli.lightning import SEEDS, CommandLine
+from ner.cli.lightning import CommandLine
 from ner.cli.messages import warned_before
 from ner.cli.parser import LightParser
 from ner.cli.selection import RunSelection, read_selection
 from ner.errors import InputError
 from ner.metrics.official import Score
 from ner.reports.tables import Row, build_table
+from ner.training.callbacks.seeding import SEEDS
 
 HELP = """Train several seeds of one configuration, one after the other, into checkpoints/<run>/seed=<n>/.
 

@@ -1,8 +1,12 @@
 """Randomness that depends on the seed and the epoch alone."""
 
+from jsonargparse.typing import restricted_number_type
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 
 from ner.runtime import mixed_seed
+
+SEEDS = range(2**32)
+Seed = restricted_number_type("Seed", int, [(">=", SEEDS.start), ("<", SEEDS.stop)])
 
 
 class EpochSeed(Callback):

@@ -1,0 +1,59 @@
+"""The callbacks of a run, as its settings choose them."""
+
+from collections.abc import Sequence
+
+from jsonargparse import Namespace
+from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+
+from ner.checkpoints import ensemble
+from ner.checkpoints.checkpoint import Checkpoint
+from ner.errors import InputError
+from ner.training.callbacks.ensemble import SeedEnsemble
+from ner.training.callbacks.initial_weights import InitialWeights
+from ner.training.callbacks.progress import ProgressBar
+from ner.training.trainer import check_monitor
+
+
+def fit_callbacks(config: Namespace, labels: Sequence[str], members: Sequence[Checkpoint]) -> list[Callback]:
+    """Return the callbacks of a training, beside the one that keeps the best checkpoint.
+
+    Args:
+        config: The settings of the run.
+        labels: Entity types of the data.
+        members: The checkpoint that is resumed, if any, which has the weights already.
+
+    Raises:
+        InputError: if a setting cannot be used, or the initial weights cannot be read.
+    """
+    # `save_last` of the one that keeps the best would write only when there is a new best.
+    last = ModelCheckpoint(
+        config.checkpoint.dirpath, "last", save_on_train_epoch_end=True, enable_version_counter=False
+    )
+    callbacks: list[Callback] = [last, *_displays(config)]
+    if config.checkpoint.monitor is not None and config.trainer.callbacks is None:  # whose own metrics are unknown
+        check_monitor(config.checkpoint.monitor, labels)
+    if config.early_stopping is not None:
+        if config.early_stopping < 1:
+            raise InputError(f"early_stopping is {config.early_stopping}; it should be at least 1")
+        callbacks.append(EarlyStopping("val/micro_f1", mode="max", patience=config.early_stopping))
+    if config.init_from is not None and not members:
+        callbacks.append(InitialWeights(ensemble.read_of_seed(config.init_from, config.seed_everything)))
+    return callbacks
+
+
+def evaluation_callbacks(config: Namespace, members: Sequence[Checkpoint]) -> list[Callback]:
+    """Return the callbacks that put one checkpoint, or an ensemble of several, in the module.
+
+    Args:
+        config: The settings of the run.
+        members: The checkpoints.
+    """
+    if len(members) == 1:
+        return [InitialWeights(members[0]), *_displays(config)]
+    return [SeedEnsemble(members=members, one_at_a_time=config.ensemble.one_at_a_time), *_displays(config)]
+
+
+def _displays(config: Namespace) -> list[Callback]:
+    monitor = [LearningRateMonitor("step")] if config.trainer.logger else []
+    return [*monitor, *([ProgressBar()] if config.trainer.enable_progress_bar is not False else [])]
