@@ -48,7 +48,7 @@ class Tagger:
 
     @classmethod
     def load(
-        cls, path: str | Path, device: str | None = None, precision: str = "32", backend: str = "torch"
+        cls, path: str | Path, device: str | None = None, precision: str = "auto", backend: str = "torch"
     ) -> "Tagger":
         """Load the tagger in a run's folder (all its seeds, as an ensemble), a checkpoint, or an exported folder.
 
@@ -56,7 +56,8 @@ class Tagger:
             path: ``checkpoints/minilm_crf``, ``checkpoints/minilm_crf/seed=42``, a ``.ckpt`` file, or what `export`
                 wrote. Of a run the best epoch of each seed is taken.
             device: Where to compute; by default on a GPU, if there is one.
-            precision: Of the encoder: ``32``, ``bf16`` or ``16``. The CRF always computes in fp64 or fp32.
+            precision: Of the encoder: ``32``, ``bf16``, ``16``, or ``auto``, which is bf16 where the processor or GPU
+                multiplies it natively and 32 elsewhere. The CRF always computes in fp64 or fp32.
             backend: ``torch``, or ``onnx`` for a folder that `export --onnx` wrote: no torch, no scores.
 
         Raises:

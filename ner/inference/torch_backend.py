@@ -22,7 +22,7 @@ from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.texts import Texts
 from ner.runtime import has_fast_bf16
 
-Precision = Literal["32", "bf16", "16"]
+Precision = Literal["auto", "32", "bf16", "16"]
 DTYPES = {"bf16": torch.bfloat16, "16": torch.float16}
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,8 @@ class TorchBackend:
         labels: The entity types.
         preprocessor: How texts are read.
         device: Where to compute; by default on a GPU, if there is one.
-        precision: Of the encoder. The CRF always computes in fp64 or fp32.
+        precision: Of the encoder; ``auto`` is bf16 where the device multiplies it natively, else fp32. The CRF always
+            computes in fp64 or fp32.
 
     Raises:
         InputError: if the device or the precision cannot be used.
@@ -56,6 +57,9 @@ class TorchBackend:
         self.preprocessor = preprocessor
         self.device = _device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.batch_tokens = CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS
+        if precision == "auto":
+            precision = "bf16" if has_fast_bf16(self.device.type, if_unknown=False) else "32"
+            log.info("precision auto is %s on this %s", precision, self.device.type)
         if self.device.type == "cpu" and precision != "32" and not (precision == "bf16" and has_fast_bf16()):
             log.warning("This processor has no instructions for %s and would be slow with it: using 32", precision)
             precision = "32"
@@ -72,7 +76,7 @@ class TorchBackend:
         return decode(self.model, emissions.float(), batch, self.labels, with_scores=True)
 
 
-def load(path: Path, device: str | None = None, precision: str = "32") -> TorchBackend:
+def load(path: Path, device: str | None = None, precision: str = "auto") -> TorchBackend:
     """Load a run's folder (all its seeds, as an ensemble), a checkpoint, or an exported folder.
 
     Raises:
