@@ -12,14 +12,16 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from ner.checkpoints import ensemble, runs
 from ner.cli.config_parser import ConfigParser, config_parser, format_option
-from ner.cli.messages import format_options
 from ner.cli.recorded import restore, set_trained_defaults
 from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, with_named_checkpoints
 from ner.errors import InputError, one_line
+from ner.formats.base import format_options
 from ner.io.files import kept
+from ner.io.lock import OutputLock
 from ner.training.callbacks.choice import evaluation_callbacks, fit_callbacks
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.predictions import PredictionWriter
@@ -77,7 +79,7 @@ class CommandLine(LightningCLI):
         self._settings = settings
         self._is_reporting = is_reporting
         with (
-            format_options(lambda: format_option(getattr(self, "datamodule", None))),
+            format_options(lambda setting: format_option(getattr(self, "datamodule", None), setting)),
             lightning_errors(),
             ExitStack() as self._kept,
         ):
@@ -153,6 +155,9 @@ class CommandLine(LightningCLI):
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
             runs.check_resumable(members[0].name, members[0].config, own)
+        # Processes of one training share its folder, and the first of them holds it.
+        if self._verb == "fit" and not config.trainer.fast_dev_run and getattr(rank_zero_only, "rank", 0) == 0:
+            self._kept.enter_context(OutputLock(Path(config.checkpoint.dirpath)))
         if self._verb == "predict" and config.data.predict_path is not None:
             config.data.predict_path = str(self._kept.enter_context(kept(Path(config.data.predict_path))))
 

@@ -21,6 +21,8 @@ BASES: dict[str, type] = {
     "corpus": Corpus,
     "format": Format,
     "predict_format": Format,
+    "gold_format": Format,
+    "predictions_format": Format,
     "from": Format,
     "to": Format,
     "chunking": Chunking,
@@ -32,6 +34,8 @@ TYPES = {
     "bool": "true or false",
     "str": "text",
     "Seed": "a whole number from 0 to 4294967295",
+    "Resamples": "a whole number from 1 to 1000000",
+    "NonNegativeInt": "a whole number from 0 on",
     **dict.fromkeys(("Sequence", "Iterable", "list", "tuple", "set"), "a list"),
     **dict.fromkeys(("dict", "Mapping"), "keys with values"),
 }
@@ -101,24 +105,6 @@ def check_sections(settings: dict[str, object], known: Iterable[str], path: obje
     for key in sections & settings.keys():
         if not isinstance(settings[key], dict):
             raise InputError(f"{path}: {key} is {settings[key]!r:.60}; it should hold keys with values")
-
-
-@contextmanager
-def format_options(name: Callable[[], str]) -> Iterator[None]:
-    """Let messages that advise a setting of a format name its option.
-
-    Args:
-        name: Returns the option that names the format, without dashes; empty if there is none.
-
-    Raises:
-        InputError: the same with another message.
-    """
-    try:
-        yield
-    except InputError as error:
-        if not (option := name()):
-            raise
-        raise InputError(re.sub(r"set (\w+): (\w+) for the format", rf"give --{option}.\1 \2", str(error))) from error
 
 
 @contextmanager

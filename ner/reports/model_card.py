@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
 from ner.checkpoints.runs import differing_keys
 from ner.preprocessing.tokenizer import MARKERS
 
@@ -50,6 +50,7 @@ def model_card(
         template_path=str(TEMPLATE),
         title=_at(first.config, "run") or "Named entities in biomedical abstracts",
         labels=first.labels,
+        has_min_scores=bool(mean_min_scores(members)),
         corpus=_at(corpus, "class_path") or corpus,
         corpus_settings=_corpus_settings(corpus),
         recipe=_recipe(first),

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -52,8 +53,8 @@ class NERDataModule(LightningDataModule):
         batch_tokens: Most tokens in a training batch, padding included, that batches aim at; none by default.
         eval_batch_size: Most texts in a batch of validation, test or prediction.
         eval_batch_tokens: Most tokens in such a batch, padding included; by default what suits the device.
-        predict_path: A file or folder that ``predict`` tags instead of the corpus's test split; on the command line
-            ``-`` is standard input.
+        predict_split: The split of the corpus that ``predict`` tags.
+        predict_path: A file or folder that ``predict`` tags instead; on the command line ``-`` is standard input.
         predict_format: Its format, if that is not the corpus's own.
         num_workers: Processes that make batches beside the main one; by default none, but some for a GPU.
         seed: Decides the order of training batches, together with the epoch.
@@ -75,6 +76,7 @@ class NERDataModule(LightningDataModule):
         batch_tokens: int | None = None,
         eval_batch_size: int = BATCH_SIZE,
         eval_batch_tokens: int | None = None,
+        predict_split: Literal["dev", "test"] = "test",
         predict_path: str | None = None,
         predict_format: Format | None = None,
         num_workers: int | None = None,
@@ -102,6 +104,7 @@ class NERDataModule(LightningDataModule):
         self.batch_tokens = batch_tokens
         self.eval_batch_size = eval_batch_size
         self.eval_batch_tokens = eval_batch_tokens
+        self.predict_split: Split = predict_split
         self.predict_path = predict_path
         self.predict_format = predict_format
         self.num_workers = num_workers
@@ -175,7 +178,7 @@ class NERDataModule(LightningDataModule):
 
     @property
     def format_of_input(self) -> Format:
-        """The format of the files of ``predict_path``.
+        """The format of the files of ``predict_path``, read without annotation.
 
         Raises:
             InputError: if none is named, and the corpus has none.
@@ -184,7 +187,7 @@ class NERDataModule(LightningDataModule):
         if source is None:
             kind = type(self.corpus).__name__
             raise InputError(f"data.predict_path: {kind} has no file format; name one as --data.predict_format")
-        return source
+        return source.without_annotation()
 
     def train_dataloader(self) -> DataLoader[int]:
         """Texts with known tags, in a new order each epoch."""
@@ -242,11 +245,12 @@ class NERDataModule(LightningDataModule):
             is_empty = False
             yield numbered
         if is_empty and first == 0:
-            self._refuse_empty("test" if self.predict_path is None else None)
+            self._refuse_empty(self.predict_split if self.predict_path is None else None)
 
     def _share(self, first: int, step: int) -> Iterator[tuple[int, Document]]:
         if self.predict_path is None:
-            return in_one_line(self.corpus.read_share("test", first, step), self.corpus, "the test split")
+            documents = self.corpus.read_share(self.predict_split, first, step)
+            return in_one_line(documents, self.corpus, f"the {self.predict_split} split")
         source, path = self.format_of_input, Path(self.predict_path)
         return in_one_line(source.read_share(path, first, step), source, str(path))
 

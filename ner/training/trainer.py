@@ -15,6 +15,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 
 from ner.errors import InputError, one_line
+from ner.io.files import NO_ROOM
 from ner.runtime import has_fast_bf16
 from ner.training.checkpoint_io import WholeCheckpointIO
 
@@ -145,7 +146,7 @@ def lightning_errors() -> Iterator[None]:
     """Let Lightning say to users what concerns them, in the exceptions of this project.
 
     Raises:
-        InputError: if Lightning refuses an argument.
+        InputError: if Lightning refuses an argument, or there is no room for its logs.
         KeyboardInterrupt: if the user interrupts it.
     """
     _silence_advice()
@@ -153,6 +154,13 @@ def lightning_errors() -> Iterator[None]:
         yield
     except MisconfigurationException as error:
         raise InputError(one_line(error)) from error
+    except OSError as error:
+        # Loggers also write when another error ends the training, and the system tells no name with this one.
+        if error.errno not in NO_ROOM:
+            raise
+        raise InputError(
+            f"{error.filename or 'logs'}: cannot be written ({error.strerror}); free the disk, and start again"
+        ) from error
     except SystemExit as stop:
         # Lightning tidies up after Ctrl-C and then exits with the code of a failure.
         if isinstance(stop.__context__, KeyboardInterrupt):

@@ -156,3 +156,9 @@ def test_what_is_not_known_is_left_out() -> None:
     assert "| encoder | `a&#124;b` |" in card
     assert "| 1 | not recorded | not recorded | not recorded | not recorded |" in card
     assert "None" not in card.replace("None is stated", "")
+
+
+def test_it_says_that_entities_are_left_out_where_they_are() -> None:
+    scored = replace(member(), model=MODEL | {"min_scores": {"gene": 0.4}})
+    assert "`min_score=0` in `Tagger.load`\nkeeps them" in model_card([member(), scored], VERSIONS)
+    assert "min_score" not in model_card([member()], VERSIONS)

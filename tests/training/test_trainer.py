@@ -1,5 +1,6 @@
 """Settings that the trainer refuses or changes, and what Lightning's mistakes become."""
 
+import errno
 import logging
 from inspect import signature
 from pathlib import Path
@@ -123,6 +124,14 @@ def test_what_lightning_refuses_is_one_line_and_an_interrupt_stays_one() -> None
     with pytest.raises(SystemExit), lightning_errors():
         raise SystemExit(1)
     assert logging.getLogger("lightning.pytorch").level == logging.WARNING
+
+
+@pytest.mark.parametrize(("filename", "named"), [(None, "logs"), ("metrics.csv", r"metrics\.csv")])
+def test_a_disk_without_room_for_logs_is_one_line(filename: str | None, named: str) -> None:
+    with pytest.raises(InputError, match=rf"^{named}: cannot be written \(No space left\); free"), lightning_errors():
+        raise OSError(errno.ENOSPC, "No space left", filename)
+    with pytest.raises(PermissionError), lightning_errors():
+        raise OSError(errno.EACCES, "Permission denied", filename)
 
 
 @pytest.mark.parametrize(("is_fast", "precision"), [(True, "bf16-mixed"), (False, "32-true")])

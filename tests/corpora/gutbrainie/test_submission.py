@@ -1,6 +1,7 @@
 """What is wrong with a submission is listed whole; what is right is packed as the organisers want it."""
 
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +111,37 @@ def test_a_run_stands_in_the_zip_under_one_description(tmp_path: Path) -> None:
         assert {name.partition("/")[0] for name in packed.namelist()} == {"T_T61_1_new", "T_T61_11_other"}
 
 
+def test_the_edition_of_2026_is_packed_by_its_rules(tmp_path: Path) -> None:
+    for run, description in (("1", "Ensemble"), ("R2", "single-seed")):
+        archive, _ = write(Run("Team", run, description, edition="2026"), {"1": [MICE], "2": []}, tmp_path)
+    assert archive == tmp_path / "Team_GutBrainIE_2026.zip"
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path / "sent")
+    folders = sorted((tmp_path / "sent").iterdir())
+    assert [folder.name for folder in folders] == ["Team_T611_1_Ensemble", "Team_T611_R2_single-seed"]
+    for folder in folders:
+        # The organisers' validation of folders and files.
+        assert re.fullmatch(r"[^_]+_(T6(?:11|12|21|22))_[A-Za-z0-9]+_[^_ ]+", folder.name)
+        assert {file.name for file in folder.iterdir()} == {f"{folder.name}.json", f"{folder.name}.meta"}
+        sent = json.loads((folder / f"{folder.name}.json").read_text(encoding="utf-8"))
+        assert sent.keys() == ARTICLES.keys()
+        for document in sent.values():
+            assert document.keys() == {"entities"}
+            for found in document["entities"]:
+                # "Include the entities field WITHOUT the uri subfield."
+                assert found.keys() == {"start_idx", "end_idx", "location", "text_span", "label"}
+                assert found["label"] in GutBrainIE.labels
+        meta = (folder / f"{folder.name}.meta").read_text(encoding="utf-8").splitlines()
+        assert meta[:2] == ["Team ID: Team", "Task ID: T611"]
+        assert len(meta) == 8
+
+
+def test_a_run_of_2026_has_letters_and_digits_only() -> None:
+    assert Run("T", "a-1", "d").name == "T_T61_a-1_d"
+    with pytest.raises(InputError, match="--run: 'a-1' has a hyphen; in 2026"):
+        Run("T", "a-1", "d", edition="2026")
+
+
 def damaged(content: bytes) -> bytes:
     """A zip with one compressed byte changed."""
     return content[:60] + bytes([content[60] ^ 0xFF]) + content[61:]
@@ -165,3 +197,6 @@ def test_the_verb_writes_nothing_where_there_is_a_problem(tmp_path: Path, capsys
     written = (tmp_path / "sent" / "T_T61_2_d" / "T_T61_2_d.json").read_text(encoding="utf-8")
     assert "score" not in written
     assert json.loads(written)["1"]["entities"][0]["text_span"] == "Mice"
+    assert main([*command, "--edition", "2026"]) == 0
+    assert "T_T611_2_d, " in capsys.readouterr().out
+    assert (tmp_path / "sent" / "T_GutBrainIE_2026.zip").exists()
