@@ -92,7 +92,7 @@ class OnnxBackend:
 def load(
     path: Path,
     device: str | None = None,
-    precision: str = "32",
+    precision: str = "auto",
     min_score: MinScore = "auto",
     threads: int | None = None,
 ) -> OnnxBackend:
@@ -101,14 +101,14 @@ def load(
     Args:
         path: The folder.
         device: ``cpu``, the default, or ``cuda``.
-        precision: ``32``; there is no other.
+        precision: ``32``, which ``auto`` is too; there is no other.
         min_score: The least score of an entity; by default what the folder says.
         threads: Threads of the CPU; by default as many as it has cores.
 
     Raises:
         InputError: if onnxruntime or the device is not there, or a file is missing or damaged.
     """
-    if precision != "32":
+    if precision not in ("auto", "32"):
         raise InputError(f"precision is {precision!r}; with the backend onnx it is 32")
     if device not in (None, *PROVIDERS):
         raise InputError(f"device is {device!r}; with the backend onnx use one of {', '.join(PROVIDERS)}")

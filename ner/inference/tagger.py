@@ -56,7 +56,7 @@ class Tagger:
         cls,
         path: str | Path,
         device: str | None = None,
-        precision: str = "32",
+        precision: str = "auto",
         backend: str = "torch",
         min_score: MinScore = "auto",
     ) -> "Tagger":
@@ -66,7 +66,8 @@ class Tagger:
             path: ``checkpoints/minilm_crf``, ``checkpoints/minilm_crf/seed=42``, a ``.ckpt`` file, or what `export`
                 wrote. Of a run the best epoch of each seed is taken.
             device: Where to compute; by default on a GPU, if there is one.
-            precision: Of the encoder: ``32``, ``bf16`` or ``16``. The CRF always computes in fp64 or fp32.
+            precision: Of the encoder: ``32``, ``bf16``, ``16``, or ``auto``, which is bf16 where the processor or GPU
+                multiplies it natively and 32 elsewhere. The CRF always computes in fp64 or fp32.
             backend: ``torch``, or ``onnx`` for a folder that `export --onnx` wrote, without torch.
             min_score: Leave out entities of a lower score; ``auto`` by what `threshold` stored in the checkpoint, which
                 is nothing unless it was run; 0 keeps all.

@@ -23,7 +23,7 @@ from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.texts import Texts
 from ner.runtime import has_fast_bf16
 
-Precision = Literal["32", "bf16", "16"]
+Precision = Literal["auto", "32", "bf16", "16"]
 DTYPES = {"bf16": torch.bfloat16, "16": torch.float16}
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ class TorchBackend:
         labels: The entity types.
         preprocessor: How texts are read.
         device: Where to compute; by default on a GPU, if there is one.
-        precision: Of the encoder. The CRF always computes in fp64 or fp32.
+        precision: Of the encoder; ``auto`` is bf16 where the device multiplies it natively, else fp32. The CRF always
+            computes in fp64 or fp32.
         min_scores: The least score of an entity of each label, 0 where none is named.
 
     Raises:
@@ -60,6 +61,9 @@ class TorchBackend:
         self.min_scores = dict(min_scores or {})
         self.device = _device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.batch_tokens = CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS
+        if precision == "auto":
+            precision = "bf16" if has_fast_bf16(self.device.type, if_unknown=False) else "32"
+            log.info("precision auto is %s on this %s", precision, self.device.type)
         if self.device.type == "cpu" and precision != "32" and not (precision == "bf16" and has_fast_bf16()):
             log.warning("This processor has no instructions for %s and would be slow with it: using 32", precision)
             precision = "32"
@@ -81,7 +85,7 @@ class TorchBackend:
         return decode(self.model, emissions.float(), batch, self.labels, True, self.min_scores)
 
 
-def load(path: Path, device: str | None = None, precision: str = "32", min_score: MinScore = "auto") -> TorchBackend:
+def load(path: Path, device: str | None = None, precision: str = "auto", min_score: MinScore = "auto") -> TorchBackend:
     """Load a run's folder (all its seeds, as an ensemble), a checkpoint, or an exported folder.
 
     Raises:

@@ -21,7 +21,7 @@ from ner.io.files import NO_ROOM
 from ner.runtime import has_fast_bf16
 from ner.training.checkpoint_io import WholeCheckpointIO
 
-PRECISIONS = ("32", "32-true", "16-mixed", "bf16-mixed")
+PRECISIONS = ("auto", "32", "32-true", "16-mixed", "bf16-mixed")
 # Settings in which this project differs from Lightning.
 TRAINER_DEFAULTS = {
     "num_sanity_val_steps": 0,
@@ -81,6 +81,7 @@ class CountingTrainer(Trainer):
     def __init__(
         self,
         *,
+        precision: str | int | None = None,
         limit_train_batches: int | float | None = None,
         limit_val_batches: int | float | None = None,
         limit_test_batches: int | float | None = None,
@@ -90,6 +91,7 @@ class CountingTrainer(Trainer):
         **kwargs: Any,  # noqa: ANN401 - all others of Lightning's
     ) -> None:
         super().__init__(
+            precision=None if precision == "auto" else precision,  # type: ignore[arg-type] # it checks the name
             limit_train_batches=limit_train_batches,
             limit_val_batches=limit_val_batches,
             limit_test_batches=limit_test_batches,
@@ -105,12 +107,13 @@ class CountingTrainer(Trainer):
 def prepare_trainer(config: Namespace, *, is_fit: bool) -> None:
     """Refuse settings that Lightning takes, but this project, or Lightning itself later on, cannot work with.
 
-    A precision of bf16 becomes 32 where it would be many times slower, with a warning.
+    A precision of bf16 becomes 32 where it would be many times slower, with a warning. None, or ``auto``, becomes bf16
+    where the device multiplies that natively, unless a CPU trains.
 
     Raises:
         InputError: if there is one; it names it.
     """
-    if str(config.precision or 32) not in PRECISIONS:
+    if str(config.precision or "auto") not in PRECISIONS:
         listed = ", ".join(PRECISIONS)
         raise InputError(
             f"trainer.precision is {config.precision}, but weights are trained in fp32; use one of {listed}"
@@ -125,9 +128,7 @@ def prepare_trainer(config: Namespace, *, is_fit: bool) -> None:
         _check_processes(config.devices)
     if is_fit and (config.max_epochs is None or config.max_epochs < 1) and config.max_steps < 1:
         raise InputError("trainer.max_epochs should be at least 1: the learning rates are planned over all epochs")
-    if config.precision == "bf16-mixed" and _computes_on_cpu(config) and not has_fast_bf16():
-        log.warning("This processor has no instructions for bf16, and would be many times slower with it: using 32")
-        config.precision = "32"
+    _settle_precision(config, is_fit=is_fit)
 
 
 def check_monitor(metric: str, labels: Sequence[str]) -> None:
@@ -235,6 +236,23 @@ def _silence_advice() -> None:
         "recommended to use `sync_dist=True`",  # values logged at an epoch's end are those of all processes
     ):
         warnings.filterwarnings("ignore", message=f".*{message}.*")
+
+
+def _settle_precision(config: Namespace, *, is_fit: bool) -> None:
+    """Choose the precision, where that is left open, or replace one that would be slow."""
+    device = "cpu" if _computes_on_cpu(config) else _accelerator(config)
+    if config.precision in (None, "auto"):
+        is_fast = has_fast_bf16(device, if_unknown=False)
+        config.precision = "bf16-mixed" if is_fast and not (is_fit and device == "cpu") else "32"
+    elif config.precision == "bf16-mixed" and device == "cpu" and not has_fast_bf16():
+        log.warning("This processor has no instructions for bf16, and would be many times slower with it: using 32")
+        config.precision = "32"
+
+
+def _accelerator(config: Namespace) -> str:
+    """Return the type of the device that is no CPU."""
+    found = torch.accelerator.current_accelerator()
+    return str(config.accelerator) if found is None else found.type
 
 
 def _computes_on_cpu(config: Namespace) -> bool:

@@ -1,5 +1,6 @@
 """Verbs are found in their folder, however the program is called."""
 
+import os
 import subprocess
 import sys
 import time
@@ -91,3 +92,19 @@ def test_light_help_answers_in_a_second(arguments: list[str]) -> None:
         return time.perf_counter() - start
 
     assert min(seconds() for _ in range(3)) < 1
+
+
+@pytest.mark.parametrize(("own", "used"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_without_work_sleep_unless_the_user_says_otherwise(
+    own: str | None, used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", own or "")
+    if own is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    main(["score"])
+    assert os.environ["OMP_WAIT_POLICY"] == used
+
+
+def test_the_dispatcher_is_there_before_torch() -> None:
+    command = "import sys, ner.cli.dispatcher; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-P", "-c", command], check=True)

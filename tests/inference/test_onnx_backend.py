@@ -74,7 +74,7 @@ def copied(exported: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def by_torch(exported: Path) -> Tagger:
-    return Tagger.load(exported, device="cpu")
+    return Tagger.load(exported, device="cpu", precision="32")
 
 
 def entities(documents: Iterable[Document]) -> list[list[Span]]:
