@@ -1,5 +1,6 @@
 """LightningCLI with the classes of this project, for the verbs that train or evaluate."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -21,7 +22,7 @@ from ner.errors import InputError, one_line
 from ner.formats.base import format_options
 from ner.io.files import kept
 from ner.io.lock import OutputLock
-from ner.training.callbacks.choice import evaluation_callbacks, fit_callbacks
+from ner.training.callbacks.choice import check_checkpoint, evaluation_callbacks, fit_callbacks
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.predictions import PredictionWriter
 from ner.training.callbacks.report import ScoreReport
@@ -146,6 +147,7 @@ class CommandLine(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         config, members = self.config[self._verb], self.selection.members
+        check_checkpoint(config.checkpoint)
         # An evaluation has its checkpoints open: the trainer is not to open them again.
         config.ckpt_path = str(self.selection.paths[0]) if self._verb == "fit" and members else None
         if self._verb != "fit":
@@ -174,6 +176,7 @@ class CommandLine(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         config = self._get(self.config_init, "trainer")
+        is_chosen = config.precision in (None, "auto")
         prepare_trainer(config, is_fit=self._verb == "fit")
         if config.logger in (None, True):
             folder = self._get(self.config_init, "checkpoint").dirpath
@@ -184,7 +187,11 @@ class CommandLine(LightningCLI):
             folder = self.selection.folder
             callbacks.append(PredictionWriter(**own.predictions, folder=folder, is_reporting=self._is_reporting))
         self.trainer_defaults["callbacks"] = [*callbacks, *[ScoreReport()] * self._is_reporting]
-        return super().instantiate_trainer(**kwargs)
+        trainer = super().instantiate_trainer(**kwargs)
+        if is_chosen and self._is_reporting and trainer.is_global_zero:
+            reason = "" if config.precision == "32" else ", the device's own; --trainer.precision 32 computes in fp32"
+            sys.stderr.write(f"precision: {config.precision}{reason}\n")
+        return trainer
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
         # The writer has the predictions, which Lightning would keep a second time; ScoreReport prints scores, named.

@@ -43,8 +43,8 @@ class GutBrainIE(FileFormat):
     """Documents with a title and an abstract each, as the collection has them: annotated, or articles without.
 
     Annotated documents have ``metadata`` and ``entities``, articles a title and an abstract alone; they are written so
-    too. Tiers and weights are no part of the format, nor is an annotation that stops within a text. One message counts
-    all problems of a file.
+    too. The ``uri`` of an entity is its identifier; the first is written. Tiers and weights are no part of the format,
+    nor is an annotation that stops within a text. One message counts all problems of a file.
 
     Args:
         on_bad_span: Refuse an entity that cannot be used, or leave it out with a warning.
@@ -117,7 +117,8 @@ class GutBrainIE(FileFormat):
                 entity = read_entity(fields)
                 if entity.location not in texts:
                     raise fields.error("location", " or ".join(SECTIONS))
-                span = _span(entity, texts[entity.location])
+                uri = _text(fields, "uri") if "uri" in fields else ""
+                span = _span(entity, texts[entity.location], (uri,) if uri else ())
             except JSONError as error:
                 bad.append(JSONError(f"{where}, {error.what}", f"{error.fix}, or {SKIP}"))
                 continue
@@ -168,7 +169,7 @@ def read_entity(fields: Fields) -> Entity:
     return Entity(start, end, fields.string("location"), fields.string("text_span"), fields.string("label"))
 
 
-def _span(entity: Entity, text: str) -> Span:
+def _span(entity: Entity, text: str, identifiers: tuple[str, ...]) -> Span:
     where = f"{entity.location}: span [{entity.start}, {entity.end})"
     if not 0 <= entity.start < entity.end <= len(text):
         what = f"is empty or lies outside the {len(text)} characters of the {entity.location}"
@@ -176,7 +177,7 @@ def _span(entity: Entity, text: str) -> Span:
         raise JSONError(f"{where} {what}, the file says {quoted}", "correct its start_idx or end_idx (inclusive)")
     if (found := text[entity.start : entity.end]) != entity.text:
         raise JSONError(f"{where} {difference(found, entity.text)}", "correct its offsets or text_span")
-    return Span(entity.start, entity.end, entity.label)
+    return Span(entity.start, entity.end, entity.label, identifiers=identifiers)
 
 
 def entity_record(entity: Entity, score: float | None = None) -> dict[str, object]:
@@ -231,14 +232,22 @@ def _document_record(document: Document) -> dict[str, object]:
     metadata: dict[str, object] = {section: texts.get(section, "") for section in SECTIONS}
     if document.annotator:
         metadata["annotator"] = document.annotator
-    entities = [entity_record(entity) for entity, _ in _entities(document)]
+    entities = [
+        entity_record(_entity(passage, span)) | ({"uri": span.identifiers[0]} if span.identifiers else {})
+        for passage in document.passages
+        for span in passage.spans
+    ]
     return {"metadata": metadata, "entities": entities} if document.is_annotated else metadata
 
 
 def _entities(document: Document) -> Iterator[tuple[Entity, float | None]]:
     for passage in document.passages:
         for span in passage.spans:
-            yield Entity(span.start, span.end, passage.section, passage.mention(span), span.label), span.score
+            yield _entity(passage, span), span.score
+
+
+def _entity(passage: Passage, span: Span) -> Entity:
+    return Entity(span.start, span.end, passage.section, passage.mention(span), span.label)
 
 
 def _write(records: Mapping[str, object], path: Path) -> None:

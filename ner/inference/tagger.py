@@ -8,6 +8,7 @@ from reprlib import repr as shortened
 from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.inference.backends import Backend, load_backend
+from ner.inference.min_scores import MinScore
 from ner.inference.pipeline import tag_documents
 
 
@@ -52,7 +53,12 @@ class Tagger:
 
     @classmethod
     def load(
-        cls, path: str | Path, device: str | None = None, precision: str = "32", backend: str = "torch"
+        cls,
+        path: str | Path,
+        device: str | None = None,
+        precision: str = "auto",
+        backend: str = "torch",
+        min_score: MinScore = "auto",
     ) -> "Tagger":
         """Load the tagger in a run's folder (all its seeds, as an ensemble), a checkpoint, or an exported folder.
 
@@ -60,13 +66,16 @@ class Tagger:
             path: ``checkpoints/minilm_crf``, ``checkpoints/minilm_crf/seed=42``, a ``.ckpt`` file, or what `export`
                 wrote. Of a run the best epoch of each seed is taken.
             device: Where to compute; by default on a GPU, if there is one.
-            precision: Of the encoder: ``32``, ``bf16`` or ``16``. The CRF always computes in fp64 or fp32.
-            backend: ``torch``, or ``onnx`` for a folder that `export --onnx` wrote: no torch, no scores.
+            precision: Of the encoder: ``32``, ``bf16``, ``16``, or ``auto``, which is bf16 where the processor or GPU
+                multiplies it natively and 32 elsewhere. The CRF always computes in fp64 or fp32.
+            backend: ``torch``, or ``onnx`` for a folder that `export --onnx` wrote, without torch.
+            min_score: Leave out entities of a lower score; ``auto`` by what `threshold` stored in the checkpoint, which
+                is nothing unless it was run; 0 keeps all.
 
         Raises:
             InputError: if there is no checkpoint, or it cannot be used.
         """
-        return cls(load_backend(backend, Path(path).expanduser(), device, precision))
+        return cls(load_backend(backend, Path(path).expanduser(), device, precision, min_score))
 
     def tag(self, text: str | Passage | Document) -> list[Entity]:
         """Return the entities of one text, in order.

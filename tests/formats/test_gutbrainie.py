@@ -56,6 +56,23 @@ def test_an_annotated_document_has_title_and_abstract_with_half_open_spans(tmp_p
     assert document.is_annotated
 
 
+@pytest.mark.parametrize("uri", ["http://id.nlm.nih.gov/mesh/D1", None, ""])
+def test_the_concept_of_an_entity_is_its_identifier(tmp_path: Path, uri: str | None) -> None:
+    (document,) = read(save(tmp_path / "own.json", with_entity(uri=uri)))
+    assert document.passages[0].spans[0].identifiers == ((uri,) if uri else ())
+    GutBrainIE().write([document], tmp_path / "again.json")
+    written = json.loads((tmp_path / "again.json").read_text(encoding="utf-8"))["1"]["entities"]
+    assert written == [ENTITY | ({"uri": uri} if uri else {})]
+    GutBrainIESubmission().write([document], tmp_path / "sent.json")
+    assert json.loads((tmp_path / "sent.json").read_text(encoding="utf-8"))["1"]["entities"] == [ENTITY]
+
+
+def test_a_concept_that_is_no_text_is_a_bad_span(tmp_path: Path) -> None:
+    path = save(tmp_path / "own.json", with_entity(uri=7))
+    assert "`uri` is 7, not a text" in error_of(path)
+    assert read(path, "skip")[0].passages[0].spans == ()
+
+
 def test_an_article_is_not_annotated(tmp_path: Path) -> None:
     (document,) = read(save(tmp_path / "articles.json", {"1": {"title": TITLE, "abstract": None, "journal": "Gut"}}))
     assert document == Document("1", (Passage(TITLE, "title", (), 0), Passage("", "abstract", (), 0)))

@@ -54,13 +54,14 @@ def trained(trained: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def tagger(trained: Path) -> Tagger:
-    return Tagger.load(trained / "checkpoints" / "quickstart")
+    return Tagger.load(trained / "checkpoints" / "quickstart", precision="32")
 
 
 def test_a_run_is_tagged_as_predict_does(trained: Path, tagger: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(trained)
     command = ["predict", "--run", "quickstart", "--data.predict_path", str(DEV), "--predictions.scores", "true"]
-    assert main([*command, "--predictions.format", "JsonLines", "--predictions.path", "dev.jsonl"]) == 0
+    command += ["--predictions.format", "JsonLines", "--predictions.path", "dev.jsonl", "--trainer.precision", "32"]
+    assert main(command) == 0
     expected = list(JsonLines().read(trained / "dev.jsonl"))
     found = list(tagger.tag_documents(Sample().read("dev"), batch_tokens=300))
     assert found == [replace(document, annotator=own.annotator) for document, own in zip(expected, found, strict=True)]
@@ -77,8 +78,8 @@ def test_a_run_is_tagged_as_predict_does(trained: Path, tagger: Tagger, monkeypa
 
 def test_checkpoint_seed_folder_and_export_load_alike(trained: Path, tagger: Tagger) -> None:
     run = trained / "checkpoints" / "quickstart"
-    one, same = Tagger.load(run / "seed=42"), Tagger.load(str(run / "seed=42" / "best.ckpt"))
-    exported = Tagger.load(trained / "exported", device="cpu")
+    one, same = (Tagger.load(path, precision="32") for path in (run / "seed=42", str(run / "seed=42" / "best.ckpt")))
+    exported = Tagger.load(trained / "exported", device="cpu", precision="32")
     documents = list(Sample().read("dev"))
     assert list(one.tag_documents(documents)) == list(same.tag_documents(documents))
     assert list(exported.tag_documents(documents)) == list(tagger.tag_documents(documents))

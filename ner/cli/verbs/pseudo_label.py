@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     tagged = chosen.output.with_name(f"{chosen.output.name}.tagged.jsonl")
     settings = {
         "data": {"predict_path": str(chosen.input)},
-        "predictions": {"path": str(tagged), "format": "JsonLines", "scores": True},
+        "predictions": {"path": str(tagged), "format": "JsonLines", "scores": True, "min_score": 0.0},
     }
     selection = read_selection(rest).with_checkpoints(runs.find(chosen.checkpoints))
     line = _Tagging(selection, settings, chosen.output)

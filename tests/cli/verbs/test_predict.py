@@ -107,6 +107,13 @@ def test_the_real_test_set_is_tagged_with_exact_offsets(best: Path) -> None:
         assert text[entity["start_idx"] : entity["end_idx"] + 1] == entity["text_span"]
 
 
+def test_the_dev_split_is_tagged_on_request(best: Path) -> None:
+    common = ["predict", "--ckpt_path", best.name, "--predictions.format", "JsonLines", "--predictions.path"]
+    assert main([*common, "split.jsonl", "--data.predict_split", "dev"]) == 0
+    assert main([*common, "path.jsonl", "--data.predict_path", str(FOLDER / "dev.json")]) == 0
+    assert Path("split.jsonl").read_bytes() == Path("path.jsonl").read_bytes()
+
+
 def test_annotation_of_the_input_stops_nothing(best: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = "1|t|Kimchi lowers cortisol in mice.\n1|a|Probiotics reduced anxiety.\n"
     found = []

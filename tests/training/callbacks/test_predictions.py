@@ -24,7 +24,7 @@ from ner.training.callbacks.predictions import PredictionWriter
 
 REPOSITORY = Path(__file__).parents[3]
 # Pools of a few documents, so that much is written before the end.
-SMALL = ["--data.eval_batch_tokens", "128", "--trainer.accelerator", "cpu"]
+SMALL = ["--data.eval_batch_tokens", "128", "--trainer.accelerator", "cpu", "--trainer.precision", "32"]
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    monkeypatch.setattr("ner.training.trainer.has_fast_bf16", lambda: True)
+    monkeypatch.setattr("ner.training.trainer.has_fast_bf16", lambda *_, **__: True)
     (trained / "out.json").unlink(missing_ok=True)
     part = killed_in_the_middle(trained)
     before = part.read_bytes()
@@ -247,6 +247,20 @@ def test_another_format_is_tagged_and_comes_back_in_it(
     }
     assert main([*options, "--predictions.format", "Brat", "--predictions.path", "brat"]) == 2
     assert "brat: exists already" in capsys.readouterr().err
+
+
+def test_a_terminal_counts_documents_and_keeps_no_line_of_it(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    (trained / "four.txt").write_text("Mice ate kimchi.\n" * 4, encoding="utf-8")
+    more = ["--data.predict_path", "four.txt", "--data.predict_format", "PlainText", "--predictions.path", "four.json"]
+    assert predict(*more, "--trainer.enable_progress_bar", "true") == 0
+    counted = capsys.readouterr().err
+    assert "4 documents" in counted
+    up_and_erased = "\r\x1b[1A\x1b[2K"
+    assert counted.endswith(up_and_erased)
 
 
 def test_standard_input_and_output_hold_documents_alone(trained: Path) -> None:
