@@ -156,9 +156,6 @@ class CommandLine(LightningCLI):
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
             runs.check_resumable(members[0].name, members[0].config, own)
-        # Processes of one training share its folder, and the first of them holds it.
-        if self._verb == "fit" and not config.trainer.fast_dev_run and getattr(rank_zero_only, "rank", 0) == 0:
-            self._kept.enter_context(OutputLock(Path(config.checkpoint.dirpath)))
         if self._verb == "predict" and config.data.predict_path is not None:
             config.data.predict_path = str(self._kept.enter_context(kept(Path(config.data.predict_path))))
 
@@ -187,6 +184,9 @@ class CommandLine(LightningCLI):
             folder = self.selection.folder
             callbacks.append(PredictionWriter(**own.predictions, folder=folder, is_reporting=self._is_reporting))
         self.trainer_defaults["callbacks"] = [*callbacks, *[ScoreReport()] * self._is_reporting]
+        # Processes of one training share its folder, and the first of them holds it; settings are all checked by now.
+        if self._verb == "fit" and not config.fast_dev_run and getattr(rank_zero_only, "rank", 0) == 0:
+            self._kept.enter_context(OutputLock(Path(self.config[self._verb].checkpoint.dirpath)))
         trainer = super().instantiate_trainer(**kwargs)
         if is_chosen and self._is_reporting and trainer.is_global_zero:
             reason = "" if config.precision == "32" else ", the device's own; --trainer.precision 32 computes in fp32"
