@@ -156,9 +156,6 @@ class CommandLine(LightningCLI):
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
             runs.check_resumable(members[0].name, members[0].config, own)
-        # Processes of one training share its folder, and the first of them holds it.
-        if self._verb == "fit" and not config.trainer.fast_dev_run and getattr(rank_zero_only, "rank", 0) == 0:
-            self._kept.enter_context(OutputLock(Path(config.checkpoint.dirpath)))
         if self._verb == "predict" and config.data.predict_path is not None:
             config.data.predict_path = str(self._kept.enter_context(kept(Path(config.data.predict_path))))
 
@@ -191,6 +188,9 @@ class CommandLine(LightningCLI):
             *[ScoreReport()] * self._is_reporting,
             *[PrecisionLine()] * (self._is_reporting and is_chosen),
         ]
+        # Processes of one training share its folder, and the first of them holds it; settings are all checked by now.
+        if self._verb == "fit" and not config.fast_dev_run and getattr(rank_zero_only, "rank", 0) == 0:
+            self._kept.enter_context(OutputLock(Path(own.checkpoint.dirpath)))
         return super().instantiate_trainer(**kwargs)
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
