@@ -190,7 +190,7 @@ class CommandLine(LightningCLI):
         ]
         # Processes of one training share its folder, and the first of them holds it; settings are all checked by now.
         if self._verb == "fit" and not config.fast_dev_run and getattr(rank_zero_only, "rank", 0) == 0:
-            self._kept.enter_context(OutputLock(Path(own.checkpoint.dirpath)))
+            self._kept.enter_context(OutputLock(Path(self.config[self._verb].checkpoint.dirpath)))
         return super().instantiate_trainer(**kwargs)
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
