@@ -1,7 +1,8 @@
 """Errors by kind: each gold entity and each prediction is right, nearly right in a certain way, or wrong."""
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -165,21 +166,25 @@ def find_errors(
     return ErrorReport(labels, tuple(ordered))
 
 
-def match(gold: Sequence[Mention], predicted: Sequence[Mention]) -> list[Pair]:
+def match(gold: Sequence[Mention], predicted: Sequence[Mention], any_label: bool = False) -> list[Pair]:
     """Match the gold entities and the predictions of a document, one to one inside a location.
 
     Equal mentions are matched first, then those with the same span and label that quote different texts, those with the
     same span and different labels, and those with the same label that overlap, from the largest overlap down. Among
     equals the first in the list wins. The rest is missed or spurious.
 
+    Args:
+        gold: The gold entities.
+        predicted: The predictions.
+        any_label: Match what is left and overlaps with different labels too, from the largest overlap down.
+
     Returns:
         Pairs in the order of the gold, then spurious predictions in theirs.
     """
     candidates = sorted(
         (rank, first, second)
-        for first, mention in enumerate(gold)
-        for second, other in enumerate(predicted)
-        if (rank := _rank(mention, other)) is not None
+        for first, second in _near(gold, predicted)
+        if (rank := _rank(gold[first], predicted[second], any_label)) is not None
     )
     partners: dict[int, int] = {}
     taken: set[int] = set()
@@ -226,14 +231,29 @@ def _interval(mention: Mention) -> tuple[int, int]:
     return mention.start, mention.end
 
 
-def _rank(gold: Mention, predicted: Mention) -> tuple[int, int] | None:
+def _near(gold: Sequence[Mention], predicted: Sequence[Mention]) -> Iterator[tuple[int, int]]:
+    """Yield the places of all mentions that share a location and a start or a character, and of some others."""
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place in sorted(range(len(predicted)), key=lambda place: predicted[place].start):
+        places[predicted[place].location].append(place)
+    starts = {location: [predicted[place].start for place in listed] for location, listed in places.items()}
+    longest = max((0, *(mention.end - mention.start for mention in predicted)))
+    for first, mention in enumerate(gold):
+        begins = starts.get(mention.location, [])
+        begin, end = (bisect_left(begins, border) for border in (mention.start - longest, mention.end))
+        # A submission may hold intervals without characters, which are still found by their start.
+        end = max(end, bisect_left(begins, mention.start + 1))
+        yield from ((first, second) for second in places[mention.location][begin:end])
+
+
+def _rank(gold: Mention, predicted: Mention, any_label: bool) -> tuple[int, int] | None:
     """Return the rank at which two mentions are matched, smallest first; ``None`` if they never are."""
-    if gold.location != predicted.location:
-        return None
     if _interval(gold) == _interval(predicted):
         return (0 if gold == predicted else 1 if gold.label == predicted.label else 2), 0
     overlap = min(gold.end, predicted.end) - max(gold.start, predicted.start)
-    return (3, -overlap) if gold.label == predicted.label and overlap > 0 else None
+    if overlap <= 0 or not (any_label or gold.label == predicted.label):
+        return None
+    return (3 if gold.label == predicted.label else 4), -overlap
 
 
 def _example(pmid: str, pair: Pair, text: str | None) -> Example:

@@ -68,6 +68,12 @@ def test_gold_that_is_listed_twice_is_found_once_and_missed_once() -> None:
     assert [pair.kind for pair in match([at(0, 5), at(0, 5)], [at(0, 5)])] == ["found", "missed"]
 
 
+@pytest.mark.parametrize("empty", [at(5, 5), at(5, 3), at(5, -20)])
+def test_an_interval_without_characters_is_found_by_its_equal(empty: Mention) -> None:
+    pairs = match([empty, at(0, 30)], [at(30, 1), at(0, 2, "drug"), empty])
+    assert [pair.kind for pair in pairs] == ["found", "missed", "spurious", "spurious"]
+
+
 def test_confusions_count_for_the_label_of_the_gold_and_the_prediction_for_its_own() -> None:
     pairs = [Pair(at(0, 5), at(0, 5, "drug")), Pair(at(6, 9), at(6, 9, "food")), Pair(at(10, 15), at(10, 15, "food"))]
     errors = count_errors(pairs)
