@@ -127,9 +127,7 @@ class CommandLine(LightningCLI):
         parser.set_defaults(CHECKPOINT_DEFAULTS)
         if self._verb != "fit":
             set_trained_defaults(parser, self.selection)
-        parser.link_arguments(
-            ("run", "seed_everything"), "checkpoint.dirpath", lambda *run: str(runs.seed_folder(*run))
-        )
+        parser.link_arguments(("run", "seed_everything"), "checkpoint.dirpath", _dirpath)
         parser.link_arguments("seed_everything", "epoch_seed.seed")
         parser.link_arguments("seed_everything", "data.seed")
         parser.link_arguments("model.encoder", "data.tokenizer")
@@ -187,3 +185,7 @@ class CommandLine(LightningCLI):
         # The writer has the predictions, which Lightning would keep a second time; ScoreReport prints scores, named.
         own = {"fit": {}, "predict": {"return_predictions": False}}.get(subcommand, {"verbose": False})
         return {**super()._prepare_subcommand_kwargs(subcommand), **own}
+
+
+def _dirpath(run: str, seed: int) -> str:
+    return str(runs.seed_folder(run, seed))

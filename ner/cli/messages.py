@@ -21,6 +21,8 @@ BASES: dict[str, type] = {
     "corpus": Corpus,
     "format": Format,
     "predict_format": Format,
+    "gold_format": Format,
+    "predictions_format": Format,
     "from": Format,
     "to": Format,
     "chunking": Chunking,
@@ -32,6 +34,8 @@ TYPES = {
     "bool": "true or false",
     "str": "text",
     "Seed": "a whole number from 0 to 4294967295",
+    "Resamples": "a whole number from 1 to 1000000",
+    "NonNegativeInt": "a whole number from 0 on",
     **dict.fromkeys(("Sequence", "Iterable", "list", "tuple", "set"), "a list"),
     **dict.fromkeys(("dict", "Mapping"), "keys with values"),
 }

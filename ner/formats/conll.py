@@ -94,7 +94,7 @@ class CoNLL(FileFormat):
                 file.write(f"-DOCSTART- ({document.id})\n\n")
                 for passage in document.passages:
                     spans = passage.spans if document.is_annotated else ()
-                    tokens, tags = _tagged(passage, spans)
+                    tokens, tags = tag_tokens(passage, spans)
                     left_out += len(spans) - sum(tag.startswith("B") for tag in tags)
                     for token, tag in zip(tokens, tags, strict=True):
                         file.write(_line(token, tag if document.is_annotated else None, document) + "\n")
@@ -256,8 +256,11 @@ def _spans(tokens: Sequence[Interval], tags: Sequence[str]) -> Iterator[Span]:
         yield Span(start, end, label)
 
 
-def _tagged(passage: Passage, spans: Iterable[Span]) -> tuple[list[str], list[str]]:
-    """Return the tokens of a passage and their IOB2 tags: of spans that share a token, the longest has it."""
+def tag_tokens(passage: Passage, spans: Iterable[Span]) -> tuple[list[str], list[str]]:
+    """Return the tokens of a passage and their IOB2 tags: of spans that share a token, the longest has it.
+
+    A span has every token with which it shares a character. A passage without tokens is cut into some.
+    """
     # The earliest first among equals.
     spans = sorted(spans, key=lambda span: (-len(span), span))
     tokens: Sequence[tuple[int, int]]

@@ -199,7 +199,8 @@ def score(
 
 def document_name(pmid: str) -> str:
     """Return the name of a document for messages, on one line."""
-    return f"PMID {pmid}" if pmid.isprintable() else f"PMID {pmid!r}"
+    kind = "PMID" if pmid.isdecimal() else "document"
+    return f"{kind} {pmid}" if pmid.isprintable() else f"{kind} {pmid!r}"
 
 
 def _illegal(pmid: str, mention: Mention, field: str, value: str, legal: Collection[str]) -> str:

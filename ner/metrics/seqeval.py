@@ -1,11 +1,60 @@
-"""Strict scores of BIO tag sequences by seqeval: a cross-check of the spans, and the figures that papers report."""
+"""Strict scores of BIO tags by seqeval: a cross-check of the spans, and the figures that papers report."""
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
+from ner.documents import Passage, Span
+from ner.formats.conll import tag_tokens
 from ner.metrics.official import Figures, Score
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReport:
+    """The strict score of predictions on the tokens of the gold.
+
+    Args:
+        score: The score, without counts.
+        tokens: The number of tokens.
+        cut: Predictions that begin or end inside a token, which count with the whole of it.
+        left_out: Predictions without a tag of their own: a longer one has a token of theirs, or they have none.
+    """
+
+    score: Score
+    tokens: int
+    cut: int
+    left_out: int
+
+
+def score_tokens(predictions: Iterable[tuple[Passage, Sequence[Span]]]) -> TokenReport:
+    """Score predictions on the tokens of the gold's passages, as a CoNLL file of the predictions would be scored.
+
+    Args:
+        predictions: Passages of the gold that have tokens, each with what is predicted in it. Tokens beyond the end of
+            a passage's annotation do not count.
+    """
+    gold, predicted = [], []
+    cut = left_out = 0
+    for passage, spans in predictions:
+        borders = [token for token in passage.tokens or () if token[1] <= passage.annotated_length]
+        known = replace(passage, tokens=tuple(borders))
+        gold.append(tag_tokens(known, passage.spans)[1])
+        tags = tag_tokens(known, spans)[1]
+        predicted.append(tags)
+        cut += sum(_cuts_token(span, borders) for span in spans)
+        left_out += len(spans) - sum(tag.startswith("B-") for tag in tags)
+    labels = sorted({tag[2:] for tags in (*gold, *predicted) for tag in tags if tag.startswith("B-")})
+    return TokenReport(strict_report(gold, predicted, labels), sum(map(len, gold)), cut, left_out)
+
+
+def _cuts_token(span: Span, tokens: Sequence[tuple[int, int]]) -> bool:
+    """Return whether a span begins or ends inside one of the tokens, which are in order."""
+    # Of the tokens that begin before a border, the last one.
+    befores = ((border, bisect_right(tokens, (border, -1)) - 1) for border in (span.start, span.end))
+    return any(place >= 0 and border < tokens[place][1] for border, place in befores)
 
 
 def strict_report(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], labels: Sequence[str]) -> Score:

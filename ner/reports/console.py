@@ -1,5 +1,6 @@
 """The results of an evaluation on a console: tables, and examples of errors in their context."""
 
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +10,15 @@ from rich.table import Table
 
 from ner.metrics.calibration import Calibration
 from ner.metrics.error_analysis import CONTEXT, ErrorReport, Example
-from ner.reports.evaluation import Results
+from ner.metrics.official import document_name
+from ner.metrics.semeval import Outcomes, Scheme
+from ner.reports.evaluation import Coverage, Results
 from ner.reports.score_table import score_table
 from ner.reports.tables import Row, build_table, printable
 
 if TYPE_CHECKING:  # numpy takes longer to import than a file to score
     from ner.metrics.bootstrap import Comparison
+    from ner.metrics.seqeval import TokenReport
 
 # Headings, and the attributes of ``LabelErrors`` that stand below them: the first is the sum of the others.
 OF_GOLD = {
@@ -35,19 +39,54 @@ OF_PREDICTED = {
     "spurious": "spurious",
 }
 
+# The counts of SemEval, in the words of the task, and the figures computed of them.
+OUTCOMES = ("correct", "incorrect", "partial", "missing", "spurious", "possible", "actual")
+
 LONGEST = 60
 """Characters of a mention that an example shows."""
 
 
 def print_results(console: Console, results: Results) -> None:
-    """Print the score, and the other results where there are any."""
+    """Print the scores, and the other results where there are any."""
     console.print(score_table(f"official GutBrainIE score ({results.version} version)", results.score))
+    _print_lines(console, *_coverage_lines(results.coverage))
+    console.print(_outcomes_table(results.semeval))
+    if results.tokens is not None:
+        _print_tokens(console, results.tokens)
     if results.comparison is not None and results.against is not None:
         _print_comparison(console, results.comparison, results.predictions, results.against)
     if results.errors is not None:
         _print_errors(console, results.errors)
     if results.calibration is not None:
         _print_calibration(console, results.calibration)
+
+
+def _coverage_lines(coverage: Coverage) -> Iterator[str]:
+    if coverage.missing:
+        missing = f"{coverage.missing} of {coverage.documents}"
+        yield f"documents without predictions, counted as predicted empty: {missing}"
+    if coverage.left_out:
+        yield f"predictions where the gold is not annotated, left out: {coverage.left_out}"
+    if coverage.unused_labels:
+        labels = ", ".join(f"{label} {count}" for label, count in coverage.unused_labels.items())
+        yield f"labels that the gold never uses, ignored by the official score: {labels}"
+
+
+def _outcomes_table(semeval: Mapping[Scheme, Outcomes]) -> Table:
+    counts: list[Row] = [(name, *(int(getattr(outcomes, name)) for outcomes in semeval.values())) for name in OUTCOMES]
+    columns = zip(*(outcomes.figures for outcomes in semeval.values()), strict=True)
+    figures: list[Row] = [(name, *column) for name, column in zip(("precision", "recall", "F1"), columns, strict=True)]
+    return build_table("SemEval-2013, all predictions", ["", *semeval], counts, figures)
+
+
+def _print_tokens(console: Console, report: "TokenReport") -> None:
+    console.print(score_table("seqeval, strict IOB2", report.score))
+    lines = {
+        "tokens of the gold": report.tokens,
+        "predictions that cut a token, counted with the whole of it": report.cut,
+        "predictions left out, as they share tokens with longer ones or have none": report.left_out,
+    }
+    _print_lines(console, *(f"{what}: {count}" for what, count in lines.items() if count))
 
 
 def _print_comparison(console: Console, comparison: "Comparison", a: Path, b: Path) -> None:
@@ -87,10 +126,11 @@ def _print_calibration(console: Console, calibration: Calibration) -> None:
 
 
 def _print_lines(console: Console, *lines: str) -> None:
-    """Print lines without wrapping them, then an empty one."""
+    """Print lines without wrapping them, then an empty one; nothing if there are none."""
     for line in lines:
         console.print(printable(line), soft_wrap=True, markup=False, emoji=False, highlight=False)
-    console.print()
+    if lines:
+        console.print()
 
 
 def _errors_table(title: str, columns: dict[str, str], report: ErrorReport) -> Table:
@@ -108,7 +148,8 @@ def _line(example: Example) -> str:
     before = "…" + example.before if len(example.before) == CONTEXT else example.before
     after = example.after + "…" if len(example.after) == CONTEXT else example.after
     pair = example.pair
-    where = f"PMID {example.pmid}, {pair.mention.location}: {before}[{_shortened(example.text)}]{after}"
+    place = ", ".join(filter(None, (document_name(example.pmid), pair.mention.location)))
+    where = f"{place}: {before}[{_shortened(example.text)}]{after}"
     kind = pair.kind.replace("_", " ")
     if pair.gold is None or pair.predicted is None:
         return f"{kind}, {where}"

@@ -29,6 +29,7 @@ CONFIGS = {
 }
 CONFIGS["misquoted.txt"] = "1|t|Mice\n1|a|ate.\n1\t0\t4\tMouse\tanimal\n"
 CONFIGS["labelled.txt"] = "1|t|Mice\n1|a|ate.\n1\t0\t4\tMice\tanimal\n1\t5\t8\tate\tverb\n"
+CONFIGS["another.txt"] = "1|t|Mice\n1|a|slept.\n1\t0\t4\tMice\tanimal\n"
 SECONDS = 15
 
 

@@ -10,8 +10,9 @@ from ner.metrics.bootstrap import compare
 from ner.metrics.calibration import calibrate
 from ner.metrics.error_analysis import find_errors
 from ner.metrics.official import Mention, score
+from ner.metrics.semeval import count_outcomes
 from ner.reports.console import LONGEST, print_results
-from ner.reports.evaluation import Results
+from ner.reports.evaluation import Coverage, Results
 
 TEXT = f"{'mice and ' * 20}[b]{' or rats' * 20}"
 LONG = Mention(0, 180, "title", TEXT[:180], "animal")
@@ -23,7 +24,8 @@ FOUND = {"1": [Mention(0, 4, "title", "mice", "animal")]}
 def shown(**parts: object) -> str:
     console = Console(file=io.StringIO(), width=80)
     legal = ("animal", "food")
-    print_results(console, Results(Path("a.json"), "final", score(GOLD, FOUND, "final", legal), **parts))  # type: ignore[arg-type]
+    scores = (score(GOLD, FOUND, "final", legal), Coverage(1), count_outcomes(GOLD, FOUND))
+    print_results(console, Results(Path("a.json"), "final", *scores, **parts))  # type: ignore[arg-type]
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

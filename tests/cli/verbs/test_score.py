@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from ner.cli.verbs.score import main
+from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats import JsonLines
 from tests.submissions import entity, write
 
 
@@ -22,7 +24,7 @@ def test_json_is_the_only_thing_on_standard_output_and_is_not_rounded(gold: Path
     finished = verb("--gold", str(gold), "--predictions", str(predictions), "--json")
     assert (finished.returncode, finished.stderr) == (0, "")
     written = json.loads(finished.stdout)
-    assert list(written) == ["macro", "micro", "labels"]
+    assert list(written) == ["macro", "micro", "labels", "coverage", "semeval"]
     assert written["micro"] == {"p": 1 / (1 + 1e-10), "r": 1 / (2 + 1e-10), "f1": pytest.approx(2 / 3)}
     assert written["labels"]["drug"] == {"p": 0, "r": 0, "f1": 0}
 
@@ -66,35 +68,46 @@ def test_help_needs_neither_torch_nor_lightning_nor_numpy() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: --gold, --predictions"),
-        (["--gold", "a", "--predictions", "b", "--version", "2024"], "argument --version: invalid choice: '2024'"),
-        (["--gold", "a", "--predictions", "b", "--pred", "c"], "unrecognized arguments: --pred c"),
+        ([], "gold, predictions: missing; give a value to each"),
+        (
+            ["--gold", "a", "--predictions", "b", "--version", "2024"],
+            "version is '2024'; it should be one of final, march",
+        ),
+        (["--gold", "a", "--predictions", "b", "--pred", "c"], "there is no --pred; "),
         (
             ["--gold", "a", "--predictions", "b", "--against", "c", "--resamples", "0"],
-            "argument --resamples: should be a whole number from 1 to 1000000, not '0'",
+            "resamples is '0'; it should be a whole number from 1 to 1000000",
         ),
         (
             ["--gold", "a", "--predictions", "b", "--against", "c", "--resamples", "1000001"],
-            "argument --resamples: should be a whole number from 1 to 1000000, not '1000001'",
+            "resamples is '1000001'; it should be a whole number from 1 to 1000000",
         ),
         (
             ["--gold", "a", "--predictions", "b", "--against", "c", "--bootstrap_seed=-1"],
-            "argument --bootstrap_seed: should be a whole number from 0 on, not '-1'",
+            "bootstrap_seed is '-1'; it should be a whole number from 0 on",
         ),
         (
-            ["--gold", "a", "--predictions", "b", "--errors", "--examples", "1_0"],
-            "argument --examples: should be a whole number from 0 on, not '1_0'",
+            ["--gold", "a", "--predictions", "b", "--errors", "--examples", "1.5"],
+            "examples is '1.5'; it should be a whole number from 0 on",
         ),
-        (["--gold", "a", "--predictions", "b", "--resamples", "5"], "argument --resamples: it changes nothing without"),
+        (["--gold", "a", "--predictions", "b", "--resamples", "5"], "--resamples changes nothing without --against"),
         (
             ["--gold", "a", "--predictions", "b", "--bootstrap_seed", "5"],
-            "argument --bootstrap_seed: it changes nothing",
+            "--bootstrap_seed changes nothing without --against; give both or neither",
         ),
         (
             ["--gold", "a", "--predictions", "b", "--examples", "5"],
-            "argument --examples: it changes nothing without --errors; give both or neither",
+            "--examples changes nothing without --errors; give both or neither",
         ),
-        (["--gold", "a", "--predictions", "b", "--against"], "argument --against: expected one argument"),
+        (["--gold", "a", "--predictions", "b", "--against"], "--against has no value; give it one"),
+        (
+            ["--gold", "a", "--predictions", "b", "--gold_format", "Pubtator"],
+            "gold_format is 'Pubtator', which is no format; do you mean PubTator?",
+        ),
+        (
+            ["--gold", "a", "--predictions", "b", "--format", "CoNLL", "--format.column", "1"],
+            "format.column: CoNLL has no such option; do you mean --format.tag_column?",
+        ),
     ],
 )
 def test_a_wrong_argument_is_one_line_without_the_usage(
@@ -147,8 +160,7 @@ def test_new_options_add_keys_to_the_json_and_leave_those_that_were_there(
     files = ("--gold", corpus, "--predictions", tagged, "--json")
     plain = json.loads(written(capsys, *files))
     extended = json.loads(written(capsys, *files, "--against", corpus, "--errors", "--calibration"))
-    assert list(plain) == ["macro", "micro", "labels"]
-    assert list(extended) == ["macro", "micro", "labels", "against", "errors", "calibration"]
+    assert list(extended) == [*plain, "against", "errors", "calibration"]
     assert {key: extended[key] for key in plain} == plain
 
 
@@ -309,3 +321,87 @@ def test_some_entities_without_a_score_are_left_out_and_the_table_says_so(
     some = write(tmp_path / "some.json", {"1": {"entities": entities}})
     out = written(capsys, "--gold", gold, "--predictions", some, "--calibration")
     assert "entities without a score, left out: 1\n" in out
+
+
+@pytest.fixture
+def columns(tmp_path: Path) -> tuple[Path, Path]:
+    """Gold in columns, the tag in the second of three, and predictions for its texts, one of which cuts a token."""
+    gold, found = tmp_path / "gold.conll", tmp_path / "found.jsonl"
+    sentences = ["IL-2\tB-gene\tx\nand\tO\tx\nGABA\tB-chemical\tx\n", "old\tO\tx\nmice\tB-animal\tx\n"]
+    gold.write_text("\n".join(sentences), encoding="utf-8")
+    documents = [
+        Document("a", (Passage("IL-2 and GABA", spans=(Span(0, 2, "gene", 0.5), Span(9, 13, "gene", 0.5))),)),
+        Document("b", (Passage("old mice", spans=(Span(0, 8, "animal", 0.5), Span(0, 3, "word", 0.5))),)),
+    ]
+    JsonLines().write(documents, found)
+    return gold, found
+
+
+IN_COLUMNS = ("--gold_format", "CoNLL", "--gold_format.tag_column", "1", "--predictions_format", "JsonLines")
+
+
+def test_columns_are_scored_on_their_own_tokens_too(
+    columns: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold, found = columns
+    out = written(capsys, "--gold", gold, "--predictions", found, *IN_COLUMNS)
+    rows = [line.split() for line in out.splitlines()]
+    assert [line.strip() for line in out.splitlines() if line.startswith(("off", "Sem", "seq"))] == [
+        "official GutBrainIE score (final version)",
+        "SemEval-2013, all predictions",
+        "seqeval, strict IOB2",
+    ]
+    assert ["correct", "0", "1", "1", "2"] in rows
+    assert ["incorrect", "3", "2", "0", "1"] in rows
+    assert ["partial", "0", "0", "2", "0"] in rows
+    assert ["spurious", "1", "1", "1", "1"] in rows
+    assert ["precision", "0.0000", "0.2500", "0.5000", "0.5000"] in rows
+    assert ["gene", "0.5000", "1.0000", "0.6667"] in rows
+    assert "tokens of the gold: 5\n" in out
+    assert "predictions that cut a token, counted with the whole of it: 1\n" in out
+    assert "predictions left out, as they share tokens with longer ones or have none: 1\n" in out
+    assert "labels that the gold never uses, ignored by the official score: word 1\n" in out
+
+
+def test_json_holds_every_score(columns: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    gold, found = columns
+    options = ("--against", found, "--calibration", "--errors", "--json")
+    results = json.loads(written(capsys, "--gold", gold, "--predictions", found, *IN_COLUMNS, *options))
+    assert list(results) == [
+        *("macro", "micro", "labels", "coverage", "semeval", "tokens"),
+        *("against", "errors", "calibration"),
+    ]
+    assert results["coverage"] == {"documents": 2, "missing": 0, "left_out": 0, "unused_labels": {"word": 1}}
+    assert list(results["semeval"]) == ["strict", "exact", "partial", "type"]
+    assert results["semeval"]["partial"] == {
+        "correct": 1,
+        "incorrect": 0,
+        "partial": 2,
+        "missing": 0,
+        "spurious": 1,
+        "possible": 3,
+        "actual": 4,
+        "p": 2 / 4,
+        "r": 2 / 3,
+        "f1": pytest.approx(4 / 7),
+    }
+    tokens = results["tokens"]
+    assert (tokens["tokens"], tokens["cut"], tokens["left_out"]) == (5, 1, 1)
+    assert tokens["labels"]["gene"] == {"p": 1 / 2, "r": 1, "f1": pytest.approx(2 / 3)}
+    assert results["against"]["micro"]["difference"] == 0
+    assert results["calibration"]["entities"] == 3
+
+
+def test_one_format_may_be_that_of_all_files_and_missing_documents_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    block = "{0}|t|Mice\n{0}|a|ate.\n{0}\t0\t4\tMice\tanimal\n\n"
+    gold, some, empty = (tmp_path / f"{name}.txt" for name in ("gold", "some", "empty"))
+    gold.write_text(block.format(1) + block.format(2), encoding="utf-8")
+    some.write_text(block.format(2), encoding="utf-8")
+    empty.touch()
+    files = ("--gold", gold, "--predictions", some, "--against", empty)
+    out = written(capsys, *files, "--format", "PubTator", "--resamples", "1")
+    assert "documents without predictions, counted as predicted empty: 1 of 2\n" in out
+    assert f"B: {empty}\n" in out
+    assert "seqeval" not in out
