@@ -1,12 +1,13 @@
 """The Python API: a trained tagger of texts, passages and documents, without Lightning."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.inference.backends import Backend, load_backend
+from ner.inference.display import entities_html
 from ner.inference.pipeline import tag_documents
 
 
@@ -30,6 +31,27 @@ class Entity:
     text: str
     score: float | None = field(compare=False)
     passage: int = 0
+
+
+class Entities(list[Entity]):
+    """The entities of one text, which a notebook shows in it.
+
+    Args:
+        document: The text with its entities.
+        labels: The entity types of the tagger.
+    """
+
+    def __init__(self, document: Document, labels: Sequence[str]) -> None:
+        super().__init__(
+            Entity(span.start, span.end, span.label, passage.mention(span), span.score, index)
+            for index, passage in enumerate(document.passages)
+            for span in passage.spans
+        )
+        self._document = document
+        self._labels = labels
+
+    def _repr_html_(self) -> str:
+        return entities_html(self._document, self._labels)
 
 
 class Tagger:
@@ -64,7 +86,7 @@ class Tagger:
         """
         return cls(load_backend(backend, Path(path).expanduser(), device, precision))
 
-    def tag(self, text: str | Passage | Document) -> list[Entity]:
+    def tag(self, text: str | Passage | Document) -> Entities:
         """Return the entities of one text, in order.
 
         Of a passage its section decides how it is read (title or abstract); a plain text is read as an abstract.
@@ -74,7 +96,7 @@ class Tagger:
 
     def tag_texts(
         self, texts: Iterable[str | Passage | Document], batch_tokens: int | None = None
-    ) -> Iterator[list[Entity]]:
+    ) -> Iterator[Entities]:
         """Yield the entities of each of many texts, in their order, as they are found: memory does not grow.
 
         Args:
@@ -82,11 +104,7 @@ class Tagger:
             batch_tokens: As for :meth:`tag_documents`.
         """
         for document in self.tag_documents((_document(text) for text in texts), batch_tokens):
-            yield [
-                Entity(span.start, span.end, span.label, passage.mention(span), span.score, index)
-                for index, passage in enumerate(document.passages)
-                for span in passage.spans
-            ]
+            yield Entities(document, self.labels)
 
     def tag_documents(self, documents: Iterable[Document], batch_tokens: int | None = None) -> Iterator[Document]:
         """Yield documents with the entities that are found in them instead of their own, in order, as they are found.
