@@ -9,8 +9,12 @@ from ner.documents import Document, Passage, Span
 # Source: Paul Tol, "Colour Schemes" (SRON/EPS/TN/09-002), the scheme "light" without its grey.
 PALETTE = ("#77aadd", "#ee8866", "#eedd88", "#ffaabb", "#99ddff", "#44bb99", "#bbcc33", "#aaaa00")
 INK = "#1c1c1c"
-# Marks that reorder what follows them, and control characters that are no white space: a box stands for each.
-HIDDEN = (*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+# Control characters that are no white space, marks that reorder what follows them, and halves of surrogate pairs.
+HIDDEN = (
+    *(*range(9), 11, 12, *range(14, 32), *range(127, 160)),
+    *(*range(0x202A, 0x202F), *range(0x2066, 0x206A)),
+    *range(0xD800, 0xE000),
+)
 INVISIBLE = dict.fromkeys(HIDDEN, "\N{REPLACEMENT CHARACTER}")
 
 PAGE = "font: 15px/2.1 system-ui, sans-serif; max-width: 46em; white-space: pre-wrap; unicode-bidi: isolate"

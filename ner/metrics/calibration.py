@@ -110,7 +110,7 @@ def over_thresholds(
     confidences: Mapping[str, Sequence[float | None]],
     version: Version = "final",
 ) -> list[Threshold]:
-    """Compute precision, recall and F1 (micro) of the entities that each threshold from 0 to 1 keeps.
+    """Compute precision, recall and F1 (micro) over the thresholds from 0 to 1 that keep any entity.
 
     Entities count as in :func:`calibrate`, which describes the arguments; those without a confidence are left out.
     """
@@ -127,7 +127,7 @@ def over_thresholds(
         return Counts(len(right) - bisect_left(right, least), len(every) - bisect_left(every, least), size)
 
     steps = (number / THRESHOLDS for number in range(THRESHOLDS + 1))
-    return [Threshold(least, figures(kept(least))) for least in steps]
+    return [Threshold(least, figures(kept(least))) for least in steps if every and least <= every[-1]]
 
 
 def _outcomes(

@@ -85,7 +85,7 @@ def report_page(sources: Sources, labels: Sequence[str], version: Version, resam
         "report",
         _data(documents, of_labels, has_scores, against is not None),
         sources=sources,
-        names={side: _name(each.path) for side, each in _sides(sources).items()},
+        names=_names(sources),
         package=f"ner {__version__}",
         results=results,
         intervals=intervals(gold.mentions, found.mentions, version, resamples, seed),
@@ -137,11 +137,8 @@ def _data(documents: Sequence[PageDocument], labels: dict[str, Label], has_score
     }
 
 
-def _sides(sources: Sources) -> dict[str, Annotation]:
-    sides = {"gold": sources.gold, "A": sources.predictions}
-    return sides if sources.against is None else {**sides, "B": sources.against}
-
-
-def _name(path: Path) -> str:
-    """Return the end of a path, without the folders of a user's machine."""
-    return "/".join(path.absolute().parts[-2:])
+def _names(sources: Sources) -> dict[str, str]:
+    """Return the names of what the report is on, without the other folders of a user's machine."""
+    sides = {"gold": sources.gold, "A": sources.predictions, "B": sources.against}
+    names = {side: "/".join(each.path.absolute().parts[-2:]) for side, each in sides.items() if each}
+    return names if sources.run is None else {**names, "run": Path(sources.run).name}

@@ -3,7 +3,7 @@
 // A document is [id, [[section, text]], gold, A, B, pairs]; an entity [passage, start, end, label, score, quoted text];
 // a pair [1 for B, gold, prediction, kind, 1 if only these predictions make the error], with -1 for what is not there.
 const data = JSON.parse(document.getElementById("data").textContent);
-const [CORRECT, MISSING, SPURIOUS] = ["correct", "missing", "spurious"].map((kind) => data.kinds.findIndex(([key]) => key === kind));
+const CORRECT = data.kinds.findIndex(([key]) => key === "correct");
 const BAND = 13; // pixels of a band and the gap after it
 const AHEAD = "1200px 0px"; // how far from the view documents are drawn
 const MOST_PRINTED = 200;
@@ -112,9 +112,10 @@ function position(doc, number) {
 
 function tell() {
   const entities = shown.reduce((sum, [, pairs]) => sum + pairs.length, 0);
-  const what = settings().kinds.has(CORRECT) ? "entities" : "errors";
+  const [one, more] = settings().kinds.has(CORRECT) ? ["entity", "entities"] : ["error", "errors"];
   document.getElementById("count").textContent =
-    `${shown.length.toLocaleString("en")} of ${data.documents.length.toLocaleString("en")} documents, ${entities.toLocaleString("en")} ${what}`;
+    `${shown.length.toLocaleString("en")} of ${data.documents.length.toLocaleString("en")} documents, ` +
+    `${entities.toLocaleString("en")} ${entities === 1 ? one : more}`;
   const chips = [];
   if (chosen.cell) {
     const [gold, predicted] = chosen.cell.map((place) => data.labels[place]?.[0]);
@@ -267,7 +268,7 @@ function drawPart(doc, piece, start, open, [above, ofA, ofB], wanted) {
     const fill = striped ? `repeating-linear-gradient(135deg, ${band} 0 5px, color-mix(in srgb, ${band} 55%, #fff) 5px 8px)` : `linear-gradient(${band} 0 0)`;
     layers.push(`${fill} 0 ${top}px / 100% ${BAND - 2}px no-repeat`);
     if (entity[1] === start) {
-      const label = make("span", { className: "code", "aria-hidden": "true", "data-code": visible(code) }, visible(code));
+      const label = make("span", { className: "code", "data-code": visible(code) });
       label.style.top = `${top}px`;
       part.append(label);
     }
@@ -401,10 +402,10 @@ form.addEventListener("input", () => {
   waiting = setTimeout(apply, 150);
 });
 form.addEventListener("submit", (event) => event.preventDefault());
-form.addEventListener("reset", () => {
-  chosen = initial();
-  setTimeout(apply);
-});
+document.getElementById("clear").onclick = () => {
+  reset();
+  apply();
+};
 document.getElementById("next").onclick = () => step(1);
 document.getElementById("previous").onclick = () => step(-1);
 document.addEventListener("keydown", (event) => {
