@@ -29,9 +29,7 @@ def entities_html(document: Document, labels: Sequence[str]) -> str:
         document: A document whose entities do not overlap.
         labels: The entity types, whose order decides the colours.
     """
-    return "".join(
-        f'<div style="{PAGE}">{"".join(_pieces(passage, labels))}</div>' for passage in document.passages
-    )
+    return "".join(f'<div style="{PAGE}">{"".join(_pieces(passage, labels))}</div>' for passage in document.passages)
 
 
 def visible(text: str) -> str:

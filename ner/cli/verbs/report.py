@@ -1,4 +1,4 @@
-"""Write a report on predictions as one HTML page: scores, errors, documents, calibration, a comparison, the training."""
+"""Write a report on predictions as one HTML page: scores, errors and documents."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,9 +16,10 @@ from ner.io.files import check_writable, write_text
 from ner.reports.evaluation import Wanted
 from ner.reports.page.report import Sources, report_page
 
-DESCRIPTION = """Write a report on predictions as one HTML page that a browser opens from disk and that loads nothing from
-anywhere: scores with intervals, errors, documents with gold and predictions, calibration, a comparison, the course of the
-training. Formats are given as for `score`."""
+DESCRIPTION = """Write a report on predictions as one HTML page, which a browser opens from disk and which loads nothing
+from anywhere: scores with intervals, errors, documents with gold and predictions and, where there are scores, other
+predictions or a run, calibration, a comparison and the course of the training. Files and formats are given as for
+score."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,5 +53,7 @@ def _parser() -> PlainParser:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="page to write, such as report.html")
     parser.add_argument("--run", type=str | None, help="run whose CSV logs show the training: its name, or its folder")
     parser.add_argument("--resamples", type=Resamples, default=default.resamples, metavar="N", help="of the documents")
-    parser.add_argument("--bootstrap_seed", type=NonNegativeInt, default=default.bootstrap_seed, help="of the resamples")
+    parser.add_argument(
+        "--bootstrap_seed", type=NonNegativeInt, default=default.bootstrap_seed, help="of the resamples"
+    )
     return parser

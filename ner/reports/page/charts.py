@@ -93,7 +93,9 @@ def line_chart(title: str, x_label: str, series: Mapping[str, Points], is_log: b
         series: The points of each line, by name, at least one in all.
         is_log: The vertical axis is logarithmic.
     """
-    shown = {name: _thinned([point for point in points if not is_log or point[1] > 0]) for name, points in series.items()}
+    shown = {
+        name: _thinned([point for point in points if not is_log or point[1] > 0]) for name, points in series.items()
+    }
     xs = sorted({x for points in shown.values() for x, _ in points})
     ys = [y for points in shown.values() for _, y in points]
     return Chart(title, x_label, _axis(xs), _axis(ys, is_log), shown, _strips(xs, shown, x_label))

@@ -39,7 +39,9 @@ def page_labels(gold: Iterable[Mention], predicted: Iterable[Mention]) -> dict[s
     """Return the labels by name, the most frequent of the gold first, then those that are only predicted."""
     in_gold = Counter(mention.label for mention in gold)
     others = Counter(mention.label for mention in predicted if mention.label not in in_gold)
-    names = [name for names in (in_gold, others) for name, _ in sorted(names.items(), key=lambda item: (-item[1], item))]
+    names = [
+        name for names in (in_gold, others) for name, _ in sorted(names.items(), key=lambda item: (-item[1], item))
+    ]
     return {name: Label(name, code, place) for place, (name, code) in enumerate(zip(names, codes(names), strict=True))}
 
 

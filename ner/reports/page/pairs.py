@@ -73,12 +73,14 @@ def page_documents(gold: Annotation, predictions: Annotation, against: Annotatio
 
 def kind_of(pair: Pair) -> Kind:
     """Return the kind of a pair: correct or, in SemEval's words, its outcome with what is incorrect."""
-    by_type, by_span = outcome(pair, "type"), outcome(pair, "partial")
-    if by_type == "missing" or by_type == "spurious":
-        return by_type
-    if by_type == "correct":
-        return "correct" if by_span == "correct" else "boundary"
-    return "type" if by_span == "correct" else "both"
+    if pair.gold is None:
+        return "spurious"
+    if pair.predicted is None:
+        return "missing"
+    has_span = outcome(pair, "exact") == "correct"
+    if outcome(pair, "type") == "correct":
+        return "correct" if has_span else "boundary"
+    return "type" if has_span else "both"
 
 
 def as_json(document: PageDocument, labels: Mapping[str, int]) -> Json:

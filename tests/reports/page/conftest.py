@@ -58,7 +58,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = [write(folder / f"{name}.jsonl", side) for name, side in (("gold", GOLD), ("a", A), ("b", B))]
     log = folder / "toy" / "seed=11" / "logs" / "version_0" / "metrics.csv"
     log.parent.mkdir(parents=True)
-    log.write_text("epoch,step,train/loss,val/micro_f1,lr-AdamW/crf\n0,9,2.5,,\n0,11,,0.25,\n,19,,,0.001\n1,23,1.5,0.5,\n")
+    log.write_text(
+        "epoch,step,train/loss,val/micro_f1,lr-AdamW/crf\n0,9,2.5,,\n0,11,,0.25,\n,19,,,0.001\n1,23,1.5,0.5,\n"
+    )
     options = ["--gold", "--predictions", "--against"]
     arguments = [text for option, file in zip(options, files, strict=True) for text in (option, str(file))]
     arguments += ["--format", "JsonLines", "--run", str(folder / "toy"), "--resamples", "200"]
