@@ -8,7 +8,6 @@ import sys
 from argparse import SUPPRESS
 from collections.abc import Sequence
 from io import TextIOWrapper
-from pathlib import Path
 
 from jsonargparse import Namespace
 from jsonargparse.typing import NonNegativeInt
