@@ -11,7 +11,7 @@ from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.formats import Format
 from ner.formats._quoting import difference
-from ner.formats.base import documents_at, unique
+from ner.formats.base import documents_at
 from ner.formats.gutbrainie import GutBrainIE, GutBrainIESubmission
 from ner.metrics.official import Mention, document_name, mentions
 from ner.metrics.submissions import confidences_in, mentions_in, read_content, texts_in
@@ -65,10 +65,12 @@ def read_annotation(path: Path, source: Format, with_scores: bool = False) -> An
     """
     if isinstance(source, GutBrainIE | GutBrainIESubmission):
         return _read_gutbrainie(path, source, with_scores)
-    try:
-        passages = {document.id: _by_location(document) for document in unique(documents_at(path, source))}
-    except InputError as error:
-        raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+    seen: set[str] = set()
+    passages = {
+        document.id: _by_location(document)
+        for document in documents_at(path, source)
+        if source.is_new(document.id, seen, str(path))
+    }
     return Annotation(
         path,
         {
@@ -119,13 +121,11 @@ def _read_gutbrainie(path: Path, source: GutBrainIE | GutBrainIESubmission, with
 def _by_location(document: Document) -> Passages:
     """Return the passages by their section, numbered where it does not tell them apart."""
     times = Counter(passage.section for passage in document.passages)
-    located = (
-        replace(
-            passage, section=passage.section if times[passage.section] == 1 else f"{passage.section} {number}".strip()
-        )
-        for number, passage in enumerate(document.passages, 1)
-    )
-    return {passage.section: passage for passage in located}
+    located = {}
+    for number, passage in enumerate(document.passages, 1):
+        location = passage.section if times[passage.section] == 1 else f"{passage.section} {number}".strip()
+        located[location] = replace(passage, section=location)
+    return located
 
 
 def _renamed(predictions: Annotation, gold: Annotation) -> Annotation:
@@ -157,13 +157,10 @@ def _check_texts(predictions: Annotation, gold: Annotation) -> None:
         InputError: if there are any.
     """
     texts = {name: (predictions.texts(name), gold.texts(name)) for name in predictions.mentions}
-    differing = {
-        name: (found, expected)
-        for name, both in texts.items()
-        if all(both) and (found := _characters(both[0])) != (expected := _characters(both[1]))
-    }
-    for name, (found, expected) in differing.items():
-        what = f"{document_name(name)} {difference(found, expected, 'the gold')}, white space apart"
+    differing = [name for name, both in texts.items() if all(both) and len(set(map(_characters, both))) > 1]
+    if differing:
+        found, expected = map(_characters, texts[differing[0]])
+        what = f"{document_name(differing[0])} {difference(found, expected, 'the gold')}, white space apart"
         how_many = f"documents that differ: {len(differing)}; score predictions for the gold's texts"
         raise InputError(f"{predictions.path} against {gold.path}: {what}; {how_many}")
 
@@ -176,9 +173,10 @@ def _characters(texts: Mapping[str, str]) -> str:
 def _moved(found: Iterable[Mention], texts: Mapping[str, str], others: Mapping[str, str]) -> list[Mention]:
     """Return mentions in texts at the same characters of others."""
     before: dict[str, list[int]] = {}
+    number = 0
     for location, text in texts.items():
-        initial = list(before.values())[-1][-1] if before else 0
-        before[location] = list(accumulate((not character.isspace() for character in text), initial=initial))
+        before[location] = list(accumulate((not character.isspace() for character in text), initial=number))
+        number = before[location][-1]
     places = [
         (location, place)
         for location, text in others.items()

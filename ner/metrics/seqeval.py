@@ -39,12 +39,12 @@ def score_tokens(predictions: Iterable[tuple[Passage, Sequence[Span]]]) -> Token
     gold, predicted = [], []
     cut = left_out = 0
     for passage, spans in predictions:
-        borders = [token for token in passage.tokens or () if token[1] <= passage.annotated_length]
-        known = replace(passage, tokens=tuple(borders))
+        tokens = tuple(token for token in passage.tokens or () if token[1] <= passage.annotated_length)
+        known = replace(passage, tokens=tokens)
         gold.append(tag_tokens(known, passage.spans)[1])
         tags = tag_tokens(known, spans)[1]
         predicted.append(tags)
-        cut += sum(_cuts_token(span, borders) for span in spans)
+        cut += sum(_cuts_token(span, tokens) for span in spans)
         left_out += len(spans) - sum(tag.startswith("B-") for tag in tags)
     labels = sorted({tag[2:] for tags in (*gold, *predicted) for tag in tags if tag.startswith("B-")})
     return TokenReport(strict_report(gold, predicted, labels), sum(map(len, gold)), cut, left_out)

@@ -13,15 +13,6 @@ T = TypeVar("T")
 Content: TypeAlias = Mapping[str, object]
 
 
-def read_mentions(path: Path) -> dict[str, list[Mention]]:
-    """Return mentions by document, both in the order of the file.
-
-    Raises:
-        InputError: if the file cannot be read, is not JSON in UTF-8, or an entity lacks one of the fields that count.
-    """
-    return mentions_in(read_content(path), path)
-
-
 def read_content(path: Path) -> Content:
     """Return the object that a file holds, with a key for each document.
 

@@ -13,7 +13,7 @@ from ner.metrics.error_analysis import CONTEXT, ErrorReport, Example
 from ner.metrics.official import document_name
 from ner.metrics.semeval import Outcomes, Scheme
 from ner.reports.evaluation import Coverage, Results
-from ner.reports.score_table import score_table
+from ner.reports.score_table import FIGURES, score_table
 from ner.reports.tables import Row, build_table, printable
 
 if TYPE_CHECKING:  # numpy takes longer to import than a file to score
@@ -39,7 +39,7 @@ OF_PREDICTED = {
     "spurious": "spurious",
 }
 
-# The counts of SemEval, in the words of the task, and the figures computed of them.
+# The counts of SemEval, in the words of the task.
 OUTCOMES = ("correct", "incorrect", "partial", "missing", "spurious", "possible", "actual")
 
 LONGEST = 60
@@ -74,8 +74,10 @@ def _coverage_lines(coverage: Coverage) -> Iterator[str]:
 
 def _outcomes_table(semeval: Mapping[Scheme, Outcomes]) -> Table:
     counts: list[Row] = [(name, *(int(getattr(outcomes, name)) for outcomes in semeval.values())) for name in OUTCOMES]
-    columns = zip(*(outcomes.figures for outcomes in semeval.values()), strict=True)
-    figures: list[Row] = [(name, *column) for name, column in zip(("precision", "recall", "F1"), columns, strict=True)]
+    figures: list[Row] = [
+        (heading, *(float(getattr(outcomes.figures, attribute)) for outcomes in semeval.values()))
+        for heading, attribute in FIGURES.items()
+    ]
     return build_table("SemEval-2013, all predictions", ["", *semeval], counts, figures)
 
 

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats import BioCJSON, BioCXML, Brat, CoNLL, Format, GutBrainIE, GutBrainIESubmission, JsonLines, PubTator
 from ner.metrics.annotation import Annotation, aligned, read_annotation
-from ner.metrics.official import Mention
+from ner.metrics.official import Mention, mentions
 from tests.submissions import entity, write
 
 TITLE = Passage("Gut microbiota of mice", "title", (Span(4, 14, "microbiome"), Span(18, 22, "animal")))
@@ -85,6 +87,29 @@ def test_mentions_move_to_the_same_characters_of_another_text(tmp_path: Path) ->
     ]
 
 
+# Characters, each with the white space before it in the gold and in the text that was tagged.
+spaced = st.lists(st.tuples(st.sampled_from("aβ.𝔸"), *(st.sampled_from(["", "", " ", "\n\u00a0"]),) * 2), min_size=1)
+
+
+@given(spaced, st.data())
+def test_a_mention_covers_the_same_characters_whatever_the_white_space(
+    characters: list[tuple[str, str, str]], data: st.DataObject
+) -> None:
+    borders = st.tuples(*(st.integers(0, len(characters) - 1),) * 2).map(sorted)
+    chosen = data.draw(st.lists(borders, max_size=5))
+    sides = []
+    for side in (1, 2):
+        text, places = "", []
+        for character in characters:
+            text += character[side]
+            places.append(len(text))
+            text += character[0]
+        spans = tuple(Span(places[first], places[last] + 1, "x") for first, last in chosen)
+        passage = Passage(text, spans=spans)
+        sides.append(Annotation(Path(), {"1": mentions(passage, spans)}, {"1": {"": passage}}, {}))
+    assert aligned(sides[1], sides[0]).mentions == sides[0].mentions
+
+
 def test_a_mention_that_reaches_into_the_next_passage_reaches_beyond_its_own(gold: Annotation, tmp_path: Path) -> None:
     text = f"{TITLE.text} {ABSTRACT.text}"
     predictions = one(tmp_path / "a.jsonl", text, Span(18, 27, "animal"), Span(18, 22, "animal"))
@@ -147,10 +172,12 @@ def test_a_document_without_annotation_is_told_from_one_without_entities(tmp_pat
     assert [found.is_annotated(name) for name in ("1", "2", "3")] == [True, False, False]
 
 
-def test_two_documents_of_one_name_are_refused(tmp_path: Path) -> None:
-    document = Document("1", (Passage("mice"),))
-    with pytest.raises(InputError, match=r"twice\.jsonl: document '1': another document has this id"):
-        annotation(tmp_path / "twice.jsonl", document, document)
+def test_two_documents_of_one_name_are_refused_or_the_second_left_out(tmp_path: Path) -> None:
+    documents = (Document("1", (Passage(text),)) for text in ("mice", "rats"))
+    JsonLines().write(documents, tmp_path / "twice.jsonl")
+    with pytest.raises(InputError, match=r"twice\.jsonl: '1' stands in this file already; .*on_duplicate: skip"):
+        read_annotation(tmp_path / "twice.jsonl", JsonLines())
+    assert read_annotation(tmp_path / "twice.jsonl", JsonLines(on_duplicate="skip")).texts("1") == {"": "mice"}
 
 
 def test_gutbrainie_against_gutbrainie_is_left_as_it_stands(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from ner.metrics.official import (
     score,
     summarise,
 )
-from ner.metrics.submissions import read_mentions
+from tests.submissions import read_mentions
 
 LABELS = (
     "anatomical location",

@@ -7,7 +7,8 @@ import pytest
 
 from ner.errors import InputError
 from ner.metrics.official import Mention
-from ner.metrics.submissions import confidences_in, mentions_in, read_mentions, texts_in
+from ner.metrics.submissions import confidences_in, mentions_in, texts_in
+from tests.submissions import read_mentions
 
 ENTITY = {"start_idx": 0, "end_idx": 3, "location": "title", "text_span": "Mice", "label": "animal"}
 PATH = Path("a.json")

@@ -12,11 +12,10 @@ from ner.metrics.annotation import Annotation, read_annotation
 from ner.metrics.bootstrap import compare
 from ner.metrics.official import Counts, Score, Version
 from ner.metrics.semeval import Outcomes
-from ner.metrics.submissions import read_mentions
 from ner.reports.evaluation import Coverage, Results, Wanted, evaluate
 from tests.metrics.test_official import CASES, CORPUS, VERSIONS, needs_cases, needs_corpus, six_numbers
 from tests.metrics.test_official import LABELS as GUTBRAINIE_LABELS
-from tests.submissions import entity, write
+from tests.submissions import entity, read_mentions, write
 
 LABELS = ("gene", "drug", "food")
 

@@ -1,4 +1,4 @@
-"""Score predictions against gold annotation, file against file, with the official GutBrainIE score and others.
+"""Score predictions against gold annotation in any format, with the official GutBrainIE score and others.
 
 On request also a comparison of two prediction files, the errors by kind, and the calibration of the scores.
 """
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = _parser()
     chosen = parser.instantiate(parser.parse_args(list(arguments)))
     _check_switches(chosen)
-    gold = read_file(chosen.gold, chosen, "gold_format", chosen.calibration)
+    gold = read_file(chosen.gold, chosen, "gold_format")
     predictions = read_file(chosen.predictions, chosen, "predictions_format", chosen.calibration)
     results = evaluate(gold, predictions, GutBrainIE.labels, chosen.version, _wanted(chosen))
     if chosen.json:

@@ -22,7 +22,7 @@ from ner.formats.gutbrainie import GutBrainIE
 from ner.formats.jsonl import JsonLines
 from ner.formats.plain_text import PlainText
 from ner.formats.pubtator import PubTator
-from ner.metrics.submissions import read_mentions
+from tests.submissions import read_mentions
 
 REPOSITORY = Path(__file__).parents[3]
 DEV = FOLDER / "dev.json"
