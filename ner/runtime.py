@@ -16,10 +16,19 @@ def rank() -> tuple[int, int]:
     return 0, 1
 
 
-def has_fast_bf16() -> bool:
-    """Return if this processor multiplies matrices of bf16 natively; without that it is 60 times slower."""
+def has_fast_bf16(device: str = "cpu", if_unknown: bool = True) -> bool:
+    """Return if a device multiplies matrices of bf16 natively; a CPU without that is 60 times slower.
+
+    Args:
+        device: Its type, such as ``cuda``.
+        if_unknown: What holds where torch is too old to know.
+    """
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device != "cpu":
+        return False
     if not hasattr(torch.cpu, "get_capabilities"):
-        return True  # an older torch does not know
+        return if_unknown
     can = torch.cpu.get_capabilities()
     # On ARM the capability is called bf16.
     return any(can.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -1,21 +1,23 @@
-"""The commands of docs/recipes.md are taken as they stand: options, configurations, the order in which they need each
-other, and, for one of the encoders, all that they do, on a toy."""
+"""The commands of docs/recipes.md and docs/accuracy.md are taken as they stand: options and configurations; of the
+recipes also the order in which they need each other and, for one of the encoders, all that they do, on a toy."""
 
 import json
 import re
 import shlex
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from main import main
 from ner.cli.dispatcher import verbs
-from ner.corpora.gutbrainie.corpus import DEV_FILE, TEST_FILE, TIER_FILES
+from ner.corpora.gutbrainie.corpus import DEV_FILE, TEST_FILE, TIER_FILES, GutBrainIE
 
 REPOSITORY = Path(__file__).parents[1]
 RECIPES = (REPOSITORY / "docs" / "recipes.md").read_text(encoding="utf-8")
+GUIDE = (REPOSITORY / "docs" / "accuracy.md").read_text(encoding="utf-8")
 SAMPLE = REPOSITORY / "ner" / "corpora" / "sample_data"
 
 
@@ -27,7 +29,7 @@ def commands(text: str) -> list[str]:
 COMMANDS = commands(RECIPES)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *commands(GUIDE)])
 def test_a_command_is_understood(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -45,6 +47,18 @@ def test_a_command_is_understood(
         main([verb, "--help"])
     known = capsys.readouterr().out
     assert all(f"  {argument} " in known or f"[{argument} " in known for argument in arguments if argument[:2] == "--")
+
+
+def test_the_annotation_of_folds_is_written_as_the_guide_shows(
+    gutbrainie: GutBrainIE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("build").mkdir()
+    [snippet] = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.M | re.S)
+    exec(snippet, {})
+    expected = [document for fold in (0, 1) for document in GutBrainIE(gutbrainie.root, fold=fold).read("dev")]
+    found = list(GutBrainIE.format.read(tmp_path / "build" / "gold.json"))
+    assert found == [replace(document, tier="") for document in expected]
 
 
 def test_every_run_of_a_recipe_was_trained_by_an_earlier_command() -> None:

@@ -1,10 +1,14 @@
 """Checkpoints, opened without running any code from them."""
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
+from statistics import mean
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
@@ -16,6 +20,7 @@ from ner.checkpoints.renames import present_reading, present_record
 from ner.checkpoints.schema import LARGEST_NUMBER, check_model, check_plain
 from ner.checkpoints.weights import check_weights
 from ner.errors import InputError
+from ner.io.files import writing_bytes
 from ner.preprocessing.preprocessor import Preprocessor
 
 CONFIG_KEY = "config"
@@ -76,6 +81,19 @@ class Checkpoint:
         labels = self.model.get("labels")
         return list(labels) if isinstance(labels, Sequence) else []
 
+    @property
+    def min_scores(self) -> dict[str, float]:
+        """The least score that an entity of a label should have; empty where none was chosen."""
+        min_scores = self.model.get("min_scores")
+        return dict(min_scores) if isinstance(min_scores, Mapping) else {}
+
+
+def mean_min_scores(members: Sequence[Checkpoint]) -> dict[str, float]:
+    """Return the least scores of an ensemble: the means of its members', of which one without any has 0."""
+    found = [member.min_scores for member in members]
+    # Exact where all are equal.
+    return {label: mean(scores.get(label, 0.0) for scores in found) for label in dict.fromkeys(chain(*found))}
+
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Open a checkpoint without running any code from it; its weights stay in the file until they are read.
@@ -111,6 +129,35 @@ def read_checkpoint(path: Path) -> Checkpoint:
         ),
         best_epoch=_best_epoch(states.get("ScoreReport", {})),
     )
+
+
+def write_min_scores(path: Path, min_scores: Mapping[str, float]) -> None:
+    """Put least scores into a checkpoint, in place of those that it has.
+
+    Raises:
+        InputError: if it is not a checkpoint of this project, a label is none of its labels, or it cannot be written.
+    """
+    model = {**read_checkpoint(path).model, "min_scores": dict(min_scores)}
+    try:
+        check_model(model)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    write_checkpoint({**_content(path), MODULE_KEY: model}, path)
+
+
+def write_checkpoint(content: Mapping[str, object], path: Path) -> None:
+    """Write a checkpoint beside its name, wait until the disk has it, and rename it.
+
+    Raises:
+        InputError: if it cannot be written; a file that has the name stays as it was.
+    """
+    # Written to the file itself, torch hides the reason of a failure.
+    buffer = BytesIO()
+    torch.save(content, buffer)
+    with writing_bytes(path) as file:
+        file.write(buffer.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _content(path: Path) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """An exported folder: members of an ensemble in files that other programs read, without Lightning.
 
     labels.json              the entity types, in the order of the tag ids O, B-first, I-first, B-second, ...
-    settings.json            the preprocessing, the members in order, the configuration of the first one's training
+    settings.json            the preprocessing, the members in order, the configuration of the first one's training,
+                             the least scores of entities where some were chosen
     tokenizer.json           a fast tokenizer; tokenizer_config.json beside it for transformers
     crf.safetensors          start_transitions (K,), end_transitions (K,), transitions (K, K): the members' mean
     members/<seed>/          config.json and model.safetensors of an encoder, for AutoModel.from_pretrained;
@@ -23,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import logging
 
-from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
 from ner.checkpoints.manifest import FORMAT, Manifest, is_exported, read_json, read_manifest
 from ner.checkpoints.onnx import write_emissions
 from ner.checkpoints.pretrained import ARCHITECTURES, complete_config
@@ -70,7 +71,12 @@ def read_folder(path: Path) -> list[Checkpoint]:
 
 
 def _member(folder: Path, path: Path, manifest: Manifest) -> Checkpoint:
-    model = {"labels": list(manifest.labels), "encoder": str(folder), "encoder_config": _encoder_config(folder)}
+    model = {
+        "labels": list(manifest.labels),
+        "encoder": str(folder),
+        "encoder_config": _encoder_config(folder),
+        "min_scores": dict(manifest.min_scores) or None,
+    }
     return Checkpoint(str(folder), model, manifest.preprocessor, partial(_weights, folder, path), manifest.config)
 
 
@@ -116,6 +122,8 @@ def _write_settings(members: Sequence[Checkpoint], folder: Path, card: str) -> N
         "reading": {key: value for key, value in first.preprocessor.to_dict().items() if key != "tokenizer"},
         "config": {key: first.config[key] for key in ("data", "model") if key in first.config},
     }
+    if min_scores := mean_min_scores(members):
+        settings["min_scores"] = min_scores
     tokenizer = first.preprocessor.tokenizer
     padding = (json.loads(tokenizer).get("padding") or {}).get("pad_token", "[PAD]")
     tokenizer_config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": padding}

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from ner.checkpoints.renames import present, present_reading
-from ner.checkpoints.schema import check_labels, check_plain
+from ner.checkpoints.schema import check_labels, check_min_scores, check_plain
 from ner.errors import InputError, one_line
 from ner.preprocessing.preprocessor import Preprocessor
 
@@ -31,12 +29,14 @@ class Manifest:
         members: The folders of the members, in order, at least one.
         preprocessor: How texts are read.
         config: The configuration of the first member's training, as far as the folder keeps it.
+        min_scores: The least score that an entity of a label should have; empty where none was chosen.
     """
 
     labels: tuple[str, ...]
     members: tuple[Path, ...]
     preprocessor: Preprocessor
     config: Mapping[str, object]
+    min_scores: Mapping[str, float]
 
 
 def is_exported(path: Path) -> bool:
@@ -61,6 +61,11 @@ def read_manifest(path: Path) -> Manifest:
     names, reading, config = (settings.get(key) for key in ("members", "reading", "config"))
     if not isinstance(names, list) or not isinstance(reading, dict) or not isinstance(config, dict):
         raise InputError(f"{path / 'settings.json'}: a damaged export: members, reading or config are missing")
+    min_scores = settings.get("min_scores", {})
+    try:
+        check_min_scores(min_scores, labels)
+    except InputError as error:
+        raise InputError(f"{path / 'settings.json'}: a damaged export: {error}") from None
     if not names or len(names) > MOST_MEMBERS:
         raise InputError(f"{path}: a damaged export: it has {len(names) or 'no'} members")
     if odd := [name for name in names if not (isinstance(name, str) and PLAIN_NAME.fullmatch(name))]:
@@ -74,16 +79,14 @@ def read_manifest(path: Path) -> Manifest:
         preprocessor = Preprocessor.from_dict(settings)
     except InputError as error:
         raise InputError(f"{path}: a damaged export: {error}") from None
-    return Manifest(tuple(labels), members, preprocessor, present(config))
+    return Manifest(tuple(labels), members, preprocessor, present(config), min_scores)
 
 
 def _tokenizer(path: Path) -> str:
     try:
-        serialised = _text(path, LARGEST_TOKENIZER)
-        Tokenizer.from_str(serialised)
-    except Exception as error:  # the library raises no narrower one
-        raise InputError(f"{path.name} cannot be used: {one_line(error)}") from error
-    return serialised
+        return _text(path, LARGEST_TOKENIZER)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path.name} cannot be read: {one_line(error)}") from error
 
 
 def read_json(path: Path) -> object:

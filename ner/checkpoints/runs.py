@@ -30,6 +30,7 @@ FREE = (
     "data.eval_batch_tokens",
     "data.num_workers",
     "data.predict_path",
+    "data.predict_split",
     "data.predict_format",
 )
 

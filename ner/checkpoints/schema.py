@@ -6,6 +6,7 @@ opened, and nothing is allocated for sizes that its weights do not have.
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
+from types import NoneType
 from typing import TypeGuard
 
 from ner.errors import InputError
@@ -29,6 +30,7 @@ MODEL: Mapping[str, tuple[type, ...]] = {
     "crf_weight_decay": (float, int),
     "warmup_ratio": (float, int),
     "loss_reduction": (str,),
+    "min_scores": (dict, NoneType),
 }
 MOST_LABELS = 1_000
 MOST_CHARACTERS = 1_000
@@ -108,6 +110,22 @@ def check_model(settings: Mapping[str, object]) -> None:
         if name not in settings:
             raise InputError(f"a damaged checkpoint: it lacks model.{name}")
     check_labels(settings["labels"])
+    check_min_scores(settings.get("min_scores") or {}, settings["labels"])
+
+
+def check_min_scores(min_scores: object, labels: object) -> None:
+    """Check the least scores of entities, by label.
+
+    Raises:
+        InputError: if they are not probabilities of some of the labels.
+    """
+    if not isinstance(min_scores, dict) or not isinstance(labels, list):
+        raise InputError(f"min_scores is {min_scores!r:.60}, and not of type dict")
+    for label, value in min_scores.items():
+        if label not in labels:
+            raise InputError(f"min_scores has {label!r:.60}, which is none of its labels")
+        if type(value) not in (float, int) or not 0 <= value <= 1:
+            raise InputError(f"min_scores of {label!r:.60} is {value!r:.60}; a probability lies between 0 and 1")
 
 
 def check_labels(labels: object) -> None:

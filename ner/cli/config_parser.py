@@ -1,6 +1,7 @@
 """Command lines with configurations, for the verbs on LightningCLI and for ``check``."""
 
 import os
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,12 @@ def config_parser(files: ConfigFiles, verb: str = "", description: str = "") -> 
     return parser
 
 
-def format_option(data: NERDataModule | None) -> str:
-    """Return the option that names the format of the files that a data module reads, empty if there is none."""
+def format_option(data: NERDataModule | None, setting: str) -> str:
+    """Return the option of a setting of the format of the files that a data module reads, empty if there is none."""
     if data is None:  # not built yet
         return ""
     if data.predict_path is not None and data.predict_format is not None:
-        return "data.predict_format"
-    return "data.corpus.format" if isinstance(data.corpus, FileCorpus) else ""
+        return f"data.predict_format.{setting}"
+    if isinstance(data.corpus, FileCorpus):
+        return f"data.corpus.format.{setting}"
+    return f"data.corpus.{setting}" if setting in signature(type(data.corpus)).parameters else ""

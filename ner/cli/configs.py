@@ -37,6 +37,7 @@ class ConfigFiles:
 
     def __init__(self) -> None:
         self._texts: dict[Path, str] = {}
+        self._checked: set[Path] = set()
 
     def text(self, path: Path) -> str:
         """Return the text of a configuration.
@@ -62,7 +63,9 @@ class ConfigFiles:
         """
         try:
             content = load_yaml(self.text(path))
-            check_keys(yaml.compose(self.text(path), yaml.SafeLoader), path)
+            if path not in self._checked:
+                check_keys(yaml.compose(self.text(path), yaml.SafeLoader), path)
+                self._checked.add(path)
         except yaml.YAMLError as error:
             raise InputError(f"{path}: cannot be read as YAML: {one_line(error)}") from error
         if not isinstance(content, dict):

@@ -1,6 +1,7 @@
 """The dispatcher of the verbs: each is a module of ``ner.cli.verbs``, imported only when it is called."""
 
 import ast
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if verb not in verbs():
         return _fail(f"unknown verb {verb!r}; one of: {', '.join(verbs())}")
+    # Torch's threads, once they have no work, would otherwise keep their cores busy for a while. Beside other processes
+    # they then hold up the very thread that they wait for. OpenMP reads this when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         with Interruption() as interruption:
             module = import_module(f"ner.cli.verbs.{verb.replace('-', '_')}")

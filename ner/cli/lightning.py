@@ -1,5 +1,6 @@
 """LightningCLI with the classes of this project, for the verbs that train or evaluate."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -11,15 +12,17 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from ner.checkpoints import ensemble, runs
 from ner.cli.config_parser import ConfigParser, config_parser, format_option
-from ner.cli.messages import format_options
 from ner.cli.recorded import restore, set_trained_defaults
 from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, with_named_checkpoints
 from ner.errors import InputError, one_line
+from ner.formats.base import format_options
 from ner.io.files import kept
-from ner.training.callbacks.choice import evaluation_callbacks, fit_callbacks
+from ner.io.lock import OutputLock
+from ner.training.callbacks.choice import check_checkpoint, evaluation_callbacks, fit_callbacks
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.predictions import PredictionWriter
 from ner.training.callbacks.report import ScoreReport
@@ -76,7 +79,7 @@ class CommandLine(LightningCLI):
         self._settings = settings
         self._is_reporting = is_reporting
         with (
-            format_options(lambda: format_option(getattr(self, "datamodule", None))),
+            format_options(lambda setting: format_option(getattr(self, "datamodule", None), setting)),
             lightning_errors(),
             ExitStack() as self._kept,
         ):
@@ -144,6 +147,7 @@ class CommandLine(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         config, members = self.config[self._verb], self.selection.members
+        check_checkpoint(config.checkpoint)
         # An evaluation has its checkpoints open: the trainer is not to open them again.
         config.ckpt_path = str(self.selection.paths[0]) if self._verb == "fit" and members else None
         if self._verb != "fit":
@@ -152,6 +156,9 @@ class CommandLine(LightningCLI):
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
             runs.check_resumable(members[0].name, members[0].config, own)
+        # Processes of one training share its folder, and the first of them holds it.
+        if self._verb == "fit" and not config.trainer.fast_dev_run and getattr(rank_zero_only, "rank", 0) == 0:
+            self._kept.enter_context(OutputLock(Path(config.checkpoint.dirpath)))
         if self._verb == "predict" and config.data.predict_path is not None:
             config.data.predict_path = str(self._kept.enter_context(kept(Path(config.data.predict_path))))
 
@@ -169,6 +176,7 @@ class CommandLine(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         config = self._get(self.config_init, "trainer")
+        is_chosen = config.precision in (None, "auto")
         prepare_trainer(config, is_fit=self._verb == "fit")
         if config.logger in (None, True):
             folder = self._get(self.config_init, "checkpoint").dirpath
@@ -179,7 +187,11 @@ class CommandLine(LightningCLI):
             folder = self.selection.folder
             callbacks.append(PredictionWriter(**own.predictions, folder=folder, is_reporting=self._is_reporting))
         self.trainer_defaults["callbacks"] = [*callbacks, *[ScoreReport()] * self._is_reporting]
-        return super().instantiate_trainer(**kwargs)
+        trainer = super().instantiate_trainer(**kwargs)
+        if is_chosen and self._is_reporting and trainer.is_global_zero:
+            reason = "" if config.precision == "32" else ", the device's own; --trainer.precision 32 computes in fp32"
+            sys.stderr.write(f"precision: {config.precision}{reason}\n")
+        return trainer
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
         # The writer has the predictions, which Lightning would keep a second time; ScoreReport prints scores, named.

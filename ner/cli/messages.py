@@ -34,6 +34,7 @@ TYPES = {
     "bool": "true or false",
     "str": "text",
     "Seed": "a whole number from 0 to 4294967295",
+    "timedelta": "a time, as in 1:30:00",
     "Resamples": "a whole number from 1 to 1000000",
     "NonNegativeInt": "a whole number from 0 on",
     **dict.fromkeys(("Sequence", "Iterable", "list", "tuple", "set"), "a list"),
@@ -51,7 +52,7 @@ PREFIX = re.compile(
 )
 UNION = re.compile(
     r"(?:- )?Does not validate against any of the Union subtypes Subtypes: .*? "
-    r"Errors: (?P<errors>.*) Given value type: .*? Given value: (?P<value>.*)"
+    r"Errors: (?P<errors>.*) Given value type: .*? Given value: ?(?P<value>.*)"
 )
 
 
@@ -74,6 +75,9 @@ def rewrite(message: str, known: Iterable[str], prog: str) -> str:
         prog: The program and the verb, whose help lists them.
     """
     text = " ".join(message.split())
+    if found := _LINKED.match(text):
+        fix = f"give --{found[2]} instead" if found[2] in known else "leave it out"
+        return f"{found[1]} follows from {found[2]}; {fix}"
     for pattern, words in _OF_OPTIONS:
         if found := pattern.match(text):
             return words(found)
@@ -105,24 +109,6 @@ def check_sections(settings: dict[str, object], known: Iterable[str], path: obje
     for key in sections & settings.keys():
         if not isinstance(settings[key], dict):
             raise InputError(f"{path}: {key} is {settings[key]!r:.60}; it should hold keys with values")
-
-
-@contextmanager
-def format_options(name: Callable[[], str]) -> Iterator[None]:
-    """Let messages that advise a setting of a format name its option.
-
-    Args:
-        name: Returns the option that names the format, without dashes; empty if there is none.
-
-    Raises:
-        InputError: the same with another message.
-    """
-    try:
-        yield
-    except InputError as error:
-        if not (option := name()):
-            raise
-        raise InputError(re.sub(r"set (\w+): (\w+) for the format", rf"give --{option}.\1 \2", str(error))) from error
 
 
 @contextmanager
@@ -162,11 +148,16 @@ def _of_type(key: str, _: str, found: re.Match[str]) -> str:
 
 
 def _of_union(key: str, class_path: str, found: re.Match[str]) -> str:
-    if "dot import path" in found["errors"] or "Import path" in found["errors"]:
+    if option := re.match(r"NestedArg\(key='(.*?)'", found["value"]):
+        fix = f"give --{key} before it" if key.rpartition(".")[2] in BASES else f"--{key} takes one value"
+        return f"there is no --{key}.{option[1]}; {fix}"
+    if any(words in found["errors"] for words in ("dot import path", "Import path", "Not a valid subclass")):
         return _unknown_class(key, class_path, found)
     # Errors of types inside these types are not of the whole value. The parser drops "a" where that is the value.
     outer = found["errors"].partition("Does not validate")[0]
-    types = re.findall(r"- Expected (?:a )?(.+?)(?= - |$)", outer)
+    if (part := _OF_PART.search(outer)) and part["value"].casefold() != found["value"].casefold():
+        return f"{key} has {part['value']!r:.80} in it, which should be {_expected([part['type']])}"
+    types = re.findall(r"- (?:Expected (?:a )?|Not of type )(.+?)(?=\. Got value| - |: |$)", outer)
     return _value(key, found["value"], _expected(types))
 
 
@@ -242,11 +233,9 @@ def _meant(name: str, dashes: str, known: Iterable[str], prog: str) -> str:
 
 _UNKNOWN = re.compile(r"unrecognized arguments: --(?P<option>[\w.-]+)|does not accept option '(?P<key>[\w.-]+)")
 _STRAY = re.compile(r"unrecognized arguments: (\S+)")
+_OF_PART = re.compile(r"Expected a (?P<type>.+?)\. Got value: (?P<value>.+?)(?= - |$)")
+_LINKED = re.compile(r'Linked "(.*?)" must be given via "(.*?)"')
 _OF_OPTIONS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
-    (
-        re.compile(r'Linked "(.*?)" must be given via "(.*?)"'),
-        lambda found: f"{found[1]} follows from {found[2]}; give --{found[2]} instead",
-    ),
     (
         re.compile(r"argument \w+\((.*?)\) --> (\S+?):"),
         lambda found: f"{found[2]} follows from {found[1]}; give these instead",
@@ -260,13 +249,15 @@ _OF_VALUES: list[tuple[re.Pattern[str], Callable[[str, str, re.Match[str]], str]
     (UNION, _of_union),
     (re.compile(r"(?:- )?Expected a dot import path string: (?P<value>.*)"), _unknown_class),
     (re.compile(r"(?:- )?Unexpected import path format: (?P<value>.*)"), _unknown_class),
+    (re.compile(r"(?:- )?Not a valid subclass of \w+\. Got value: (?P<value>.*?) Subclass types"), _unknown_class),
     (re.compile(r"(?:- )?Import path (?P<value>\S+) does not correspond to a subclass"), _unknown_class),
     (re.compile(r"(?:- )?Expected an instantiatable class, but (?P<value>\S+) is abstract"), _unknown_class),
     (re.compile(r"(?P<problem>No module named .*|.*module .* has no attribute .*)"), _not_imported),
     (re.compile(r"Expected a (?P<type>.+?)\. Got value: (?P<value>.*)"), _of_type),
+    (re.compile(r"Not of type (?P<type>\w+): int\(\) argument .*'(?P<value>None)Type'"), _of_type),
     (re.compile(r"Not of type (?P<type>\w+): (?:.*: '(?=.*'$))?(?P<value>.*?)(?:'$| does not conform)"), _of_type),
     (re.compile(r"Option '(?P<value>.*?)' is not accepted"), _unknown_argument),
-    (re.compile(r"the following arguments are required: (?P<value>.*)"), _missing),
+    (re.compile(r"the following arguments are required: (?P<value>[\w., -]+?)(?: - |$)"), _missing),
     (
         re.compile(r"(?:- )?Unable to load config [\"'](?P<value>.*)[\"']"),
         lambda key, _, found: _value(key, found["value"], "keys with values"),

@@ -12,12 +12,13 @@ from jsonargparse import ArgumentParser, Namespace
 
 from ner import corpora, formats
 from ner.checkpoints import runs
-from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
 from ner.checkpoints.renames import class_of
 from ner.cli.selection import RunSelection
 from ner.corpora.base import Corpus
 from ner.errors import InputError
 from ner.formats.base import Format
+from ner.inference.min_scores import resolve
 
 CONFIG_FILE = "config.yaml"
 TRAINED = ("seed_everything", "data", "model")
@@ -41,8 +42,10 @@ def set_trained_defaults(parser: ArgumentParser, selection: RunSelection) -> Non
 def restore(config: Namespace, selection: RunSelection) -> None:
     """Put what a checkpoint was trained with in place of what a command line says of the model and its input.
 
+    The least scores of entities are those of all members, unless the command line says otherwise.
+
     Raises:
-        InputError: if the checkpoint has a setting that this version does not know.
+        InputError: if the checkpoint has a setting that this version does not know, or a least score is no probability.
     """
     unused, checkpoint = [], selection.members[0]
     for section, restored in (("model", checkpoint.model), ("data", checkpoint.data)):
@@ -54,6 +57,8 @@ def restore(config: Namespace, selection: RunSelection) -> None:
             if config[section][key] != restored[key] and selection.has_option(f"{section}.{key}"):
                 unused.append(f"{section}.{key}")
             config[section][key] = restored[key]
+    stored = mean_min_scores(selection.members)
+    config.model.min_scores = resolve(config.predictions.min_score, stored, checkpoint.labels)
     if unused:
         listed = ", ".join(sorted(unused))
         log.warning("What the checkpoint says of these holds, not what the arguments say: %s", listed)

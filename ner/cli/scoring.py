@@ -5,10 +5,10 @@ from pathlib import Path
 from jsonargparse import Namespace
 from jsonargparse.typing import restricted_number_type
 
-from ner.cli.messages import PlainParser, format_options
+from ner.cli.messages import PlainParser
 from ner.corpora.gutbrainie.corpus import GutBrainIE
 from ner.errors import InputError
-from ner.formats import Format
+from ner.formats.base import Format, format_options
 from ner.metrics.annotation import Annotation, read_annotation
 from ner.metrics.official import Version
 
@@ -43,7 +43,7 @@ def read_file(path: Path, chosen: Namespace, option: str, with_scores: bool = Fa
     option = option if chosen[option] else "format"
     source: Format | None = chosen[option]
     try:
-        with format_options(lambda: option):
+        with format_options(f"{option}.{{}}".format):
             return read_annotation(path, source or GutBrainIE.format, with_scores)
     except InputError as error:
         if source is None and "broken JSON" in str(error):

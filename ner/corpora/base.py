@@ -41,6 +41,8 @@ class Corpus(ABC):
     def read_share(self, split: Split, first: int, step: int) -> Iterator[tuple[int, Document]]:
         """Yield the documents number ``first``, ``first + step``, ... of a split, counted from 0, with their numbers.
 
+        They are to be tagged, so that their annotation need not be read.
+
         Raises:
             InputError: as :meth:`read`.
         """

@@ -8,7 +8,7 @@ from pathlib import Path
 from ner.corpora.base import Corpus, Split
 from ner.documents import Document
 from ner.errors import InputError
-from ner.formats.base import Format
+from ner.formats.base import Format, unknown_labels
 
 
 class FileCorpus(Corpus):
@@ -46,7 +46,7 @@ class FileCorpus(Corpus):
         return self._labelled(self.format.read(path := self._path(split)), path)
 
     def read_share(self, split: Split, first: int, step: int) -> Iterator[tuple[int, Document]]:
-        return self.format.read_share(self._path(split), first, step)
+        return self.format.without_annotation().read_share(self._path(split), first, step)
 
     def _labelled(self, documents: Iterable[Document], path: Path) -> Iterator[Document]:
         """Yield documents with the labels of the corpus.
@@ -64,10 +64,9 @@ class FileCorpus(Corpus):
                 passages.append(replace(passage, spans=spans))
             yield replace(document, passages=tuple(passages))
         if unknown and self._renamed:
-            counted = ", ".join(f"{label} ({count})" for label, count in unknown.most_common())
-            first = next(iter(unknown))
-            fix = f"add them to data.corpus.labels, or leave them out, as in {{{first}: null}}"
-            raise InputError(f"{path}: labels that are not in data.corpus.labels: {counted}; {fix}")
+            what = unknown_labels(unknown, "data.corpus.labels")
+            fix = f"add them to data.corpus.labels, or leave them out, as in {{{next(iter(unknown))}: null}}"
+            raise InputError(f"{path}: {what}; {fix}")
 
     def _path(self, split: Split) -> Path:
         path = self._paths[split]

@@ -10,6 +10,11 @@ def excerpt(text: str, length: int = SHOWN_CHARACTERS, position: int = 0) -> str
     return repr("…" * (begin > 0) + text[begin:end] + "…" * (end < len(text)))
 
 
+def shown_name(name: str) -> str:
+    """Return an identifier, label or file name as it is, unless it would break a line or fill it."""
+    return name if name.isprintable() and 0 < len(name) <= 100 else excerpt(name)
+
+
 def difference(found: str, quoted: str, source: str = "the file") -> str:
     """Return what a mention reads and what its annotation quotes, around the first character that differs."""
     agreement = zip(found, quoted, strict=False)

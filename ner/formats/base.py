@@ -1,9 +1,12 @@
 """The base of file formats."""
 
 import logging
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import ClassVar, Literal, Self, TypeAlias, TypeVar
 
 from ner.documents import Document
 from ner.errors import InputError
+from ner.formats._quoting import shown_name
 from ner.io.files import COMPRESSED
 
 log = logging.getLogger(__name__)
@@ -21,6 +25,7 @@ Record: TypeAlias = Callable[[], Document]
 # Ends messages about a bad span.
 SKIP = "set on_bad_span: skip for the format"
 SKIP_DUPLICATE = "set on_duplicate: skip for the format"
+SHOWN_LABELS = 200
 # Kinds of what is left out where a format is set to skip it.
 BAD_SPANS = "spans that do not fit"
 DISCONTINUOUS = "discontinuous spans"
@@ -41,6 +46,7 @@ class Format(ABC):
     Args:
         on_bad_span: Refuse an annotation that does not fit its text, or leave it out with a warning.
         on_duplicate: Refuse a document whose identifier stands in the file already, or leave it out with a warning.
+        annotation: Read the annotation, or texts alone, whatever stands in its place.
     """
 
     # Endings of the format's files, to which compression adds .gz. A folder is searched for them.
@@ -52,6 +58,7 @@ class Format(ABC):
 
     on_bad_span: Literal["error", "skip"] = "error"
     on_duplicate: Literal["error", "skip"] = "error"
+    annotation: bool = True
     # Number of things that the last reading did not keep, by kind, such as relations.
     not_read: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
 
@@ -82,6 +89,12 @@ class Format(ABC):
     def for_labels(self, labels: Sequence[str]) -> Self:
         """Return the format as files of a corpus with these entity types have it; most formats need not know them."""
         return self
+
+    def without_annotation(self) -> Self:
+        """Return the format as it is read to tag its texts, which no annotation can stop."""
+        texts = copy(self)
+        texts.annotation = False
+        return texts
 
     def reject_span(self, where: str, what: str | ValueError) -> None:
         """Refuse an annotation that does not fit its text, or log and count that it is left out.
@@ -190,6 +203,39 @@ def in_one_line(found: Iterable[T], reader: object, source: str) -> Iterator[T]:
     except (OSError, ArithmeticError, LookupError, ValueError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(f"{type(reader).__name__} cannot read {source}: {reason}") from error
+
+
+@contextmanager
+def format_options(option: Callable[[str], str]) -> Iterator[None]:
+    """Let messages that speak of a setting of a format name its option.
+
+    Args:
+        option: Returns the option of a setting, without dashes; empty if there is none.
+
+    Raises:
+        InputError: the same with another message.
+    """
+
+    def advised(found: re.Match[str]) -> str:
+        name = option(found[1])
+        return f"give --{name} {found[2]}" if name else found[0]
+
+    def named(found: re.Match[str]) -> str:
+        name = option(found[1])
+        return f"--{name}" if name else found[0]
+
+    try:
+        yield
+    except InputError as error:
+        text = re.sub(r"set (\w+): (\w+) for the format", advised, str(error))
+        raise InputError(re.sub(r"the format's (\w+)", named, text)) from error
+
+
+def unknown_labels(counts: Counter[str], known: str = "the format's labels") -> str:
+    """Return the part of a message that lists labels with their counts, the most frequent first."""
+    listed = [f"{shown_name(label)} ({count})" for label, count in counts.most_common(SHOWN_LABELS)]
+    others = f", and {len(counts) - len(listed)} more" if len(counts) > len(listed) else ""
+    return f"labels that are not in {known}: {', '.join(listed)}{others}"
 
 
 def unique(documents: Iterable[Document]) -> Iterator[Document]:

@@ -4,68 +4,44 @@ import json
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeAlias
 from xml.etree import ElementTree as ET
 
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats import _identifiers
-from ner.formats._json import Fields, encodable
+from ner.formats._bioc import (
+    IDENTIFIERS,
+    Place,
+    Unit,
+    add_span,
+    infons_of,
+    length_of,
+    number_of,
+    objects_of,
+    passed_over,
+    string_of,
+    text_of,
+)
+from ner.formats._json import Fields
 from ner.formats._json_stream import JSONStream
-from ner.formats._quoting import difference
-from ner.formats.base import FileFormat, GapError, Record, unique
+from ner.formats.base import FileFormat, Record, unique
 from ner.io.files import reading, writing
 
-Unit = Literal["characters", "bytes"]
 # An object of BioC's JSON as it is written, in the order of BioC's DTD.
 Written: TypeAlias = "dict[str, str | int | dict[str, str] | list[Written]]"
-Number = TypeVar("Number", int, float)
 
 SOURCE = "ner"
 # Keys of JSON under which documents stand: BioC's, and that of PubTator3.
 COLLECTIONS = ("documents", "PubTator3")
 NO_DOCUMENTS = "neither `documents` nor `passages` in it"
-# Between two sentences of a passage. A larger one is a mistake, and would be filled with as many blanks.
-LONGEST_GAP = 10_000
-# Infons of an annotation that name its concept: PubTator's, then those of BC5CDR and of older tools.
-IDENTIFIERS = ("identifier", "MESH", "OMIM", "NCBI Gene", "NCBI Taxonomy")
 # Fields that are attributes in XML, not elements.
 ATTRIBUTES = {"annotation": ("id",), "location": ("offset", "length")}
 NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The text of a passage, its beginning in the document, and the entities found in it."""
-
-    begin: int
-    text: str
-    unit: Unit
-    spans: list[Span] = field(default_factory=list)
-
-    def holds(self, start: int, end: int) -> bool:
-        return self.begin <= start and end <= self.begin + _length(self.text, self.unit)
-
-    def character(self, offset: int) -> int:
-        """Return the character at an offset of the passage.
-
-        Raises:
-            ValueError: if there is none, or the offset lies within one.
-        """
-        length = _length(self.text, self.unit)
-        if not 0 <= offset <= length:
-            raise ValueError(f"{offset} lies outside a text of {length} {self.unit}")
-        if self.unit == "characters":
-            return offset
-        try:
-            return len(self.text.encode()[:offset].decode())
-        except UnicodeDecodeError:
-            raise ValueError(f"byte {offset} of the passage lies within a character") from None
 
 
 @dataclass
@@ -106,37 +82,48 @@ class _BioC(FileFormat):
             raise InputError(f"{where}: {error}; correct it") from None
 
     def _document(self, fields: Fields, where: str) -> Document:
-        name = _string(fields, "id")
+        name = string_of(fields, "id")
         if not name:
             raise ValueError("it has no id")
-        parts = _objects(fields, "passages") or [Fields({"offset": 0})]
-        places = [_Place(_number(part, "offset", int), _text(part, self.offsets), self.offsets) for part in parts]
+        parts = objects_of(fields, "passages") or [Fields({"offset": 0})]
+        places = [Place(number_of(part, "offset", int), text_of(part, self.offsets), self.offsets) for part in parts]
+        if self.annotation:
+            self._annotate(places, fields, parts, where)
+        infons = infons_of(fields)
+        weight = number_of(infons, "weight", float) if "weight" in infons else 1.0
+        return Document(
+            name,
+            tuple(self._passage(infons_of(part), place) for part, place in zip(parts, places, strict=True)),
+            tier=string_of(infons, "tier"),
+            annotator=string_of(infons, "annotator"),
+            weight=weight,
+        )
+
+    def _annotate(self, places: list[Place], fields: Fields, parts: Sequence[Fields], where: str) -> None:
+        """Add the annotation of a document and of its parts to their places, and count what is no entity."""
         annotations = [
             (annotation, [place])
             for part, place in zip(parts, places, strict=True)
-            for owner in (part, *_objects(part, "sentences"))
-            for annotation in _objects(owner, "annotations")
+            for owner in (part, *objects_of(part, "sentences"))
+            for annotation in objects_of(owner, "annotations")
         ]
-        annotations += [(annotation, places) for annotation in _objects(fields, "annotations")]
+        annotations += [(annotation, places) for annotation in objects_of(fields, "annotations")]
         for number, (annotation, possible) in enumerate(annotations, 1):
             try:
-                if passed_over := _passed_over(annotation):
-                    self.not_read[passed_over] += 1
+                if kind := passed_over(annotation):
+                    self.not_read[kind] += 1
                 else:
-                    _add_span(annotation, possible)
+                    add_span(annotation, possible)
             except ValueError as error:
                 self.reject_span(f"{where}, annotation {annotation.values.get('id', number)!r:.60}", error)
-        owners = [fields, *parts, *(sentence for part in parts for sentence in _objects(part, "sentences"))]
-        self.not_read["relations"] += sum(len(_objects(owner, "relations")) for owner in owners)
-        infons = _infons(fields)
-        weight = _number(infons, "weight", float) if "weight" in infons else 1.0
-        return Document(
-            name,
-            tuple(_passage(_infons(part), place) for part, place in zip(parts, places, strict=True)),
-            tier=_string(infons, "tier"),
-            annotator=_string(infons, "annotator"),
-            weight=weight,
-        )
+        owners = [fields, *parts, *(sentence for part in parts for sentence in objects_of(part, "sentences"))]
+        self.not_read["relations"] += sum(len(objects_of(owner, "relations")) for owner in owners)
+
+    def _passage(self, infons: Fields, place: Place) -> Passage:
+        until = None if self.annotation else 0
+        if self.annotation and "annotated_until" in infons:
+            until = place.character(number_of(infons, "annotated_until", int))
+        return Passage(place.text, string_of(infons, "type"), tuple(place.spans), until)
 
     def _record(self, document: Document) -> Written:
         for name in (document.id, *(span.label for passage in document.passages for span in passage.spans)):
@@ -148,11 +135,11 @@ class _BioC(FileFormat):
         for passage in document.passages:
             infons = {"type": passage.section} if passage.section else {}
             if passage.annotated_until is not None:
-                infons["annotated_until"] = str(_length(passage.text[: passage.annotated_until], self.offsets))
+                infons["annotated_until"] = str(length_of(passage.text[: passage.annotated_until], self.offsets))
             annotations = [self._annotation(next(names), span, passage, begin) for span in passage.spans]
             record: Written = {"infons": infons, "offset": begin, "text": passage.text}
             passages.append(record | {"sentences": [], "annotations": annotations, "relations": []})
-            begin += _length(passage.text, self.offsets) + 1
+            begin += length_of(passage.text, self.offsets) + 1
         infons = {"tier": document.tier, "annotator": document.annotator}
         infons = {key: value for key, value in infons.items() if value}
         if document.weight != 1.0:
@@ -166,8 +153,8 @@ class _BioC(FileFormat):
         if span.score is not None:
             infons["score"] = str(span.score)
         mention = passage.mention(span)
-        offset = begin + _length(passage.text[: span.start], self.offsets)
-        location: Written = {"offset": offset, "length": _length(mention, self.offsets)}
+        offset = begin + length_of(passage.text[: span.start], self.offsets)
+        location: Written = {"offset": offset, "length": length_of(mention, self.offsets)}
         return {"id": name, "infons": infons, "locations": [location], "text": mention}
 
 
@@ -295,114 +282,11 @@ def _collection(stream: JSONStream) -> Iterator[Fields]:
             content[key] = stream.value()
     fields = Fields(content)
     if kinds := [key for key in COLLECTIONS if key in fields]:
-        _objects(fields, kinds[0])
+        objects_of(fields, kinds[0])
     elif "passages" in fields:
         yield fields
     else:
         raise ValueError(NO_DOCUMENTS)
-
-
-def _text(passage: Fields, unit: Unit) -> str:
-    """Return the text of a passage, from its sentences where it has none of its own."""
-    sentences = _objects(passage, "sentences")
-    text = _string(passage, "text")
-    if text or not sentences:
-        return text
-    pieces = []
-    end = _number(passage, "offset", int)
-    for sentence in sentences:
-        begin = _number(sentence, "offset", int)
-        if not 0 <= begin - end <= LONGEST_GAP:
-            raise ValueError(f"a sentence begins at {begin}, not shortly after {end}, where the text before it ends")
-        pieces += [" " * (begin - end), _string(sentence, "text")]
-        end = begin + _length(pieces[-1], unit)
-    return "".join(pieces)
-
-
-def _passed_over(annotation: Fields) -> str:
-    """Return what an annotation is that stands for no mention of its own; nothing for all others."""
-    is_part = _string(_infons(annotation), "CompositeRole") == "IndividualMention"
-    if not _objects(annotation, "locations") and not _string(annotation, "text"):
-        return "annotations of whole texts"
-    return "parts of composite mentions" if is_part else ""
-
-
-def _add_span(annotation: Fields, places: Sequence[_Place]) -> None:
-    """Add an annotation to the spans of the place that holds it.
-
-    Raises:
-        ValueError: if it does not fit.
-    """
-    locations = [
-        (offset := _number(location, "offset", int), offset + _number(location, "length", int))
-        for location in _objects(annotation, "locations")
-    ]
-    quoted, infons = _string(annotation, "text"), _infons(annotation)
-    label = _string(infons, "type")
-    if not label.strip():
-        raise ValueError("it has no type")
-    if not locations or any(start >= end for start, end in locations):
-        raise ValueError("it has no location, or an empty one")
-    start, end = min(start for start, _ in locations), max(end for _, end in locations)
-    place = next((place for place in places if place.holds(start, end)), None)
-    shown = f"[{start}, {end}), counted in {places[0].unit},"
-    if place is None:
-        raise ValueError(f"{shown} lies outside its passage")
-    bounds = sorted(
-        (place.character(start - place.begin), place.character(end - place.begin)) for start, end in locations
-    )
-    if any(place.text[end:start].strip() for (_, end), (start, _) in pairwise(bounds)):
-        raise GapError(f"{shown} is discontinuous, which a span cannot be")
-    identifiers = _identifiers.split(";".join(_string(infons, key) for key in IDENTIFIERS))
-    span = Span(bounds[0][0], max(end for _, end in bounds), label, _score(infons), identifiers)
-    found = place.text[span.start : span.end]
-    if quoted and quoted not in (found, " ".join(place.text[start:end] for start, end in bounds)):
-        raise ValueError(f"{shown} {difference(found, quoted, 'the annotation')}")
-    place.spans.append(span)
-
-
-def _passage(infons: Fields, place: _Place) -> Passage:
-    until = place.character(_number(infons, "annotated_until", int)) if "annotated_until" in infons else None
-    return Passage(place.text, _string(infons, "type"), tuple(place.spans), until)
-
-
-def _score(infons: Fields) -> float | None:
-    """Return the confidence of a tagger; other tools may call something else a score."""
-    with suppress(ValueError):
-        score = _number(infons, "score", float)
-        return score if 0 <= score <= 1 else None
-    return None
-
-
-def _infons(fields: Fields) -> Fields:
-    return fields.nested("infons") if fields.values.get("infons") else Fields({})
-
-
-def _objects(fields: Fields, key: str) -> list[Fields]:
-    return fields.objects(key) if fields.values.get(key) else []
-
-
-def _string(fields: Fields, key: str) -> str:
-    """Return a text, which other tools may write as a number; empty where there is none."""
-    value = fields.values.get(key)
-    if not isinstance(value, str | int | float | None):
-        raise fields.error(key, "a text")
-    return "" if value is None else encodable(str(value), f"`{key}`")
-
-
-def _number(fields: Fields, key: str, kind: type[Number]) -> Number:
-    """Return a number, which XML and other tools write as a text."""
-    value = fields.values.get(key)
-    with suppress(ValueError, OverflowError):
-        if isinstance(value, str) or (
-            isinstance(value, int | float) and not isinstance(value, bool) and kind(value) == value
-        ):
-            return kind(value)
-    raise fields.error(key, "a number")
-
-
-def _length(text: str, unit: Unit) -> int:
-    return len(text if unit == "characters" else text.encode())
 
 
 def _fields(element: ET.Element) -> dict[str, object]:

@@ -15,7 +15,7 @@ from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats._quoting import difference
 from ner.formats.base import FileFormat, GapError, Record
-from ner.io.files import new_folder, reading
+from ner.io.files import COMPRESSED, new_folder, reading
 
 ENTITY = re.compile(r"(T\S*)\t(\S+) ([0-9]{1,12} [0-9]{1,12}(?:;[0-9]{1,12} [0-9]{1,12})*) *(?:\t(.*))?", re.DOTALL)
 NORMALISATION = re.compile(r"N\S*\tReference (T\S*) (\S+)(?:\t.*)?", re.DOTALL)
@@ -71,7 +71,9 @@ class Brat(FileFormat):
 
     Folders of the BioNLP shared tasks, with ``name.a1`` and ``name.a2``, are read too. The identifier of a document is
     its path in the folder, without suffix. A document without annotation is not annotated; one with an empty ``.ann``
-    has no entities. Files and folders that begin with a dot are passed over.
+    has no entities. Files and folders that begin with a dot are passed over. A file ``name.txt.gz`` or ``name.ann.gz``
+    is read where there is no uncompressed one.
+
     Texts are kept to the character, ``\\r\\n`` and a byte order mark included, because brat counts them.
 
     Fragments of an entity with nothing but white space between them are one span, and those with more do not fit.
@@ -107,22 +109,24 @@ class Brat(FileFormat):
         files = sorted(
             file
             for file in folder.rglob("*")
-            if file.suffix in (".txt", *ANNOTATIONS)
+            if _kind(file) in (".txt", *ANNOTATIONS)
             and not any(part.startswith(".") for part in file.relative_to(folder).parts)
             and file.is_file()
         )
-        texts = [file for file in files if file.suffix == ".txt"]
-        known = set(texts)
+        texts: dict[Path, Path] = {}
         for file in files:
-            if (text := file.with_suffix(".txt")) not in known:
-                raise InputError(f"{file}: has no {text.name} beside it; add the text")
-        return texts
+            if _kind(file) == ".txt":
+                texts.setdefault(_base(file), file)
+        for file in files:
+            if (base := _base(file)) not in texts:
+                raise InputError(f"{file}: has no {base.name}.txt beside it; add the text")
+        return list(texts.values())
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
-        if file.suffix in ANNOTATIONS:
-            text = file.with_suffix(".txt").name
-            raise InputError(f"{file}: annotation without its text; name {text}, or the folder")
-        name = file.relative_to(folder).with_suffix("").as_posix() if folder else file.stem
+        base = _base(file)
+        if _kind(file) in ANNOTATIONS:
+            raise InputError(f"{file}: annotation without its text; name {base.name}.txt, or the folder")
+        name = base.relative_to(folder).as_posix() if folder else base.name
         yield partial(self._document, file, name)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
@@ -145,7 +149,7 @@ class Brat(FileFormat):
         text = _text(path)
         parts = self._parts(text)
         spans: list[list[Span]] = [[] for _ in parts]
-        annotations = [file for suffix in ANNOTATIONS if (file := path.with_suffix(suffix)).exists()]
+        annotations = list(_annotations(_base(path))) if self.annotation else []
         standoff = _read_standoff(annotations)
         self.not_read.update(standoff.others)
         for where, match in standoff.entities:
@@ -178,6 +182,23 @@ class Brat(FileFormat):
 
     def _label(self, name: str) -> str:
         return name if name in self.labels else next((label for label in self.labels if _name(label) == name), name)
+
+
+def _base(file: Path) -> Path:
+    """Return the path of a file without its ending, and without that of its compression."""
+    return file.with_name(file.name.removesuffix(COMPRESSED)).with_suffix("")
+
+
+def _kind(file: Path) -> str:
+    return Path(file.name.removesuffix(COMPRESSED)).suffix
+
+
+def _annotations(base: Path) -> Iterator[Path]:
+    """Yield the files with the annotation of a text, each as it is or else compressed."""
+    for suffix in ANNOTATIONS:
+        plain, compressed = (base.with_name(f"{base.name}{suffix}{ending}") for ending in ("", COMPRESSED))
+        if plain.exists() or compressed.exists():
+            yield plain if plain.exists() else compressed
 
 
 def _text(path: Path) -> str:

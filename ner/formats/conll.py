@@ -4,9 +4,8 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import accumulate, groupby, pairwise
-from operator import add
+from functools import lru_cache, partial
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,6 +23,8 @@ TAG = re.compile(r"([BIMELSU])-(.+)", re.DOTALL)
 TOKEN = re.compile(r"\w+|[^\w\s]")
 OUTSIDE = "O"
 CONTINUING = "IMEL"
+# Number of tags and of columns that are remembered once they were found to be right.
+SHAPES = 1024
 ENDING = "ELSU"
 # Number of its first line, and the lines of its tokens as one text.
 Sentence: TypeAlias = tuple[int, str]
@@ -68,9 +69,10 @@ class CoNLL(FileFormat):
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         seen: set[str] = set()
-        for number, (line, own_name, sentences) in enumerate(_blocks(file), 1):
-            name = own_name or f"{stem(file)}:{number}"
-            if self.is_new(name, seen, f"{file}, line {line}"):
+        path, own = str(file), stem(file)
+        for number, (line, named, sentences) in enumerate(_blocks(file), 1):
+            name = named or f"{own}:{number}"
+            if self.is_new(name, seen, f"{path}, line {line}"):
                 yield partial(self._document, name, file, sentences)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
@@ -103,44 +105,40 @@ class CoNLL(FileFormat):
             log.warning("%s: left out: %d entities that share tokens with others, or have none", path, left_out)
 
     def _document(self, name: str, file: Path, sentences: Sequence[Sentence]) -> Document:
-        return Document(name, tuple(self._passage(file, *sentence) for sentence in sentences or [(0, "")]))
+        return Document(name, tuple([self._passage(file, *sentence) for sentence in sentences or [(0, "")]]))
 
     def _passage(self, file: Path, first: int, text: str) -> Passage:
         try:
-            rows = _rows(text)
-            tokens, tags = self._tokens_and_tags(rows)
+            tokens, tags = self._tokens_and_tags(text)
         except _RowError as error:
             raise InputError(f"{file}, line {first + error.row}: {error}") from None
-        lengths = list(map(len, tokens))
-        begins = list(accumulate([length + 1 for length in lengths], initial=0))
-        intervals = tuple(zip(begins, map(add, begins, lengths), strict=False))
+        intervals = _intervals(tokens)
         return Passage(
             " ".join(tokens),
             spans=tuple(_spans(intervals, tags)),
-            annotated_until=0 if self.tag_column is None else None,
+            annotated_until=0 if self.tag_column is None or not self.annotation else None,
             tokens=intervals,
         )
 
-    def _tokens_and_tags(self, rows: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:
+    def _tokens_and_tags(self, text: str) -> tuple[list[str], list[str]]:
         """Return the column of tokens, and that of tags, or none if there is no such column.
 
         Raises:
             _RowError: if a row has too few columns, no token, or something else than a tag.
         """
-        chosen = [column for column in (self.token_column, self.tag_column) if column is not None]
-        for count in set(map(len, rows)):
-            places = {column % count for column in chosen if -count <= column < count}
-            if len(places) < len(chosen):
-                what = f"{count} columns, but token_column is {self.token_column} and tag_column {self.tag_column}"
-                fix = "set them for the format, tag_column to null where there are no tags"
-                raise _RowError([len(row) for row in rows].index(count), f"{what}; {fix}")
-        tokens = [row[self.token_column] for row in rows]
+        tag_column = self.tag_column if self.annotation else None
+        chosen = (self.token_column,) if tag_column is None else (self.token_column, tag_column)
+        columns = _columns(text)
+        if _are_there(chosen, len(columns)):
+            tokens, *tagged = [columns[column] for column in chosen]
+        else:
+            tokens, *tagged = _chosen(_rows(text), chosen)
         if "" in tokens:
             fix = "remove the line, or set the format's token_column"
             raise _RowError(tokens.index(""), f"the token is empty; {fix}")
-        tags = [] if self.tag_column is None else [row[self.tag_column] for row in rows]
-        for tag in set(tags) - {OUTSIDE}:
-            if TAG.fullmatch(tag) is None:
+        tags = tagged[0] if tagged else []
+        for tag in set(tags):
+            if not _is_tag(tag):
                 what = f"the tag {tag!r} is neither O nor like B-gene, with one of BIMELSU in front"
                 raise _RowError(tags.index(tag), f"{what}; correct it, or set the format's tag_column")
         return tokens, tags
@@ -149,7 +147,7 @@ class CoNLL(FileFormat):
         """Refuse a document whose tags would say something else, or whose names would not be read again."""
         where = f"document {document.id!r}"
         if self.tag_column is not None and not document.is_annotated:
-            fix = "tag it first, or set tag_column to null to write tokens alone"
+            fix = "tag it first, or set the format's tag_column to null to write tokens alone"
             raise InputError(f"{where}: not annotated, and tags would say that it has no entities; {fix}")
         spans = [span for passage in document.passages for span in passage.spans if document.is_annotated]
         for name in (document.id, *(span.label for span in spans)):
@@ -177,22 +175,23 @@ def _blocks(file: Path) -> Iterator[tuple[int, str, list[Sentence]]]:
 def _parts(path: Path) -> Iterator[tuple[int, Sentence | str]]:
     """Yield sentences, each with the line after it, and names of documents that begin (empty for none), with theirs.
 
-    Files of millions of lines come through here and through :func:`_rows`, so that lines are taken many at a time.
+    Files of millions of lines come through here and through :func:`_columns`, so that lines are taken many at a time.
     """
     number = 1
     with reading(path) as file:
         for is_blank, group in groupby(file, str.isspace):
             lines = list(group)
+            after = number + len(lines)
             if not is_blank:
-                yield from _between_starts(number, lines)
-            number += len(lines)
+                text = "".join(lines)
+                if STARTS[0] in text or STARTS[1] in text:
+                    yield from _between_starts(number, lines)
+                else:
+                    yield after, (number, text)
+            number = after
 
 
 def _between_starts(first: int, lines: list[str]) -> Iterator[tuple[int, Sentence | str]]:
-    text = "".join(lines)
-    if not any(start in text for start in STARTS):
-        yield first + len(lines), (first, text)
-        return
     sentence: list[str] = []
     for number, line in enumerate([*lines, ""], first):
         start = START.fullmatch(line)
@@ -204,6 +203,46 @@ def _between_starts(first: int, lines: list[str]) -> Iterator[tuple[int, Sentenc
             sentence = []
         if start:
             yield number, start[1] or start[2] or ""
+
+
+def _columns(text: str) -> list[list[str]]:
+    """Return the cells of each column if all lines have equally many, else nothing."""
+    separator = "\t" if "\t" in text else " "
+    if not text.endswith("\n") or "\r" in text:
+        return []
+    # Each end of a line becomes a cell of its own; if all lines are as long, it is the last of each row.
+    cells = text.replace("\n", f"{separator}\n{separator}").split(separator)
+    length = cells.index("\n") + 1
+    ends = cells[length - 1 :: length]
+    if not len(ends) == ends.count("\n") == text.count("\n") or (separator == " " and "" in cells[:-1]):
+        return []
+    return [cells[column:-1:length] for column in range(length - 1)]
+
+
+@lru_cache(SHAPES)
+def _are_there(chosen: tuple[int, ...], count: int) -> bool:
+    """Return whether each chosen column is one of so many, and none of them twice."""
+    return len({column % count for column in chosen if -count <= column < count}) == len(chosen)
+
+
+@lru_cache(SHAPES)
+def _is_tag(tag: str) -> bool:
+    return tag == OUTSIDE or TAG.fullmatch(tag) is not None
+
+
+def _chosen(rows: Sequence[Sequence[str]], chosen: tuple[int, ...]) -> list[list[str]]:
+    """Return the chosen columns of rows.
+
+    Raises:
+        _RowError: if a row lacks one of them.
+    """
+    for place, row in enumerate(rows):
+        if not _are_there(chosen, len(row)):
+            token_column, tag_column = (*chosen, None)[:2]
+            what = f"{len(row)} columns, but token_column is {token_column} and tag_column {tag_column}"
+            fix = "set the format's token_column and the format's tag_column, null where there are no tags"
+            raise _RowError(place, f"{what}; {fix}")
+    return [[row[column] for row in rows] for column in chosen]
 
 
 def _rows(text: str) -> list[list[str]]:
@@ -233,17 +272,22 @@ def _line(token: str, tag: str | None, document: Document) -> str:
     return line
 
 
+def _intervals(tokens: Iterable[str]) -> tuple[Interval, ...]:
+    """Return the place of each token in a text that they make, joined by blanks."""
+    end = -1
+    return tuple([(end + 1, end := end + 1 + len(token)) for token in tokens])
+
+
 def _spans(tokens: Sequence[Interval], tags: Sequence[str]) -> Iterator[Span]:
     """Yield the entities of a sentence, from the place and the tag of each token."""
+    if tags.count(OUTSIDE) == len(tags):
+        return
     start, end, label = 0, 0, ""
-    for (begin, after), tag in zip(tokens, tags, strict=False):
-        if tag == OUTSIDE:
-            if label:
-                yield Span(start, end, label)
-                label = ""
-            continue
-        letter, own = tag[0], tag[2:]
-        continues = letter in CONTINUING and own == label
+    before = -1
+    for place in [place for place, tag in enumerate(tags) if tag != OUTSIDE]:
+        (begin, after), letter, own = tokens[place], tags[place][0], tags[place][2:]
+        continues = letter in CONTINUING and own == label and place == before + 1
+        before = place
         if label and not continues:
             yield Span(start, end, label)
         if not continues:

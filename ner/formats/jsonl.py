@@ -37,7 +37,7 @@ class JsonLines(FileFormat):
         with reading(file) as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield partial(_document, line, f"{file}, line {number}")
+                    yield partial(_document, line, f"{file}, line {number}", self.annotation)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         with writing(path) as file:
@@ -59,8 +59,8 @@ def record_of(document: Document) -> dict[str, object]:
     }
 
 
-def document_of(record: object) -> Document:
-    """Return the document of a line.
+def document_of(record: object, with_annotation: bool = True) -> Document:
+    """Return the document of a line, or its texts alone.
 
     Raises:
         ValueError: if it is none.
@@ -69,18 +69,19 @@ def document_of(record: object) -> Document:
     short = [key for key in PASSAGE_KEYS if key in fields]
     if short and "passages" in fields:
         raise JSONError(f"`{short[0]}` stands beside `passages`", "move it into one of them")
+    passages = fields.objects("passages") if "passages" in fields else [fields]
     return Document(
         fields.string("id"),
-        tuple(map(_passage, fields.objects("passages") if "passages" in fields else [fields])),
+        tuple(_passage(passage, with_annotation) for passage in passages),
         tier=fields.string("tier", ""),
         annotator=fields.string("annotator", ""),
         weight=fields.number("weight", 1.0),
     )
 
 
-def _document(line: str, where: str) -> Document:
+def _document(line: str, where: str, with_annotation: bool) -> Document:
     try:
-        return document_of(parse(line))
+        return document_of(parse(line), with_annotation)
     except JSONError as error:
         raise InputError(f"{where}: {error.what}; {error.fix}") from None
     except (ArithmeticError, ValueError) as error:
@@ -103,8 +104,8 @@ def _span_record(span: Span) -> dict[str, object]:
     return record | {"identifiers": span.identifiers} if span.identifiers else record
 
 
-def _passage(fields: Fields) -> Passage:
-    spans = fields.objects("spans") if "spans" in fields else None
+def _passage(fields: Fields, with_annotation: bool) -> Passage:
+    spans = fields.objects("spans") if with_annotation and "spans" in fields else None
     until = None if spans is not None else 0
     if spans is not None and fields.values.get("annotated_until") is not None:
         until = fields.integer("annotated_until")

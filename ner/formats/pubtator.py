@@ -35,10 +35,11 @@ class PubTator(FileFormat):
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         seen: set[str] = set()
-        for first, lines in _blocks(file):
-            match = TEXT_LINE.fullmatch(lines[0])
+        for lines in _blocks(file, self.annotation):
+            first, line = lines[0]
+            match = TEXT_LINE.fullmatch(line)
             if match is None or self.is_new(match[1], seen, f"{file}, line {first}"):
-                yield partial(self._document, file, first, lines)
+                yield partial(self._document, file, lines)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Write documents: their first passage as the title, and what follows, joined by blanks, as the abstract.
@@ -53,11 +54,11 @@ class PubTator(FileFormat):
             for document in unique(documents):
                 file.write(_block(document) + "\n")
 
-    def _document(self, path: Path, first: int, lines: list[str]) -> Document:
+    def _document(self, path: Path, lines: list[tuple[int, str]]) -> Document:
         texts: dict[str, str] = {}
         spans: dict[str, list[Span]] = {"title": [], "abstract": []}
         name = ""
-        for number, line in enumerate(lines, first):
+        for number, line in lines:
             where = f"{path}, line {number}"
             if match := TEXT_LINE.fullmatch(line):
                 own, kind, text = match.groups()
@@ -79,27 +80,27 @@ class PubTator(FileFormat):
                 section, span = found
                 spans[section].append(span)
                 self.not_read["columns after identifiers"] += any(fields[6:])
-        passages = (Passage(texts.get(section, ""), section, tuple(spans[section])) for section in SECTIONS.values())
+        until = None if self.annotation else 0
+        passages = (Passage(texts.get(section, ""), section, tuple(own), until) for section, own in spans.items())
         return Document(name, tuple(passages))
 
 
-def _blocks(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines of each document, with the number of the first of them."""
-    block: list[str] = []
-    first = 1
+def _blocks(path: Path, with_annotation: bool) -> Iterator[list[tuple[int, str]]]:
+    """Yield the lines of each document, numbered, or of its text alone: all other lines have tabs."""
+    block: list[tuple[int, str]] = []
     with reading(path) as file:
         for number, line in enumerate(file, 1):
             content = line.removesuffix("\n").removesuffix("\r")
             match = TEXT_LINE.fullmatch(content)
+            if not (match or with_annotation) and "\t" in content:
+                continue
             if block and (not content.strip() or (match and match[2] == "t")):
-                yield first, block
+                yield block
                 block = []
             if content.strip():
-                if not block:
-                    first = number
-                block.append(content)
+                block.append((number, content))
     if block:
-        yield first, block
+        yield block
 
 
 def _mention(fields: list[str], texts: dict[str, str]) -> tuple[str, Span] | str:

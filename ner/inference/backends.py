@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ner.documents import Span
 from ner.errors import InputError
+from ner.inference.min_scores import MinScore
 from ner.labels import LabelSet
 from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.ragged import Integers
@@ -47,7 +48,7 @@ class Backend(Protocol):
         """Return what is found in a batch of texts."""
 
 
-def load_backend(name: str, path: Path, device: str | None, precision: str) -> Backend:
+def load_backend(name: str, path: Path, device: str | None, precision: str, min_score: MinScore = "auto") -> Backend:
     """Load a model with the backend of a name: ``ner.inference.<name>_backend`` with its function ``load``.
 
     Args:
@@ -55,6 +56,7 @@ def load_backend(name: str, path: Path, device: str | None, precision: str) -> B
         path: A run's folder, a checkpoint, or an exported folder.
         device: Where to compute; by default on a GPU, if there is one.
         precision: Of the encoder.
+        min_score: The least score of an entity; by default what the model says.
 
     Raises:
         InputError: if there is no such backend, or it cannot use the path, the device or the precision.
@@ -62,5 +64,5 @@ def load_backend(name: str, path: Path, device: str | None, precision: str) -> B
     module = f"{__package__}.{name}_backend"
     if not name.isidentifier() or find_spec(module) is None:
         raise InputError(f"backend is {name!r}; use one of torch, onnx")
-    load: Callable[[Path, str | None, str], Backend] = import_module(module).load
-    return load(path, device, precision)
+    load: Callable[[Path, str | None, str, MinScore], Backend] = import_module(module).load
+    return load(path, device, precision, min_score)

@@ -106,11 +106,23 @@ class PredictionJournal:
         """Append documents, by their places in the input.
 
         Raises:
-            InputError: if they cannot be written, such as to a full disk.
+            InputError: if they cannot be written, such as to a full disk, or the file is no longer there.
         """
         self._journal.write([place, record_of(document)] for place, document in documents.items())
         for place in documents:
             self.done.add(place)
+
+    def check_there(self) -> None:
+        """Check that the file is still under its name.
+
+        Raises:
+            InputError: if it was deleted or moved.
+        """
+        self._journal.check_there()
+
+    def remove(self) -> None:
+        """Delete the file, once the output holds its documents."""
+        self._journal.remove()
 
     def close(self) -> None:
         """Stop writing."""

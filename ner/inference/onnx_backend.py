@@ -1,4 +1,4 @@
-"""Tagging with onnxruntime: the ensemble in an exported folder, without torch and without scores.
+"""Tagging with onnxruntime: the ensemble in an exported folder, without torch.
 
 The folder is one that `export --onnx` wrote. What this needs beside numpy is safetensors, tokenizers and onnxruntime.
 """
@@ -16,7 +16,9 @@ from ner.checkpoints.manifest import is_exported, read_manifest
 from ner.documents import Document, Passage
 from ner.errors import InputError, one_line
 from ner.inference.backends import TaggedTexts
+from ner.inference.min_scores import MinScore, leave_out, resolve
 from ner.labels import LabelSet
+from ner.nn.marginals import interval_log_marginals
 from ner.nn.viterbi import Potentials, viterbi
 from ner.preprocessing.bucketing import CPU_TOKENS
 from ner.preprocessing.preprocessor import Preprocessor
@@ -43,22 +45,37 @@ class OnnxBackend:
         crf: Their merged CRF.
         labels: The entity types.
         preprocessor: How texts are read.
+        min_scores: The least score of an entity of each label, 0 where none is named.
     """
 
     batch_tokens = CPU_TOKENS
 
     def __init__(
-        self, sessions: Sequence[Session], crf: Potentials, labels: LabelSet, preprocessor: Preprocessor
+        self,
+        sessions: Sequence[Session],
+        crf: Potentials,
+        labels: LabelSet,
+        preprocessor: Preprocessor,
+        min_scores: Mapping[str, float] | None = None,
     ) -> None:
         self.sessions = tuple(sessions)
         self.crf = crf
         self.labels = labels
         self.preprocessor = preprocessor
+        self.min_scores = dict(min_scores or {})
+
+    def __repr__(self) -> str:
+        return f"OnnxBackend({len(self.sessions)} members)"
 
     def tag(self, texts: Texts) -> TaggedTexts:
-        """Return what is found in a batch of texts; entities have no scores."""
-        paths = viterbi(self.emissions(texts), texts.unit_counts, self.crf)
-        return TaggedTexts(texts, paths, texts.spans(self.labels.decode(paths), self.labels))
+        """Return what is found in a batch of texts, each entity with its probability under the CRF."""
+        emissions = self.emissions(texts)
+        paths = viterbi(emissions, texts.unit_counts, self.crf)
+        found = self.labels.decode(paths)
+        tags = np.stack([1 + 2 * found.labels, 2 + 2 * found.labels], 1)
+        scores = np.exp(interval_log_marginals(emissions, texts.unit_counts, self.crf, found[:3], tags))
+        paths, found, scores = leave_out(paths, found, scores, self.labels, self.min_scores)
+        return TaggedTexts(texts, paths, texts.spans(found, self.labels, scores.tolist()))
 
     def emissions(self, texts: Texts) -> Emissions:
         """Return mean scores of tags for the units of B texts, (B, T, K), as :meth:`ner.nn.models.Model.emissions`
@@ -72,19 +89,26 @@ class OnnxBackend:
         return total
 
 
-def load(path: Path, device: str | None = None, precision: str = "32", threads: int | None = None) -> OnnxBackend:
+def load(
+    path: Path,
+    device: str | None = None,
+    precision: str = "auto",
+    min_score: MinScore = "auto",
+    threads: int | None = None,
+) -> OnnxBackend:
     """Load a folder that `export --onnx` wrote.
 
     Args:
         path: The folder.
         device: ``cpu``, the default, or ``cuda``.
-        precision: ``32``; there is no other.
+        precision: ``32``, which ``auto`` is too; there is no other.
+        min_score: The least score of an entity; by default what the folder says.
         threads: Threads of the CPU; by default as many as it has cores.
 
     Raises:
         InputError: if onnxruntime or the device is not there, or a file is missing or damaged.
     """
-    if precision != "32":
+    if precision not in ("auto", "32"):
         raise InputError(f"precision is {precision!r}; with the backend onnx it is 32")
     if device not in (None, *PROVIDERS):
         raise InputError(f"device is {device!r}; with the backend onnx use one of {', '.join(PROVIDERS)}")
@@ -94,7 +118,8 @@ def load(path: Path, device: str | None = None, precision: str = "32", threads: 
     labels = LabelSet(manifest.labels)
     sessions = [_session(member / "emissions.onnx", PROVIDERS[device or "cpu"], threads) for member in manifest.members]
     crf = _read_crf(path / "crf.safetensors", len(labels.tags))
-    backend = OnnxBackend(sessions, crf, labels, manifest.preprocessor)
+    min_scores = resolve(min_score, manifest.min_scores, labels.labels)
+    backend = OnnxBackend(sessions, crf, labels, manifest.preprocessor, min_scores)
     # Graphs that do not fit the rest are told before the work.
     backend.tag(manifest.preprocessor.encode([Document("", (Passage("a"),))]))
     return backend

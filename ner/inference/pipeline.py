@@ -14,9 +14,10 @@ from ner.preprocessing.bucketing import BATCH_SIZE, length_batches
 from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.texts import Texts
 
-# Tokens of a document, about, and batches that a pool of documents fills: enough for texts of about the same length
-# to meet.
+# Tokens of a document, about, and batches that a pool of documents fills: few in the first pool, so that results come
+# soon, and in the largest enough for texts of about the same length to meet.
 DOCUMENT_TOKENS = 320
+FIRST_POOL_BATCHES = 4
 POOL_BATCHES = 80
 
 
@@ -45,6 +46,9 @@ def batches_of(
 ) -> Iterator[Texts]:
     """Yield the texts of documents in batches, pool by pool, the shortest of a pool first.
 
+    Documents are complete only with their longest texts, late in their pool. Pools double in size up to a limit, so
+    that a process that is killed loses no more than a share of what it has done.
+
     Args:
         numbered: Documents and their places in the input.
         preprocessor: How texts are read.
@@ -52,8 +56,13 @@ def batches_of(
         batch_size: Most texts in a batch.
     """
     source = iter(numbered)
-    size = max(POOL_BATCHES * batch_tokens // DOCUMENT_TOKENS, 1)
+    size, largest = (_documents_in(batches, batch_tokens) for batches in (FIRST_POOL_BATCHES, POOL_BATCHES))
     while pool := list(islice(source, size)):
         texts = preprocessor.encode((document for _, document in pool), numbers=(number for number, _ in pool))
         for indices in length_batches(*preprocessor.shapes(texts), batch_size, batch_tokens):
             yield texts.take(indices)
+        size = min(2 * size, largest)
+
+
+def _documents_in(batches: int, batch_tokens: int) -> int:
+    return max(batches * batch_tokens // DOCUMENT_TOKENS, 1)

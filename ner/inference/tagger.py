@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from reprlib import repr as shortened
 
 from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.inference.backends import Backend, load_backend
 from ner.inference.display import entities_html
+from ner.inference.min_scores import MinScore
 from ner.inference.pipeline import tag_documents
 
 
@@ -68,9 +70,17 @@ class Tagger:
         self.backend = backend
         self.labels = list(backend.labels.labels)
 
+    def __repr__(self) -> str:
+        return f"Tagger(labels={shortened(self.labels)}, units={self.backend.preprocessor.units!r}, {self.backend!r})"
+
     @classmethod
     def load(
-        cls, path: str | Path, device: str | None = None, precision: str = "32", backend: str = "torch"
+        cls,
+        path: str | Path,
+        device: str | None = None,
+        precision: str = "auto",
+        backend: str = "torch",
+        min_score: MinScore = "auto",
     ) -> "Tagger":
         """Load the tagger in a run's folder (all its seeds, as an ensemble), a checkpoint, or an exported folder.
 
@@ -78,18 +88,24 @@ class Tagger:
             path: ``checkpoints/minilm_crf``, ``checkpoints/minilm_crf/seed=42``, a ``.ckpt`` file, or what `export`
                 wrote. Of a run the best epoch of each seed is taken.
             device: Where to compute; by default on a GPU, if there is one.
-            precision: Of the encoder: ``32``, ``bf16`` or ``16``. The CRF always computes in fp64 or fp32.
-            backend: ``torch``, or ``onnx`` for a folder that `export --onnx` wrote: no torch, no scores.
+            precision: Of the encoder: ``32``, ``bf16``, ``16``, or ``auto``, which is bf16 where the processor or GPU
+                multiplies it natively and 32 elsewhere. The CRF always computes in fp64 or fp32.
+            backend: ``torch``, or ``onnx`` for a folder that `export --onnx` wrote, without torch.
+            min_score: Leave out entities of a lower score; ``auto`` by what `threshold` stored in the checkpoint, which
+                is nothing unless it was run; 0 keeps all.
 
         Raises:
             InputError: if there is no checkpoint, or it cannot be used.
         """
-        return cls(load_backend(backend, Path(path).expanduser(), device, precision))
+        return cls(load_backend(backend, Path(path).expanduser(), device, precision, min_score))
 
     def tag(self, text: str | Passage | Document) -> Entities:
         """Return the entities of one text, in order.
 
         Of a passage its section decides how it is read (title or abstract); a plain text is read as an abstract.
+
+        Raises:
+            InputError: if it is something else.
         """
         [entities] = self.tag_texts([text])
         return entities
@@ -102,9 +118,11 @@ class Tagger:
         Args:
             texts: Texts, passages or documents.
             batch_tokens: As for :meth:`tag_documents`.
+
+        Raises:
+            InputError: as for :meth:`tag_documents`.
         """
-        for document in self.tag_documents((_document(text) for text in texts), batch_tokens):
-            yield Entities(document, self.labels)
+        return (Entities(document, self.labels) for document in self._tagged(texts, batch_tokens))
 
     def tag_documents(self, documents: Iterable[Document], batch_tokens: int | None = None) -> Iterator[Document]:
         """Yield documents with the entities that are found in them instead of their own, in order, as they are found.
@@ -114,14 +132,24 @@ class Tagger:
             batch_tokens: Most tokens in a batch, padding included; by default what suits the device.
 
         Raises:
-            InputError: if ``batch_tokens`` is less than 1.
+            InputError: if ``batch_tokens`` is less than 1, it is a single document, or something else is among them.
         """
+        return self._tagged(documents, batch_tokens)
+
+    def _tagged(self, texts: Iterable[str | Passage | Document], batch_tokens: int | None) -> Iterator[Document]:
         if batch_tokens is not None and batch_tokens < 1:
             raise InputError(f"batch_tokens is {batch_tokens}; it should be at least 1")
-        return tag_documents(documents, self.backend, batch_tokens)
+        if isinstance(texts, str | Passage | Document):
+            raise InputError("a single text in place of many; put it into a list, or call tag")
+        return tag_documents(map(_document, texts), self.backend, batch_tokens)
 
 
-def _document(text: str | Passage | Document) -> Document:
-    if isinstance(text, Document):
-        return text
-    return Document("", (text if isinstance(text, Passage) else Passage(text),))
+def _document(text: object) -> Document:
+    match text:
+        case Document():
+            return text
+        case Passage():
+            return Document("", (text,))
+        case str():
+            return Document("", (Passage(text),))
+    raise InputError(f"a tagger reads a text, a Passage or a Document, not {shortened(text)}")

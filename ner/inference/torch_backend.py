@@ -1,7 +1,7 @@
 """Tagging with torch: one checkpoint, or the ensemble of several."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from glob import escape
 from pathlib import Path
 from typing import Literal, get_args
@@ -9,11 +9,12 @@ from typing import Literal, get_args
 import torch
 
 from ner.checkpoints import ensemble, runs
-from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
 from ner.checkpoints.manifest import is_exported
 from ner.errors import InputError, one_line
 from ner.inference.backends import TaggedTexts
 from ner.inference.decoding import decode
+from ner.inference.min_scores import MinScore, resolve
 from ner.labels import LabelSet
 from ner.nn.models import CRFEnsemble, Model
 from ner.preprocessing.bucketing import CPU_TOKENS, GPU_TOKENS
@@ -22,7 +23,7 @@ from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.texts import Texts
 from ner.runtime import has_fast_bf16
 
-Precision = Literal["32", "bf16", "16"]
+Precision = Literal["auto", "32", "bf16", "16"]
 DTYPES = {"bf16": torch.bfloat16, "16": torch.float16}
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,9 @@ class TorchBackend:
         labels: The entity types.
         preprocessor: How texts are read.
         device: Where to compute; by default on a GPU, if there is one.
-        precision: Of the encoder. The CRF always computes in fp64 or fp32.
+        precision: Of the encoder; ``auto`` is bf16 where the device multiplies it natively, else fp32. The CRF always
+            computes in fp64 or fp32.
+        min_scores: The least score of an entity of each label, 0 where none is named.
 
     Raises:
         InputError: if the device or the precision cannot be used.
@@ -49,13 +52,18 @@ class TorchBackend:
         preprocessor: Preprocessor,
         device: str | None = None,
         precision: str = "32",
+        min_scores: Mapping[str, float] | None = None,
     ) -> None:
         if precision not in get_args(Precision):
             raise InputError(f"precision is {precision!r}; use {', '.join(get_args(Precision))}")
         self.labels = labels
         self.preprocessor = preprocessor
+        self.min_scores = dict(min_scores or {})
         self.device = _device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.batch_tokens = CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS
+        if precision == "auto":
+            precision = "bf16" if has_fast_bf16(self.device.type, if_unknown=False) else "32"
+            log.info("precision auto is %s on this %s", precision, self.device.type)
         if self.device.type == "cpu" and precision != "32" and not (precision == "bf16" and has_fast_bf16()):
             log.warning("This processor has no instructions for %s and would be slow with it: using 32", precision)
             precision = "32"
@@ -63,16 +71,21 @@ class TorchBackend:
         self.dtype = DTYPES.get(precision)
         self.model = model.eval().to(self.device)
 
+    def __repr__(self) -> str:
+        members = self.model.members if isinstance(self.model, CRFEnsemble) else [self.model]
+        size = sum(parameter.numel() for parameter in members[0].parameters())
+        return f"TorchBackend({len(members)} x {size:,} parameters, '{self.device}', precision {self.precision})"
+
     @torch.no_grad()
     def tag(self, texts: Texts) -> TaggedTexts:
         """Return what is found in a batch of texts, each entity with its probability under the CRF."""
         batch = collate(texts, self.preprocessor).to(self.device)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
             emissions = self.model(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
-        return decode(self.model, emissions.float(), batch, self.labels, with_scores=True)
+        return decode(self.model, emissions.float(), batch, self.labels, True, self.min_scores)
 
 
-def load(path: Path, device: str | None = None, precision: str = "32") -> TorchBackend:
+def load(path: Path, device: str | None = None, precision: str = "auto", min_score: MinScore = "auto") -> TorchBackend:
     """Load a run's folder (all its seeds, as an ensemble), a checkpoint, or an exported folder.
 
     Raises:
@@ -82,10 +95,12 @@ def load(path: Path, device: str | None = None, precision: str = "32") -> TorchB
     if path.is_dir() and not is_exported(path):
         own = path / "best.ckpt"
         paths = [own] if own.exists() else runs.find(f"{escape(str(path))}/seed=*/best.ckpt")
-    return backend_of(ensemble.read(paths), device, precision)
+    return backend_of(ensemble.read(paths), device, precision, min_score)
 
 
-def backend_of(members: Sequence[Checkpoint], device: str | None = None, precision: str = "32") -> TorchBackend:
+def backend_of(
+    members: Sequence[Checkpoint], device: str | None = None, precision: str = "32", min_score: MinScore = "auto"
+) -> TorchBackend:
     """Return a backend for one checkpoint, or for the ensemble of several that fit together.
 
     Raises:
@@ -93,9 +108,11 @@ def backend_of(members: Sequence[Checkpoint], device: str | None = None, precisi
     """
     if not members:
         raise InputError("a tagger needs a checkpoint: none is given")
+    labels = LabelSet(members[0].labels)
+    min_scores = resolve(min_score, mean_min_scores(members), labels.labels)
     models = [ensemble.build_model(member) for member in members]
     model = models[0] if len(models) == 1 else CRFEnsemble(models)
-    return TorchBackend(model, LabelSet(members[0].labels), members[0].preprocessor, device, precision)
+    return TorchBackend(model, labels, members[0].preprocessor, device, precision, min_scores)
 
 
 def _device(name: str) -> torch.device:

@@ -17,6 +17,8 @@ from ner.errors import InputError
 
 # Stands for standard input and standard output.
 STANDARD = Path("-")
+# The errors of a full disk, a quota, and a file that is too large.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Ends the names of files that are compressed.
 COMPRESSED = ".gz"
 COMPRESSION_LEVEL = 6
@@ -311,5 +313,6 @@ def _beside(path: Path) -> Path:
 
 def _unwritable(path: Path, error: OSError | UnicodeEncodeError) -> InputError:
     if isinstance(error, OSError):
-        return InputError(f"{path}: cannot be written ({error.strerror or error}); choose another path")
+        fix = "free the disk, or choose another path" if error.errno in NO_ROOM else "choose another path"
+        return InputError(f"{path}: cannot be written ({error.strerror or error}); {fix}")
     return InputError(f"{path}: cannot be written (a text holds half a surrogate pair); replace that character")

@@ -3,13 +3,11 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from filelock import FileLock, Timeout
-
 from ner.errors import InputError
+from ner.io.lock import OutputLock
 
 Settings = Mapping[str, object]
 HEADER = b'{"settings": '
@@ -42,15 +40,10 @@ class Journal:
         self.settings: Settings | None = None
         self._end = 0
         self._file: BinaryIO | None = None
-        # The system releases it when the process ends, however it ends.
-        self._lock = FileLock(path.with_name(f"{path.name}.lock"))
+        self._lock = OutputLock(path)
+        self._lock.acquire()
         try:
-            self._lock.acquire(blocking=False)
             self._take_over(take)
-        except Timeout:
-            raise InputError(
-                f"{path}: another process is writing it; wait until it has finished, or choose another path"
-            ) from None
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -84,9 +77,10 @@ class Journal:
         """Append records; if the process is killed meanwhile, the first of them are kept.
 
         Raises:
-            InputError: if they cannot be written, such as to a full disk.
+            InputError: if they cannot be written, such as to a full disk, or the file is no longer there.
         """
         assert self._file is not None  # open() comes first
+        self.check_there()
         rest = memoryview(b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records))
         try:
             while rest:
@@ -96,16 +90,35 @@ class Journal:
         except OSError as error:
             raise self._unwritable(error) from None
 
+    def check_there(self) -> None:
+        """Notice that the file was deleted or moved, after which the system goes on to write what nobody can read.
+
+        Raises:
+            InputError: if it is so.
+        """
+        assert self._file is not None  # open() comes first
+        try:
+            is_there = os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise InputError(f"{self.path}: was deleted while it was written; run the same command again to start over")
+
+    def remove(self) -> None:
+        """Delete the file, and only then let other processes hold the journal."""
+        self._close_file()
+        self.path.unlink(missing_ok=True)
+        self._lock.release()
+
     def close(self) -> None:
         """Stop writing, and let other processes hold the journal."""
+        self._close_file()
+        self._lock.release()
+
+    def _close_file(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
-        if self._lock.is_locked:
-            # Deleted before the release, after which it may be another process's. Windows deletes no open file.
-            with suppress(OSError):
-                Path(self._lock.lock_file).unlink()
-            self._lock.release()
 
     def __enter__(self) -> Self:
         return self

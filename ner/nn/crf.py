@@ -1,14 +1,19 @@
 """A linear-chain conditional random field over K tags."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 import torchcrf
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from ner.nn import linear_chain
-from ner.nn.viterbi import Integers
+from ner.nn.linear_chain import Scores
+from ner.nn.max_product import best_paths
+from ner.nn.viterbi import Floats, Integers, Potentials, viterbi
 
 # Far below any score that training reaches, and far from overflow when added up over thousands of tokens in fp32.
 ILLEGAL = -1e4
@@ -40,29 +45,36 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         self.start_transitions.masked_fill_(~torch.tensor(legal_starts, device=device), ILLEGAL)
         self.transitions.masked_fill_(~torch.tensor(legal_transitions, device=device), ILLEGAL)
 
-    def nll(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """Return the negative log-likelihood of each tag path, computed in fp64.
+    def nll(self, emissions: Tensor, tags: Tensor, mask: Tensor, in_parallel: bool | None = None) -> Tensor:
+        """Return the negative log-likelihood of each tag path, computed in fp64, differentiable once.
 
         Args:
             emissions: Scores of tags, (B, T, K).
             tags: Tag ids, (B, T).
             mask: True on a prefix of each row, at least one token long, (B, T).
+            in_parallel: Compute with tensors, for many tokens at once, as suits a GPU; by default where the emissions
+                are on one.
 
         Returns:
             One value a row, at least 0 but for rounding, in fp32 or, for such emissions, in fp64, (B,).
         """
-        with torch.autocast(emissions.device.type, enabled=False):
-            scores = self._scores(linear_chain.exact(emissions), mask)
-            gold = linear_chain.path_score(scores, tags.to(scores.emissions.device))
-            loss = linear_chain.log_partition(scores, in_tree=emissions.is_cuda) - gold
-        return loss.to(emissions.device, torch.promote_types(emissions.dtype, torch.float))
+        in_parallel = emissions.is_cuda if in_parallel is None else in_parallel
+        found: Tensor = _NegativeLogLikelihood.apply(  # type: ignore[no-untyped-call]
+            emissions, *self._potentials, tags, mask, in_parallel
+        )
+        return found
 
     @torch.no_grad()
-    def viterbi(self, emissions: Tensor, mask: Tensor) -> Integers:
+    def viterbi(self, emissions: Tensor, mask: Tensor, in_parallel: bool | None = None) -> Integers:
         """Return the best path of each row, 0 after its last token, (B, T); arguments as in :meth:`nll`."""
-        with torch.autocast(emissions.device.type, enabled=False):
-            emissions = emissions.to(torch.promote_types(emissions.dtype, torch.float))
-            return linear_chain.best_paths(self._scores(emissions, mask))
+        emissions = emissions.to(torch.promote_types(emissions.dtype, torch.float))
+        potentials = [part.to(emissions) for part in self._potentials]
+        if emissions.is_cuda if in_parallel is None else in_parallel:
+            transitions, start, end = potentials
+            paths = best_paths(Scores(emissions.transpose(0, 1), transitions, start, end, mask.T))
+            return paths.T.numpy(force=True)
+        arrays = Potentials(*(part.numpy(force=True) for part in potentials))
+        return viterbi(emissions.numpy(force=True), mask.sum(1).numpy(force=True), arrays)
 
     @torch.no_grad()
     def interval_log_marginals(
@@ -71,6 +83,7 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         mask: Tensor,
         intervals: tuple[Integers, Integers, Integers],
         tags: Integers,
+        in_parallel: bool | None = None,
     ) -> Tensor:
         """Return the log-probability that a path reads each of N intervals as one entity, neither longer nor shorter.
 
@@ -82,66 +95,92 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
             mask: True on a prefix of each row, at least one token long, (B, T).
             intervals: Rows, starts and ends, each (N,); ``0 <= start < end <=`` the row's length.
             tags: The tags ``begin`` and ``inside`` of each, (N, 2).
+            in_parallel: As in :meth:`nll`.
 
         Returns:
             Log-probabilities, (N,), computed in fp64.
-
-        Source: Rabiner (1989) for the forward and backward scores; Culotta & McCallum (2004) for their constraint.
         """
         if not len(tags):
             return emissions.new_zeros(0, dtype=torch.double)
-        scores = self._scores(linear_chain.exact(emissions), mask)
-        found = linear_chain.messages(scores, in_tree=emissions.is_cuda)
-        emissions, transitions, device = scores.emissions, scores.transitions, scores.emissions.device
-        rows, starts, ends, *both = torch.from_numpy(np.stack([*intervals, *tags.T])).to(device)
-        begin_inside = torch.stack(both, 1)
-        begin, inside = begin_inside.T
-        every_tag = torch.arange(self.num_tags, device=device)
-        # Up to the entity's first token, which is `begin` or `inside`: (N, 2).
-        before = (starts - 1).clamp(min=0)
-        arriving = (found.forward[rows, before].log() + found.forward_scales[rows, before][:, None])[:, None]
-        arriving = arriving + transitions.T[begin_inside]
-        continues = (every_tag == begin[:, None]) | (every_tag == inside[:, None])
-        arriving[:, 1].masked_fill_(continues, -torch.inf)
-        opened = torch.where((starts > 0)[:, None], arriving.logsumexp(2), scores.start[begin_inside])
-        opened = opened + emissions[rows[:, None], starts[:, None], begin_inside]
-        # On to its last token, which is `inside` unless it is the first.
-        sums = torch.nn.functional.pad(emissions.cumsum(1), (0, 0, 1, 0))
-        lengths = ends - starts
-        steps = sums[rows, ends, inside] - sums[rows, starts + 1, inside]
-        steps = steps + (lengths - 2).clamp(min=0) * transitions[inside, inside]
-        longer = (opened + transitions[begin_inside, inside[:, None]]).logsumexp(1) + steps
-        longer = torch.stack([torch.full_like(longer, -torch.inf), longer], 1)
-        inner = torch.where((lengths > 1)[:, None], longer, opened)
-        # And on to whatever follows, or to the end.
-        is_last = ends == scores.lengths[rows]
-        after = ends.clamp(max=emissions.shape[1] - 1)
-        following = (
-            emissions[rows, after] + found.backward[rows, after].log() + found.backward_scales[rows, after][:, None]
-        )
-        following = transitions[begin_inside] + following.masked_fill(every_tag == inside[:, None], -torch.inf)[:, None]
-        closed = torch.where(is_last[:, None], scores.end[begin_inside], following.logsumexp(2))
-        # Rounding may lift a certainty above 1.
-        return ((inner + closed).logsumexp(1) - found.log_partition[rows]).clamp(max=0.0)
+        if emissions.is_cuda if in_parallel is None else in_parallel:
+            indices = torch.from_numpy(np.stack([*intervals, *tags.T])).to(emissions.device)
+            tensors = _tensor_scores(emissions, self._potentials, mask)
+            found: Tensor = linear_chain.interval_log_marginals(tensors, indices[:3].unbind(), indices[3:].T)
+            return found
+        arrays = _array_scores(emissions, self._potentials, mask)
+        return torch.from_numpy(linear_chain.interval_log_marginals(arrays, intervals, tags))
 
-    def _scores(self, emissions: Tensor, mask: Tensor) -> linear_chain.Scores:
-        potentials = (self.transitions, self.start_transitions, self.end_transitions)
-        transitions, start, end = (scores.to(emissions) for scores in potentials)
-        return linear_chain.Scores(emissions, transitions, start, end, mask.sum(1).to(emissions.device))
+    @property
+    def _potentials(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.transitions, self.start_transitions, self.end_transitions
 
-    # Called by pytorch-crf's own `forward` and `decode`, on (T, B).
+    # Called by pytorch-crf's own `forward` and `decode`, on (T, B). `forward` subtracts the second from the first.
 
     def _compute_score(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        scores = self._scores(linear_chain.exact(emissions.transpose(0, 1)), mask.T)
-        return linear_chain.path_score(scores, tags.T).to(emissions)
+        return -self.nll(emissions.transpose(0, 1), tags.T, mask.T)
 
     def _compute_normalizer(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        scores = self._scores(linear_chain.exact(emissions.transpose(0, 1)), mask.T)
-        return linear_chain.log_partition(scores, in_tree=emissions.is_cuda).to(emissions)
+        return emissions.new_zeros(emissions.shape[1])
 
     def _viterbi_decode(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
         paths = self.viterbi(emissions.transpose(0, 1), mask.T)
         return [path[:length].tolist() for path, length in zip(paths, mask.sum(0).tolist(), strict=True)]
+
+
+class _NegativeLogLikelihood(torch.autograd.Function):
+    """The negative log-likelihood of each row's path, (B,), with its gradient in closed form."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch passes anything
+        emissions: Tensor,
+        transitions: Tensor,
+        start: Tensor,
+        end: Tensor,
+        tags: Tensor,
+        mask: Tensor,
+        in_parallel: bool,
+    ) -> Tensor:
+        potentials = (transitions, start, end)
+        if in_parallel:
+            ctx.scores, ctx.tags = _tensor_scores(emissions, potentials, mask), tags.T
+        else:
+            ctx.scores, ctx.tags = _array_scores(emissions, potentials, mask), tags.T.numpy(force=True)
+        ctx.inputs = [(part.device, part.dtype) for part in (emissions, *potentials)]
+        ctx.messages = linear_chain.messages(ctx.scores)
+        loss = ctx.messages.log_partition - linear_chain.path_scores(ctx.scores, ctx.tags)
+        return _as_tensor(loss, emissions.device, torch.promote_types(emissions.dtype, torch.float))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        weights = gradient.double() if isinstance(ctx.tags, Tensor) else _as_array(gradient)
+        emissions, *others = linear_chain.gradients(ctx.scores, ctx.messages, ctx.tags, weights)
+        found = zip((emissions.swapaxes(0, 1), *others), ctx.inputs, strict=True)
+        return *(_as_tensor(part, *place) for part, place in found), None, None, None
+
+
+def _tensor_scores(emissions: Tensor, potentials: Sequence[Tensor], mask: Tensor) -> Scores[Tensor]:
+    transitions, start, end = (part.detach().double() for part in potentials)
+    return Scores(emissions.detach().double().transpose(0, 1), transitions, start, end, mask.T)
+
+
+def _array_scores(emissions: Tensor, potentials: Sequence[Tensor], mask: Tensor) -> Scores[NDArray[Any]]:
+    transitions, start, end = (_as_array(part) for part in potentials)
+    return Scores(_as_array(emissions.transpose(0, 1)), transitions, start, end, mask.T.numpy(force=True))
+
+
+def _as_array(tensor: Tensor) -> NDArray[np.float64]:
+    """Return a tensor in main memory and fp64, to which numpy converts it: torch would do so with all its threads."""
+    array: Floats = tensor.to(torch.promote_types(tensor.dtype, torch.float)).numpy(force=True)
+    return np.ascontiguousarray(array, np.double)
+
+
+def _as_tensor(array: NDArray[np.float64] | Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return a tensor of another type, converted by numpy where it was an array."""
+    if not isinstance(array, Tensor):
+        array = torch.from_numpy(np.ascontiguousarray(array, np.double if dtype == torch.double else np.float32))
+    return array.to(device, dtype)
 
 
 def merge_crfs(crfs: Sequence[CRF]) -> CRF:

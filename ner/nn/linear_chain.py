@@ -1,233 +1,299 @@
-"""Sums and maxima over all tag paths of a linear chain, which a CRF computes.
+"""Sums over all tag paths of a linear chain, which a CRF computes.
 
 Sums are computed in probability space and fp64, which holds what scores of tokens can differ by (fp32 underflows where
 emissions have a standard deviation of 50), with one rescaling a token. How the messages travel along the chain depends
-on the device: token after token where starting an operation costs little, in a tree over the tokens on CUDA.
+on the arrays: numpy's go token after token, tensors in a tree over the tokens.
+
+Token after token, the operations are tiny. Torch gives some of them to all its threads, which then wait for each other
+at every token; numpy computes in the thread that calls, whatever torch's setting is. So the formulas around the
+messages are written for both, in the functions that the two share.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from ner.nn.viterbi import REBASE, Integers, walk_back
+# Numbers or booleans, all of a chain in one of the two libraries.
+Array = TypeVar("Array", NDArray[Any], Tensor)
+
+# Multiplications up to which BLAS computes a product in the thread that asks for it.
+SERIAL_PRODUCT = 2**18
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
-    """Log-potentials of a chain over K tags, in fp64; for best paths fp32 is enough.
+class Scores(Generic[Array]):
+    """Log-potentials of B chains over K tags, in fp64, tokens first.
 
     Args:
-        emissions: Scores of tags, (B, T, K).
+        emissions: Scores of tags, (T, B, K).
         transitions: ``[i, j]`` scores tag ``j`` after tag ``i``, (K, K).
         start: Scores of the first tag, (K,).
         end: Scores of the last tag, (K,).
-        lengths: Tokens of each row, at least 1, (B,).
+        mask: True on the tokens of each chain, which are its first ones, at least one, (T, B).
     """
 
-    emissions: Tensor
-    transitions: Tensor
-    start: Tensor
-    end: Tensor
-    lengths: Tensor
+    emissions: Array
+    transitions: Array
+    start: Array
+    end: Array
+    mask: Array
 
 
 @dataclass(frozen=True, slots=True)
-class Messages:
-    """Messages of both directions for each token, scaled to sum to 1 over the tags.
+class Messages(Generic[Array]):
+    """Messages of both directions for each token, each scaled by a factor of its own; after a chain's end, anything.
 
     Args:
-        forward: Of all paths up to a token, with its emission, (B, T, K).
-        backward: Of all paths after a token, without its emission, (B, T, K).
-        arriving: The same with its emission, as the token before receives it, (B, T, K).
-        forward_scales: Log-factors by which ``forward`` was divided, (B, T).
-        backward_scales: Log-factors by which ``backward`` was divided, (B, T).
+        forward: Of all paths up to a token, with its emission, (T, B, K).
+        backward: Of all paths after a token, without its emission, (T, B, K).
+        arriving: The same with its emission, as the token before receives it, (T, B, K).
+        forward_scales: Log-factors by which ``forward`` was divided, (T, B).
+        backward_scales: Log-factors by which ``backward`` was divided, (T, B).
         log_partition: Log-sum of the scores of all paths, (B,).
     """
 
-    forward: Tensor
-    backward: Tensor
-    arriving: Tensor
-    forward_scales: Tensor
-    backward_scales: Tensor
-    log_partition: Tensor
+    forward: Array
+    backward: Array
+    arriving: Array
+    forward_scales: Array
+    backward_scales: Array
+    log_partition: Array
 
 
-def exact(tensor: Tensor) -> Tensor:
-    """Return a tensor in fp64, in main memory where its device has none."""
-    return tensor.to("cpu" if tensor.device.type == "mps" else tensor.device, torch.double)
+# Of weights that are 0 numpy would tell.
+@np.errstate(divide="ignore", invalid="ignore")
+def messages(scores: Scores[Array]) -> Messages[Array]:
+    """Return the messages of both directions.
 
-
-@torch.no_grad()
-def messages(scores: Scores, in_tree: bool) -> Messages:
-    """Return the messages of both directions; after a row's length they mean nothing.
-
-    Args:
-        scores: The chain.
-        in_tree: Pass messages in a tree over the tokens: about 15 operations a doubling of T instead of 4 a token, for
-            T more products of K x K.
+    Numpy's go token after token. Those of tensors go in a tree: about 15 operations a doubling of T instead of 4 a
+    token, for T more products of K x K.
 
     Source: Rabiner (1989), with its scaling; Blelloch (1990) for the tree.
     """
-    emissions, last = scores.emissions, scores.lengths[:, None] - 1
-    height, width = emissions.shape[:2]
+    xp = _library(scores.emissions)
+    emissions, counts = scores.emissions, scores.mask.sum(0)
     # The backward direction is the forward one of the reversed row, which begins at its last token.
-    reversal = (last - torch.arange(width, device=emissions.device)).clamp(min=0)
-    peaks = emissions.amax(2)
-    weights = (emissions - peaks[..., None]).exp()
-    weights = torch.stack([weights, weights.take_along_dim(reversal[..., None], 1)])
+    reversal = counts - scores.mask.cumsum(0)
+    peaks = xp.amax(emissions, 2)
+    weights = xp.exp(emissions - peaks[..., None])
+    weights = xp.stack([weights, _at(weights, reversal)], 1)
+    peaks = xp.stack([peaks, _at(peaks, reversal)], 1)
     shift = scores.transitions.max()
-    steps = (scores.transitions - shift).exp()
-    steps = torch.stack([steps, steps.T])
-    border_shifts = torch.stack([scores.start.max(), scores.end.max()])[:, None, None]
-    borders = (torch.stack([scores.start, scores.end])[:, None] - border_shifts).exp()
-    first = borders * weights[:, :, 0]
-    states = (_in_tree if in_tree else _token_by_token)(_scaled(first), weights[:, :, 1:], steps)
-    # The divisor of a message follows from its neighbour.
-    heard = states[:, :, :-1] @ steps[:, None]
-    factors = (heard * weights[:, :, 1:]).sum(3).log() + shift
-    opening = first.sum(2, keepdim=True).log() + border_shifts
-    both_peaks = torch.stack([peaks, peaks.take_along_dim(reversal, 1)])
-    scales, mirrored_scales = (torch.cat([opening, factors], 2) + both_peaks).cumsum(2)
-    at_last = states[0].take_along_dim(last[..., None], 1)[:, 0]
-    end = borders[1].expand(height, -1)
-    log_partition = (at_last * end).sum(1).log() + border_shifts[1, 0] + scales.take_along_dim(last, 1)[:, 0]
+    steps = xp.exp(scores.transitions - shift)
+    borders = xp.stack([scores.start, scores.end])
+    border_shifts = xp.amax(borders, 1)[:, None]
+    borders = xp.exp(borders - border_shifts)[:, None]
+    first = borders * weights[0]
+    opening = first.sum(2)
+    both_steps: Array = xp.stack([steps, steps.T])
+    states, heard, sums = _propagated(first / opening[..., None], weights[1:], both_steps)
+    opening_scales = (xp.log(opening) + border_shifts)[None]
+    scales = (xp.concatenate([opening_scales, xp.log(sums) + shift]) + peaks).cumsum(0)
     # Without its emission, a backward message is the one that the reversed row receives from its neighbour.
-    silent = torch.cat([end[:, None], heard[1]], 1)
-    sums = silent.sum(2)
-    silent_scales = torch.cat([border_shifts[1].expand(height, 1), mirrored_scales[:, :-1] + shift], 1) + sums.log()
+    ends = xp.zeros_like(first[1]) + borders[1]
+    end_scales = xp.zeros_like(scales[:1, 1]) + border_shifts[1]
+    backward: Array = xp.concatenate([ends[None], heard[:, 1]])
+    backward_scales: Array = xp.concatenate([end_scales, scales[:-1, 1] + shift])
+    last = counts[None] - 1
+    total = (_at(states[:, 0], last)[0] * ends).sum(1)
     return Messages(
-        states[0],
-        (silent / sums[..., None]).take_along_dim(reversal[..., None], 1),
-        states[1].take_along_dim(reversal[..., None], 1),
-        scales,
-        silent_scales.take_along_dim(reversal, 1),
-        log_partition,
+        states[:, 0],
+        _at(backward, reversal),
+        _at(states[:, 1], reversal),
+        scales[:, 0],
+        _at(backward_scales, reversal),
+        xp.log(total) + border_shifts[1] + _at(scales[:, 0], last)[0],
     )
 
 
-def _token_by_token(first: Tensor, weights: Tensor, steps: Tensor) -> Tensor:
+def _propagated(first: Array, weights: Array, steps: Array) -> tuple[Array, Array, Array]:
     """Return the messages along the chains of both directions.
 
     Args:
         first: Those of the first tokens, (2, B, K).
-        weights: Exponentiated emissions of the following tokens, (2, B, T - 1, K).
+        weights: Exponentiated emissions of the following tokens, (T - 1, 2, B, K).
         steps: Exponentiated transitions, (2, K, K).
 
     Returns:
-        Those of all tokens, each scaled to sum to 1, (2, B, T, K).
+        Those of all tokens, each scaled to sum to 1, (T, 2, B, K); of all but the first, what arrives there before its
+        weights, (T - 1, 2, B, K), and the sum of their product, (T - 1, 2, B).
     """
-    tokens = weights.permute(2, 0, 1, 3).contiguous()
-    states = tokens.new_empty((len(tokens) + 1, *first.shape))
+    if isinstance(first, Tensor):
+        return _in_tree(first, weights, steps)
+    return _token_by_token(first, weights, steps)
+
+
+def _token_by_token(
+    first: NDArray[Any], weights: NDArray[Any], steps: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return them along the chains."""
+    states = np.empty((len(weights) + 1, *first.shape))
     states[0] = first
-    for before, token, state in zip(states.unbind(0), tokens.unbind(0), states.unbind(0)[1:], strict=False):
-        torch.bmm(before, steps, out=state)
-        state.mul_(token)
-        state.div_(state.sum(2, keepdim=True))
-    return states.permute(1, 2, 0, 3)
+    heard, sums = np.empty_like(weights), np.empty((*weights.shape[:3], 1))
+    blocks = _blocks(*first.shape[1:])
+    for before, arrived, weight, state, total in zip(states[:-1], heard, weights, states[1:], sums, strict=True):
+        for block in blocks:
+            np.matmul(before[:, block], steps, out=arrived[:, block])
+        np.multiply(arrived, weight, out=state)
+        np.add.reduce(state, 2, keepdims=True, out=total)
+        np.divide(state, total, out=state)
+    return states, heard, sums[..., 0]
 
 
-def _in_tree(first: Tensor, weights: Tensor, steps: Tensor) -> Tensor:
-    """Return the same from products of neighbours, of neighbours of neighbours and so on, and back to the tokens."""
-    height, count, tags = weights.shape[1:]
+def _in_tree(first: Tensor, weights: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return them from products of neighbours, of neighbours of neighbours and so on, and back to the tokens."""
+    count, _, height, tags = weights.shape
     depth = max(count - 1, 0).bit_length()
     identity = torch.eye(tags, dtype=steps.dtype, device=steps.device)
-    padding = identity.expand(2, height, 2**depth - count, -1, -1)
-    product = torch.cat([steps[:, None, None] * weights[:, :, :, None, :], padding], 2)
+    padding = identity.expand(2**depth - count, 2, height, -1, -1)
+    product = torch.cat([steps[:, None] * weights[:, :, :, None, :], padding])
     lefts = []
     for _ in range(depth):
-        left, right = product[:, :, ::2], product[:, :, 1::2]
+        left, right = product[::2], product[1::2]
         lefts.append(left)
         product = left @ right
         product = product / product.amax((3, 4), keepdim=True)
     # From the root down, the message at the left border of each stretch of tokens.
-    borders = first[:, :, None]
+    borders = first[None]
     for left in reversed(lefts):
-        middle = _scaled((borders[:, :, :, None] @ left)[:, :, :, 0])
-        borders = torch.stack([borders, middle], 3).flatten(2, 3)
-    heard = borders[:, :, :count] @ steps[:, None]
-    return torch.cat([first[:, :, None], _scaled(heard * weights)], 2)
+        middle = (borders[:, :, :, None] @ left)[:, :, :, 0]
+        borders = torch.stack([borders, middle / middle.sum(3, keepdim=True)], 1).flatten(0, 1)
+    heard = borders[:count] @ steps
+    arrived = heard * weights
+    sums = arrived.sum(3)
+    return torch.cat([first[None], arrived / sums[..., None]]), heard, sums
 
 
-def _scaled(weights: Tensor) -> Tensor:
-    return weights / weights.sum(-1, keepdim=True)
-
-
-class _LogPartition(torch.autograd.Function):
-    """The log-sum of the scores of all paths, (B,), with its gradient in closed form: the marginals.
-
-    Source: Sutton & McCallum (2012), "An introduction to conditional random fields", section 4.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, scores: Scores, in_tree: bool, *_: Tensor) -> Tensor:  # noqa: ANN401 - torch passes anything
-        found = messages(scores, in_tree)
-        ctx.save_for_backward(scores.transitions, scores.lengths, found.forward, found.backward, found.arriving)
-        return found.log_partition
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        transitions, lengths, forward, backward, arriving = ctx.saved_tensors
-        last = lengths[:, None] - 1
-        positions = torch.arange(forward.shape[1], device=forward.device)
-        both = forward * backward
-        factors = torch.where(positions <= last, gradient[:, None] / both.sum(2), 0.0)
-        marginals = both * factors[..., None]
-        # Pairwise marginals, normalised.
-        steps = (transitions - transitions.max()).exp()
-        sums = (arriving[:, 1:] @ steps.T).sum(2)
-        pairs = torch.where(positions[:-1] < last, factors[:, :-1] / sums, 0.0)
-        left = (forward[:, :-1] * pairs[..., None]).flatten(0, 1)
-        expected = left.T @ arriving[:, 1:].flatten(0, 1) * steps
-        ends = marginals.take_along_dim(last[..., None], 1)[:, 0]
-        return None, None, marginals, expected, marginals[:, 0].sum(0), ends.sum(0)
-
-
-def log_partition(scores: Scores, in_tree: bool) -> Tensor:
-    """Return the log-sum of the scores of all paths of each row, differentiable once, (B,)."""
-    # Autograd follows tensors that are arguments themselves.
-    inputs = (scores.emissions, scores.transitions, scores.start, scores.end)
-    found: Tensor = _LogPartition.apply(scores, in_tree, *inputs)  # type: ignore[no-untyped-call]
+def path_scores(scores: Scores[Array], tags: Array) -> Array:
+    """Return the score of one path of each chain, (B,); tags are (T, B) and arbitrary after the chain's end."""
+    emitted = _chosen(scores.emissions, tags) * scores.mask
+    moved = scores.transitions[tags[:-1], tags[1:]] * scores.mask[1:]
+    last = scores.mask.sum(0)[None] - 1
+    found: Array = emitted.sum(0) + moved.sum(0) + scores.start[tags[0]] + scores.end[_at(tags, last)[0]]
     return found
 
 
-def path_score(scores: Scores, tags: Tensor) -> Tensor:
-    """Return the score of one path of each row, (B,); tags are (B, T) and arbitrary after the row's length."""
-    last = scores.lengths[:, None] - 1
-    positions = torch.arange(tags.shape[1], device=tags.device)
-    emitted = scores.emissions.take_along_dim(tags[..., None], 2)[..., 0]
-    moved = scores.transitions[tags[:, :-1], tags[:, 1:]]
-    inner = torch.where(positions <= last, emitted, 0.0).sum(1) + torch.where(positions[1:] <= last, moved, 0.0).sum(1)
-    return inner + scores.start[tags[:, 0]] + scores.end[tags.take_along_dim(last, 1)[:, 0]]
+def gradients(scores: Scores[Array], found: Messages[Array], tags: Array, weights: Array) -> tuple[Array, ...]:
+    """Return the gradient of the weighted sum of the chains' negative log-likelihoods.
 
+    It is what the paths are expected to use, less what the given path uses.
 
-@torch.no_grad()
-def best_paths(scores: Scores) -> Integers:
-    """Return the tags of the best path of each row, 0 after its last token, (B, T).
+    Args:
+        scores: The chains.
+        found: Their messages.
+        tags: The given paths, (T, B).
+        weights: One a chain, (B,).
 
-    The recursion stays on the scores' device; the host walks back, which is a chain of look-ups.
+    Returns:
+        Of emissions, transitions, start and end scores.
 
-    Source: Viterbi (1967).
+    Source: Sutton & McCallum (2012), "An introduction to conditional random fields", section 4.
     """
-    # Rows come last: a maximum over the first axis is taken for many of them at once.
-    emissions, steps = scores.emissions.permute(1, 2, 0).contiguous(), scores.transitions[:, :, None]
-    _, tags, height = emissions.shape
-    states = torch.empty_like(emissions)
-    states[0] = scores.start[:, None] + emissions[0]
-    paths = states.new_empty((tags, tags, height))
-    tokens = zip(states.unbind(0), emissions.unbind(0)[1:], states.unbind(0)[1:], strict=False)
-    for number, (before, token, state) in enumerate(tokens, start=1):
-        torch.add(before[:, None], steps, out=paths)
-        torch.amax(paths, 0, out=state)
-        state.add_(token)
-        if number % REBASE == 0:
-            state.sub_(state.amax(0))
-    # One transfer, so that the host waits for the device once.
-    parts = (states, scores.transitions, scores.end, scores.lengths.to(states.dtype))
-    packed = torch.cat([part.flatten() for part in parts]).numpy(force=True)
-    reached, transitions, end, lengths = np.split(packed, np.cumsum([part.numel() for part in parts[:-1]]))
-    return walk_back(reached.reshape(states.shape), transitions.reshape(tags, tags), end, lengths.astype(np.int64))
+    xp = _library(scores.emissions)
+    transitions, mask = scores.transitions, scores.mask
+    last = mask.sum(0)[None] - 1
+    both = found.forward * found.backward
+    factors = mask * weights / xp.where(mask, both.sum(2), 1.0)
+    follows = mask[1:, :, None]
+    expected = _pair_sums(found.forward[:-1] * factors[:-1, :, None] * follows, found.arriving[1:])
+    expected = expected * xp.exp(transitions - transitions.max())
+    used = xp.diag(xp.ones_like(scores.start))[tags] * mask[..., None]
+    weighted = used * weights[:, None]
+    observed = _pair_sums(weighted[:-1], used[1:])
+    emissions = both * factors[..., None] - weighted
+    return emissions, expected - observed, emissions[0].sum(0), _at(emissions, last)[0].sum(0)
+
+
+@np.errstate(divide="ignore", invalid="ignore")
+def interval_log_marginals(scores: Scores[Array], intervals: Sequence[Array], begin_inside: Array) -> Array:
+    """Return the log-probability that a path reads each of N intervals as one entity, neither longer nor shorter.
+
+    Args:
+        scores: The chains.
+        intervals: Their numbers, starts and ends, each (N,).
+        begin_inside: The tags ``begin`` and ``inside`` of each, (N, 2).
+
+    Source: Rabiner (1989) for the forward and backward scores; Culotta & McCallum (2004) for their constraint.
+    """
+    xp = _library(scores.emissions)
+    found = messages(scores)
+    emissions, transitions = scores.emissions, scores.transitions
+    rows, starts, ends = intervals
+    begin, inside = begin_inside[:, 0], begin_inside[:, 1]
+    tags = xp.ones_like(begin_inside[:1, :1] + scores.start[None]).cumsum(1) - 1
+    is_inside = tags == inside[:, None]
+    continues = is_inside | (tags == begin[:, None])
+    # Up to the entity's first token, which is `begin` or `inside`: (N, 2).
+    before = (starts - 1).clip(0)
+    paths = xp.log(found.forward[before, rows]) + found.forward_scales[before, rows][:, None]
+    arriving = paths[:, None] + transitions.T[begin_inside]
+    barred = xp.stack([xp.zeros_like(continues), continues], 1)
+    arriving = _log_sum(xp.where(barred, -np.inf, arriving))
+    opened = xp.where((starts > 0)[:, None], arriving, scores.start[begin_inside])
+    opened = opened + emissions[starts[:, None], rows[:, None], begin_inside]
+    # On to its last token, which is `inside` unless it is the first.
+    sums = emissions.cumsum(0)
+    steps = sums[ends - 1, rows, inside] - sums[starts, rows, inside]
+    steps = steps + (ends - starts - 2).clip(0) * transitions[inside, inside]
+    longer = _log_sum(opened + transitions[begin_inside, inside[:, None]]) + steps
+    longer = xp.stack([xp.zeros_like(longer) - np.inf, longer], 1)
+    inner = xp.where((ends - starts > 1)[:, None], longer, opened)
+    # And on to whatever follows, or to the end.
+    after = ends.clip(None, len(emissions) - 1)
+    paths = xp.log(found.backward[after, rows]) + found.backward_scales[after, rows][:, None]
+    following = xp.where(is_inside, -np.inf, emissions[after, rows] + paths)
+    following = _log_sum(transitions[begin_inside] + following[:, None])
+    is_last = ends == scores.mask.sum(0)[rows]
+    closed = xp.where(is_last[:, None], scores.end[begin_inside], following)
+    # Rounding may lift a certainty above 1.
+    certain: Array = (_log_sum(inner + closed) - found.log_partition[rows]).clip(None, 0.0)
+    return certain
+
+
+def _library(array: NDArray[Any] | Tensor) -> Any:  # noqa: ANN401 - a module
+    """Return the library of an array; functions and arguments that both have are used of it."""
+    return torch if isinstance(array, Tensor) else np
+
+
+def _at(array: Array, positions: Array) -> Array:
+    """Return what each chain has at positions of its own: (T, B, ...) and (S, B) to (S, B, ...)."""
+    if isinstance(array, Tensor):
+        return array.take_along_dim(positions.reshape(*positions.shape, *[1] * (array.ndim - 2)), 0)
+    found: NDArray[Any] = array[positions, np.arange(array.shape[1])]
+    return found
+
+
+def _chosen(array: Array, tags: Array) -> Array:
+    """Return the values at tags: (T, B, K) and (T, B) to (T, B)."""
+    if isinstance(array, Tensor):
+        return array.take_along_dim(tags[..., None], 2)[..., 0]
+    return np.take_along_axis(array, tags[..., None], 2)[..., 0]
+
+
+def _log_sum(array: Array) -> Array:
+    """Return the logarithm of the sum of exponentials over the last axis, of which not all need be finite."""
+    xp = _library(array)
+    peaks = xp.amax(array, -1).clip(-1e300)[..., None]
+    found: Array = xp.log(xp.exp(array - peaks).sum(-1)) + peaks[..., 0]
+    return found
+
+
+def _pair_sums(left: Array, right: Array) -> Array:
+    """Return the sum of the outer products of two (N, B, K): (K, K)."""
+    if isinstance(left, Tensor):
+        return left.flatten(0, 1).T @ right.flatten(0, 1)
+    found = np.zeros((left.shape[2], right.shape[2]))
+    for block in _blocks(*left.shape[1:]):
+        found += (left[:, block].swapaxes(1, 2) @ right[:, block]).sum(0)
+    return found
+
+
+def _blocks(height: int, tags: int) -> list[slice]:
+    """Return the rows in blocks whose product with (K, K) BLAS does not share out to threads."""
+    size = max(SERIAL_PRODUCT // tags**2, 1)
+    return [slice(start, start + size) for start in range(0, height, size)]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 
 import numpy as np
@@ -54,16 +54,7 @@ class TextTokenizer:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        try:
-            tokenizer = Tokenizer.from_str(self.serialised)
-        except Exception as error:  # the library raises no narrower one
-            raise InputError(f"the tokenizer's JSON is damaged: {one_line(error)}") from error
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        # A text that quotes "[SEP]" or "[TITLE]" means these letters, not the special token.
-        tokenizer.encode_special_tokens = True
-        if self.markers:
-            tokenizer.add_special_tokens([AddedToken(marker, special=True) for marker in MARKERS.values()])
+        tokenizer, _ = _parsed(self.serialised, self.markers)
         return tokenizer
 
     @cached_property
@@ -90,8 +81,8 @@ class TextTokenizer:
     @cached_property
     def padding_id(self) -> int:
         """The id that fills up short rows of a batch."""
-        padding = Tokenizer.from_str(self.serialised).padding
-        return int(padding["pad_id"]) if padding else 0
+        _, padding_id = _parsed(self.serialised, self.markers)
+        return padding_id
 
     @cached_property
     def vocabulary_size(self) -> int:
@@ -163,6 +154,24 @@ class _Placeholder:
 
     def __len__(self) -> int:
         return 1
+
+
+# The tokenizer of a checkpoint is that of its data module, and of the other members.
+@lru_cache(maxsize=4)
+def _parsed(serialised: str, markers: bool) -> tuple[Tokenizer, int]:
+    """Return the tokenizer that some JSON describes, and the id of its padding."""
+    try:
+        tokenizer = Tokenizer.from_str(serialised)
+    except Exception as error:  # the library raises no narrower one
+        raise InputError(f"the tokenizer's JSON is damaged: {one_line(error)}") from error
+    padding = tokenizer.padding
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    # A text that quotes "[SEP]" or "[TITLE]" means these letters, not the special token.
+    tokenizer.encode_special_tokens = True
+    if markers:
+        tokenizer.add_special_tokens([AddedToken(marker, special=True) for marker in MARKERS.values()])
+    return tokenizer, int(padding["pad_id"]) if padding else 0
 
 
 def _trimmed(texts: Sequence[str], offsets: Integers, lengths: Integers) -> Integers:

@@ -4,12 +4,13 @@ Source: Mitchell et al. (2019), "Model cards for model reporting"; the front mat
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
 from ner.checkpoints.runs import differing_keys
 from ner.preprocessing.tokenizer import MARKERS
 
@@ -18,6 +19,8 @@ UNKNOWN_LICENSE = "other"
 SEED = "seed_everything"
 TEMPLATE = Path(__file__).with_name("templates") / "model_card.md"
 NOT_RECORDED = "not recorded"
+# What Markdown, its tables or HTML may read as more than a character.
+MARKUP = re.compile(r"[\\`*~<>\[\]&|]")
 
 Row = tuple[str, ...]
 
@@ -48,12 +51,13 @@ def model_card(
     card = ModelCard.from_template(
         front,
         template_path=str(TEMPLATE),
-        title=_at(first.config, "run") or "Named entities in biomedical abstracts",
-        labels=first.labels,
-        corpus=_at(corpus, "class_path") or corpus,
+        title=_literal(_at(first.config, "run")) or "Named entities in biomedical abstracts",
+        labels=[_code(label) for label in first.labels],
+        has_min_scores=bool(mean_min_scores(members)),
+        corpus=_code(_at(corpus, "class_path") or corpus) if corpus else None,
         corpus_settings=_corpus_settings(corpus),
         recipe=_recipe(first),
-        differing=sorted({key for other in members for key in differing_keys(first.config, other.config)} - {SEED}),
+        differing=_differing(members),
         scores=[_scores(number, member) for number, member in enumerate(members, start=1)],
         versions=versions,
         with_onnx=with_onnx,
@@ -64,7 +68,14 @@ def model_card(
 def _corpus_settings(corpus: object) -> list[Row]:
     arguments = _at(corpus, "init_args")
     settings = arguments if isinstance(arguments, Mapping) else {}
-    return [(str(name), _cell(_plain(value))) for name, value in settings.items() if value not in (None, "", [], {})]
+    shown = {name: _plain(value) for name, value in settings.items() if value not in (None, "", [], {})}
+    return [(_literal(name), _literal(value)) for name, value in shown.items()]
+
+
+def _differing(members: Sequence[Checkpoint]) -> list[str]:
+    first, *others = members
+    keys = {key for other in others for key in differing_keys(first.config, other.config)}
+    return [_code(key) for key in sorted(keys - {SEED})]
 
 
 def _recipe(member: Checkpoint) -> list[Row]:
@@ -74,17 +85,19 @@ def _recipe(member: Checkpoint) -> list[Row]:
     start = _at(config, "init_from")
     facts = {
         "encoder": _encoder(member),
-        "peak learning rates": ", ".join(f"{part} {rate}" for part, rate in rates.items() if rate is not None),
-        "epochs planned": _at(config, "trainer", "max_epochs"),
-        "batch": ", ".join(f"at most {size} {unit}" for unit, size in sizes.items() if size),
-        "loss is a mean over": model.get("loss_reduction"),
-        "started from the weights of": _plain(start) if start else None,
+        "peak learning rates": _literal(
+            ", ".join(f"{part} {rate}" for part, rate in rates.items() if rate is not None)
+        ),
+        "epochs planned": _literal(_at(config, "trainer", "max_epochs")),
+        "batch": _literal(", ".join(f"at most {size} {unit}" for unit, size in sizes.items() if size)),
+        "loss is a mean over": _literal(model.get("loss_reduction")),
+        "started from the weights of": _literal(_plain(start) if start else None),
         "chunking": type(reading.chunking).__name__,
         "markers": " ".join(f"`{marker}`" for marker in MARKERS.values() if reading.markers) or "none",
         "windows": f"{reading.window_tokens} tokens; neighbours share {reading.overlap_tokens}",
         "units that the CRF tags": reading.units,
     }
-    return [(name, _cell(str(value))) for name, value in facts.items() if value]
+    return [(name, value) for name, value in facts.items() if value]
 
 
 def _model(member: Checkpoint) -> dict[str, object]:
@@ -100,9 +113,9 @@ def _encoder(member: Checkpoint) -> str:
     )
     # The encoder of an exported member is its own folder.
     name = _plain(_at(member.config, "model", "encoder") or model.get("encoder"))
-    known = f" ({kind}, {layers} layers of {width})" if kind and layers and width else ""
+    known = f"({kind}, {layers} layers of {width})" if kind and layers and width else ""
     start = ", from random weights" if model.get("pretrained") is False else ""
-    return f"`{name}`{known}{start}"
+    return f"{_code(name)} {_literal(known)}".rstrip() + start
 
 
 def _scores(number: int, member: Checkpoint) -> Row:
@@ -110,7 +123,7 @@ def _scores(number: int, member: Checkpoint) -> Row:
     figures = [NOT_RECORDED] * 2
     if best is not None and best.epoch == member.epochs:
         figures = [f"{best.micro_f1:.4f}", f"{best.macro_f1:.4f}"]
-    return (str(number), NOT_RECORDED if seed is None else str(seed), str(member.epochs or NOT_RECORDED), *figures)
+    return (str(number), NOT_RECORDED if seed is None else _literal(seed), str(member.epochs or NOT_RECORDED), *figures)
 
 
 def _at(settings: object, *keys: str) -> object:
@@ -136,5 +149,13 @@ def _without_folders(value: object) -> object:
     return [_without_folders(part) for part in value] if isinstance(value, list) else value
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "&#124;")
+def _literal(value: object) -> str:
+    """Return a value as Markdown that shows it as it is, in one line; nothing for what is not known."""
+    text = "" if value is None else " ".join(str(value).split())
+    return MARKUP.sub(lambda found: f"&#{ord(found[0])};", text)
+
+
+def _code(value: object) -> str:
+    """Return a value as Markdown that shows it as code; a checkpoint may put anything in it."""
+    text = _literal(value)
+    return f"`{text}`" if text == str(value) else f"<code>{text}</code>"

@@ -1,14 +1,12 @@
 """Checkpoints on disk: whole under their names, or not there."""
 
 import os
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from ner.io.files import writing_bytes
+from ner.checkpoints.checkpoint import write_checkpoint
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -26,10 +24,4 @@ class WholeCheckpointIO(TorchCheckpointIO):
         Raises:
             InputError: if it cannot be written; a file that has the name stays as it was.
         """
-        # Written to the file itself, torch hides the reason of a failure.
-        buffer = BytesIO()
-        torch.save(checkpoint, buffer)
-        with writing_bytes(Path(path)) as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
+        write_checkpoint(checkpoint, Path(path))

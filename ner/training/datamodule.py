@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 SPLITS: dict[str, tuple[Split, ...]] = {"fit": ("train", "dev"), "validate": ("dev",), "test": ("test",)}
 GPU_WORKERS = 4
+# More of them would only wait for each other.
+WORKERS_PER_PROCESSOR = 8
 
 
 class NERDataModule(LightningDataModule):
@@ -52,8 +55,8 @@ class NERDataModule(LightningDataModule):
         batch_tokens: Most tokens in a training batch, padding included, that batches aim at; none by default.
         eval_batch_size: Most texts in a batch of validation, test or prediction.
         eval_batch_tokens: Most tokens in such a batch, padding included; by default what suits the device.
-        predict_path: A file or folder that ``predict`` tags instead of the corpus's test split; on the command line
-            ``-`` is standard input.
+        predict_split: The split of the corpus that ``predict`` tags.
+        predict_path: A file or folder that ``predict`` tags instead; on the command line ``-`` is standard input.
         predict_format: Its format, if that is not the corpus's own.
         num_workers: Processes that make batches beside the main one; by default none, but some for a GPU.
         seed: Decides the order of training batches, together with the epoch.
@@ -75,6 +78,7 @@ class NERDataModule(LightningDataModule):
         batch_tokens: int | None = None,
         eval_batch_size: int = BATCH_SIZE,
         eval_batch_tokens: int | None = None,
+        predict_split: Literal["dev", "test"] = "test",
         predict_path: str | None = None,
         predict_format: Format | None = None,
         num_workers: int | None = None,
@@ -91,6 +95,9 @@ class NERDataModule(LightningDataModule):
         for name, (value, smallest) in least.items():
             if value is not None and value < smallest:
                 raise InputError(f"data.{name} is {value}; it should be at least {smallest}")
+        most = WORKERS_PER_PROCESSOR * (os.cpu_count() or 1)
+        if num_workers is not None and num_workers > most:
+            raise InputError(f"data.num_workers is {num_workers}; on this machine it should be at most {most}")
         self.corpus = corpus
         self.tokenizer = tokenizer
         self.chunking = chunking or SeparatePassages()
@@ -102,6 +109,7 @@ class NERDataModule(LightningDataModule):
         self.batch_tokens = batch_tokens
         self.eval_batch_size = eval_batch_size
         self.eval_batch_tokens = eval_batch_tokens
+        self.predict_split: Split = predict_split
         self.predict_path = predict_path
         self.predict_format = predict_format
         self.num_workers = num_workers
@@ -175,7 +183,7 @@ class NERDataModule(LightningDataModule):
 
     @property
     def format_of_input(self) -> Format:
-        """The format of the files of ``predict_path``.
+        """The format of the files of ``predict_path``, read without annotation.
 
         Raises:
             InputError: if none is named, and the corpus has none.
@@ -184,7 +192,7 @@ class NERDataModule(LightningDataModule):
         if source is None:
             kind = type(self.corpus).__name__
             raise InputError(f"data.predict_path: {kind} has no file format; name one as --data.predict_format")
-        return source
+        return source.without_annotation()
 
     def train_dataloader(self) -> DataLoader[int]:
         """Texts with known tags, in a new order each epoch."""
@@ -242,11 +250,12 @@ class NERDataModule(LightningDataModule):
             is_empty = False
             yield numbered
         if is_empty and first == 0:
-            self._refuse_empty("test" if self.predict_path is None else None)
+            self._refuse_empty(self.predict_split if self.predict_path is None else None)
 
     def _share(self, first: int, step: int) -> Iterator[tuple[int, Document]]:
         if self.predict_path is None:
-            return in_one_line(self.corpus.read_share("test", first, step), self.corpus, "the test split")
+            documents = self.corpus.read_share(self.predict_split, first, step)
+            return in_one_line(documents, self.corpus, f"the {self.predict_split} split")
         source, path = self.format_of_input, Path(self.predict_path)
         return in_one_line(source.read_share(path, first, step), source, str(path))
 

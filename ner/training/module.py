@@ -13,6 +13,7 @@ from transformers import get_linear_schedule_with_warmup
 from ner import runtime
 from ner.checkpoints.checkpoint import with_present_names
 from ner.checkpoints.pretrained import build_encoder, load_encoder, load_encoder_config, max_positions, plain_config
+from ner.checkpoints.schema import check_min_scores
 from ner.errors import InputError
 from ner.inference.backends import TaggedTexts
 from ner.inference.decoding import decode
@@ -45,9 +46,11 @@ class NERModule(LightningModule):
         warmup_ratio: Share of all steps in which the rates rise, before they fall linearly to zero.
         loss_reduction: Divide the batch's sum of weight x negative log-likelihood by its annotated ``tokens`` (units),
             or by its ``passages`` (texts read as one).
+        min_scores: The least score of an entity of each label, 0 where none is named: `threshold` chooses it, and
+            evaluations leave out other entities.
 
     Raises:
-        InputError: if a rate is out of its range, or the encoder cannot be had.
+        InputError: if a rate or a score is out of its range, or the encoder cannot be had.
 
     Attributes:
         max_tokens: Most tokens that the encoder reads at once, ``None`` where it knows no limit.
@@ -73,6 +76,7 @@ class NERModule(LightningModule):
         crf_weight_decay: float = 0.0,
         warmup_ratio: float = 0.1,
         loss_reduction: Literal["tokens", "passages"] = "tokens",
+        min_scores: dict[str, float] | None = None,
     ) -> None:
         super().__init__()
         for name, rate in (("encoder", encoder_lr), ("emissions", emissions_lr), ("crf", crf_lr)):
@@ -83,6 +87,8 @@ class NERModule(LightningModule):
         _check_range("dropout", dropout, 0, 1)
         _check_range("warmup_ratio", warmup_ratio, 0, 1)
         self.label_set = LabelSet(labels)
+        check_min_scores(min_scores or {}, labels)
+        self.min_scores = dict(min_scores or {})
         if encoder_config is not None:
             network = build_encoder(encoder_config)
         elif pretrained:
@@ -226,7 +232,7 @@ class NERModule(LightningModule):
         total, count = self._total_loss(emissions, batch)
         # Weighted by its count, so that it does not depend on the batches.
         self.log(f"{stage}/loss", total / max(count, 1), batch_size=count, sync_dist=True)
-        tagged = decode(self.model, emissions, batch, self.label_set)
+        tagged = decode(self.model, emissions, batch, self.label_set, min_scores=self.min_scores)
         for chunk, found in zip(tagged.texts.chunks, tagged.spans, strict=True):
             for index, spans in chunk.project(found).items():
                 passage = chunk.document.passages[index]

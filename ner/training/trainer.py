@@ -2,8 +2,9 @@
 
 import logging
 import os
+import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,12 +14,14 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
+from lightning.pytorch.strategies import StrategyRegistry
 
 from ner.errors import InputError, one_line
+from ner.io.files import NO_ROOM
 from ner.runtime import has_fast_bf16
 from ner.training.checkpoint_io import WholeCheckpointIO
 
-PRECISIONS = ("32", "32-true", "16-mixed", "bf16-mixed")
+PRECISIONS = ("auto", "32", "32-true", "16-mixed", "bf16-mixed")
 # Settings in which this project differs from Lightning.
 TRAINER_DEFAULTS = {
     "num_sanity_val_steps": 0,
@@ -34,8 +37,26 @@ CHECKPOINT_DEFAULTS = {
     "checkpoint.enable_version_counter": False,
     "checkpoint.auto_insert_metric_name": False,
 }
-# The least values of numbers that Lightning takes, and divides by or ignores.
-LEAST = {"accumulate_grad_batches": 1, "check_val_every_n_epoch": 1, "gradient_clip_val": 0, "log_every_n_steps": 0}
+# The least values of numbers, some of which Lightning takes, and divides by or ignores.
+LEAST = {
+    "accumulate_grad_batches": 1,
+    "check_val_every_n_epoch": 1,
+    "fast_dev_run": 0,
+    "gradient_clip_val": 0,
+    "log_every_n_steps": 0,
+    "max_steps": -1,
+    "num_nodes": 1,
+    "num_sanity_val_steps": -1,
+    "reload_dataloaders_every_n_epochs": 0,
+}
+CHOICES = {
+    "gradient_clip_algorithm": ["norm", "value"],
+    "profiler": ["simple", "advanced", "pytorch", "xla"],
+    "strategy": ["auto", *StrategyRegistry.available_strategies()],
+}
+# Values with which Lightning turns off what this project uses.
+UNUSABLE = {"barebones": True, "enable_checkpointing": False}
+DURATION = re.compile(r"\d+:\d+:\d+:\d+")
 # Numbers and shares of batches, and what happens without any.
 SHARES = {
     "limit_train_batches": "trains",
@@ -60,6 +81,7 @@ class CountingTrainer(Trainer):
     def __init__(
         self,
         *,
+        precision: str | int | None = None,
         limit_train_batches: int | float | None = None,
         limit_val_batches: int | float | None = None,
         limit_test_batches: int | float | None = None,
@@ -69,6 +91,7 @@ class CountingTrainer(Trainer):
         **kwargs: Any,  # noqa: ANN401 - all others of Lightning's
     ) -> None:
         super().__init__(
+            precision=None if precision == "auto" else precision,  # type: ignore[arg-type] # it checks the name
             limit_train_batches=limit_train_batches,
             limit_val_batches=limit_val_batches,
             limit_test_batches=limit_test_batches,
@@ -84,32 +107,28 @@ class CountingTrainer(Trainer):
 def prepare_trainer(config: Namespace, *, is_fit: bool) -> None:
     """Refuse settings that Lightning takes, but this project, or Lightning itself later on, cannot work with.
 
-    A precision of bf16 becomes 32 where it would be many times slower, with a warning.
+    A precision of bf16 becomes 32 where it would be many times slower, with a warning. None, or ``auto``, becomes bf16
+    where the device multiplies that natively, unless a CPU trains.
 
     Raises:
         InputError: if there is one; it names it.
     """
-    if str(config.precision or 32) not in PRECISIONS:
+    if str(config.precision or "auto") not in PRECISIONS:
         listed = ", ".join(PRECISIONS)
         raise InputError(
             f"trainer.precision is {config.precision}, but weights are trained in fp32; use one of {listed}"
         )
     if config.precision == "16-mixed" and _computes_on_cpu(config):
         raise InputError("trainer.precision is 16-mixed, which a CPU cannot compute; give 32, or bf16-mixed")
-    for name, least in LEAST.items():
-        if config[name] is not None and config[name] < least:
-            raise InputError(f"trainer.{name} is {config[name]}; it should be at least {least}")
-    for name, where in SHARES.items():
-        if config[name] == 0:
-            raise InputError(f"trainer.{name} is 0, which {where} nothing; give a share such as 0.5, or a number")
+    check_least(config, LEAST, "trainer")
+    _check_shares(config)
+    _check_choices(config)
     _check_accelerator(config.accelerator)
     if _computes_on_cpu(config):
         _check_processes(config.devices)
     if is_fit and (config.max_epochs is None or config.max_epochs < 1) and config.max_steps < 1:
         raise InputError("trainer.max_epochs should be at least 1: the learning rates are planned over all epochs")
-    if config.precision == "bf16-mixed" and _computes_on_cpu(config) and not has_fast_bf16():
-        log.warning("This processor has no instructions for bf16, and would be many times slower with it: using 32")
-        config.precision = "32"
+    _settle_precision(config, is_fit=is_fit)
 
 
 def check_monitor(metric: str, labels: Sequence[str]) -> None:
@@ -122,6 +141,43 @@ def check_monitor(metric: str, labels: Sequence[str]) -> None:
     if metric not in [*averages, *(f"val/f1/{label}" for label in labels)]:
         listed = ", ".join(averages)
         raise InputError(f"checkpoint.monitor is {metric!r}; it should be one of {listed}, or val/f1/ and a label")
+
+
+def check_least(config: Namespace, least: Mapping[str, int], section: str) -> None:
+    """Refuse numbers that are too small.
+
+    Raises:
+        InputError: if there is one; it names it.
+    """
+    for name, smallest in least.items():
+        if config[name] is not None and config[name] < smallest:
+            raise InputError(f"{section}.{name} is {config[name]}; it should be at least {smallest}")
+
+
+def _check_shares(config: Namespace) -> None:
+    for name, where in SHARES.items():
+        if config[name] == 0:
+            raise InputError(f"trainer.{name} is 0, which {where} nothing; give a share such as 0.5, or a number")
+    for name in (*SHARES, "overfit_batches"):
+        value = config[name] or 0
+        if value < 0 or (value > 1 and value % 1):
+            raise InputError(
+                f"trainer.{name} is {value}; it should be a share from 0 to 1, or a whole number of batches"
+            )
+
+
+def _check_choices(config: Namespace) -> None:
+    for name, choices in CHOICES.items():
+        if isinstance(config[name], str) and config[name] not in choices:
+            # A strategy has variants by the dozen.
+            listed = ", ".join(choice for choice in choices if "_" not in choice)
+            raise InputError(f"trainer.{name} is {config[name]!r}; it should be one of {listed}")
+    for name, value in UNUSABLE.items():
+        if config[name] is value:
+            raise InputError(f"trainer.{name} is {value}, with which no checkpoint would be kept; leave it out")
+    if isinstance(config.max_time, str) and not DURATION.fullmatch(config.max_time):
+        what = "days, hours, minutes and seconds, as in 00:12:00:00"
+        raise InputError(f"trainer.max_time is {config.max_time!r}; it should be {what}")
 
 
 def _check_accelerator(name: object) -> None:
@@ -144,7 +200,7 @@ def lightning_errors() -> Iterator[None]:
     """Let Lightning say to users what concerns them, in the exceptions of this project.
 
     Raises:
-        InputError: if Lightning refuses an argument.
+        InputError: if Lightning refuses an argument, or there is no room for its logs.
         KeyboardInterrupt: if the user interrupts it.
     """
     _silence_advice()
@@ -152,6 +208,13 @@ def lightning_errors() -> Iterator[None]:
         yield
     except MisconfigurationException as error:
         raise InputError(one_line(error)) from error
+    except OSError as error:
+        # Loggers also write when another error ends the training, and the system tells no name with this one.
+        if error.errno not in NO_ROOM:
+            raise
+        raise InputError(
+            f"{error.filename or 'logs'}: cannot be written ({error.strerror}); free the disk, and start again"
+        ) from error
     except SystemExit as stop:
         # Lightning tidies up after Ctrl-C and then exits with the code of a failure.
         if isinstance(stop.__context__, KeyboardInterrupt):
@@ -173,6 +236,23 @@ def _silence_advice() -> None:
         "recommended to use `sync_dist=True`",  # values logged at an epoch's end are those of all processes
     ):
         warnings.filterwarnings("ignore", message=f".*{message}.*")
+
+
+def _settle_precision(config: Namespace, *, is_fit: bool) -> None:
+    """Choose the precision, where that is left open, or replace one that would be slow."""
+    device = "cpu" if _computes_on_cpu(config) else _accelerator(config)
+    if config.precision in (None, "auto"):
+        is_fast = has_fast_bf16(device, if_unknown=False)
+        config.precision = "bf16-mixed" if is_fast and not (is_fit and device == "cpu") else "32"
+    elif config.precision == "bf16-mixed" and device == "cpu" and not has_fast_bf16():
+        log.warning("This processor has no instructions for bf16, and would be many times slower with it: using 32")
+        config.precision = "32"
+
+
+def _accelerator(config: Namespace) -> str:
+    """Return the type of the device that is no CPU."""
+    found = torch.accelerator.current_accelerator()
+    return str(config.accelerator) if found is None else found.type
 
 
 def _computes_on_cpu(config: Namespace) -> bool:

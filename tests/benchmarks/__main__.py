@@ -9,6 +9,7 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
+from string import ascii_lowercase
 
 import lightning
 import torch
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.errors import InputError
-from tests.benchmarks import crf, gpu, growth, inference, preprocessing, training
+from tests.benchmarks import crf, gpu, growth, inference, preprocessing, threads, training
 from tests.benchmarks.measuring import Bar
 from tests.benchmarks.texts import Setting, setting
 
@@ -25,10 +26,11 @@ BROKEN, MISTAKE = 1, 2
 # Inference comes first: `predict` runs in a process whose memory no training has grown, and time depends on that.
 PARTS: dict[tuple[str, ...], Callable[[Setting], Iterator[Bar]]] = {
     ("7", "8", "9", "10"): inference.bars,
-    ("1", "2", "3", "4"): lambda _: crf.bars(),
+    ("1", "2", "3", "4", "13"): lambda _: crf.bars(),
     ("5", "6"): training.bars,
     ("11",): growth.bars,
     ("12",): preprocessing.bars,
+    ("17",): lambda _: threads.bars(),
 }
 
 
@@ -65,7 +67,7 @@ def main() -> int:
     for bar in _bars(setting(chosen.encoder), chosen.bars):
         console.print(_line(bar), highlight=False)
         found.append(bar)
-    found.sort(key=lambda bar: (len(bar.number.rstrip("ab")), bar.number))
+    found.sort(key=lambda bar: (len(bar.number.rstrip(ascii_lowercase)), bar.number))
     _table(console, found)
     _write(chosen.output / "bars.json", [{**asdict(bar), "holds": bar.holds} for bar in found])
     return 0 if all(bar.holds for bar in found) else BROKEN

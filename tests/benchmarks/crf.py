@@ -1,7 +1,8 @@
-"""The CRF beside pytorch-crf: bars 1 to 4."""
+"""The CRF beside pytorch-crf: bars 1 to 4, and 13."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 import torchcrf
 from torch import Tensor
@@ -10,8 +11,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from ner.corpora import GutBrainIE
 from ner.labels import LabelSet
-from ner.nn import linear_chain as chain
 from ner.nn.crf import CRF
+from ner.nn.viterbi import Integers
 from tests.benchmarks.measuring import Bar, at_most, faster, interleaved
 
 LABELS = LabelSet(GutBrainIE.labels)
@@ -66,15 +67,11 @@ ONE_LAUNCH = {"aten::bmm", "aten::mm", "aten::addmm", "aten::baddbmm"}
 def bars() -> Iterator[Bar]:
     """Loss with gradient, its error, decoding, and launches."""
     ours, theirs = crfs()
-    example = sample(8, 300)
-    times = interleaved(
-        {"ours": lambda: gradients(ours, *example), "theirs": lambda: gradients(theirs, *example)}, rounds=9
-    )
-    yield faster("1", "CRF loss + gradient, 8 x 300; pytorch-crf", times["ours"], times["theirs"], 6.0)
+    yield likelihood(ours, theirs)
     own, other = errors(ours, theirs)
     yield Bar("2", "CRF gradient, error at T = 512; pytorch-crf", f"{own:.1e}", f"{other:.1e}", own, 1e-5, False)
     yield from decoding(ours, theirs)
-    yield Bar("4", "launches of loss + gradient in a tree, T = 512", str(n := launches(ours, 512)), "", n, 300, False)
+    yield from launch_bars(ours)
 
 
 def crfs() -> tuple[CRF, torchcrf.CRF]:
@@ -104,6 +101,15 @@ def gradients(crf: torchcrf.CRF, emissions: Tensor, tags: Tensor, mask: Tensor) 
     return list(torch.autograd.grad(loss, [emissions, *crf.parameters()]))
 
 
+def likelihood(ours: CRF, theirs: torchcrf.CRF, rounds: int = 9) -> Bar:
+    """The time of loss and gradient."""
+    example = sample(8, 300)
+    times = interleaved(
+        {"ours": lambda: gradients(ours, *example), "theirs": lambda: gradients(theirs, *example)}, rounds
+    )
+    return faster("1", "CRF loss + gradient, 8 x 300; pytorch-crf", times["ours"], times["theirs"], 6.0)
+
+
 def errors(ours: CRF, theirs: torchcrf.CRF) -> tuple[float, float]:
     """The largest difference of a gradient to that of pytorch-crf in fp64, in units of the gradient's largest value."""
     emissions, tags, mask = sample(8, 512)
@@ -119,7 +125,7 @@ def errors(ours: CRF, theirs: torchcrf.CRF) -> tuple[float, float]:
     return error(ours), error(theirs)
 
 
-def decoding(ours: CRF, theirs: torchcrf.CRF) -> Iterator[Bar]:
+def decoding(ours: CRF, theirs: torchcrf.CRF, rounds: int = 15) -> Iterator[Bar]:
     """Its time, and that under BIO constraints; the paths are compared first."""
     emissions, _, mask = sample(32, 300)
     emissions = emissions.detach()
@@ -134,7 +140,7 @@ def decoding(ours: CRF, theirs: torchcrf.CRF) -> Iterator[Bar]:
                 "constrained": lambda: constrained.viterbi(emissions, mask),
                 "theirs": lambda: theirs.decode(emissions, mask),
             },
-            rounds=15,
+            rounds,
         )
     faced = "identical paths" if is_same else "DIFFERENT PATHS"
     bar = faster("3a", f"decoding, 32 x 300, {faced}; pytorch-crf", times["ours"], times["theirs"], 2.0)
@@ -142,17 +148,38 @@ def decoding(ours: CRF, theirs: torchcrf.CRF) -> Iterator[Bar]:
     yield at_most("3b", "decoding under BIO constraints; without", times["constrained"], times["ours"], 1.05)
 
 
-def launches(crf: CRF, tokens: int) -> int:
-    """Kernels that a GPU would be given for loss and gradient: operators that compute, counted on the CPU."""
-    emissions, tags, mask = sample(8, tokens)
-
-    def loss_in_tree() -> Tensor:
-        scores = crf._scores(chain.exact(emissions), mask)
-        return (chain.log_partition(scores, in_tree=True) - chain.path_score(scores, tags)).sum()
-
+def launches(work: Callable[[], object]) -> int:
+    """Kernels that a GPU would be given for some work: operators that compute, counted on the CPU."""
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        torch.autograd.grad(loss_in_tree(), [emissions, *crf.parameters()])
+        work()
     return sum(_launched(event) for event in profiled.events() if event.cpu_parent is None)
+
+
+def launch_bars(crf: CRF, tokens: int = 512) -> Iterator[Bar]:
+    """Those of everything that a CRF computes, in the way that suits a GPU."""
+    emissions, tags, mask = sample(8, tokens)
+    single = emissions.detach()
+    intervals, begin_inside = entities(8, tokens)
+    number = launches(lambda: torch.autograd.grad(crf.nll(emissions, tags, mask, in_parallel=True).sum(), [emissions]))
+    yield _at_most_launches("4", "loss + gradient", number, 300)
+    number = launches(lambda: crf.viterbi(single, mask, in_parallel=True))
+    yield _at_most_launches("13a", "decoding", number, 250)
+    number = launches(lambda: crf.interval_log_marginals(single, mask, intervals, begin_inside, in_parallel=True))
+    yield _at_most_launches("13b", "scores", number, 450)
+
+
+def entities(rows: int, tokens: int, count: int = 300) -> tuple[tuple[Integers, Integers, Integers], Integers]:
+    """Random intervals of two units, and the tags of their types."""
+    choice = np.random.default_rng(0)
+    starts = choice.integers(0, tokens - 2, count)
+    begin = 1 + 2 * choice.integers(0, TAGS // 2, count)
+    return (choice.integers(0, rows, count), starts, starts + 2), np.stack([begin, begin + 1], 1)
+
+
+def _at_most_launches(number: str, what: str, count: int, bound: int) -> Bar:
+    return Bar(
+        number, f"launches of {what}, counted without a GPU, T = 512", str(count), "", count, bound, is_least=False
+    )
 
 
 def _launched(event: FunctionEvent) -> int:

@@ -123,12 +123,6 @@ def test_the_serialised_tokenizer_names_its_padding(minilm: str) -> None:
     assert tokenizer_json(serialised) == serialised
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '{"model": {}}'])
-def test_a_damaged_serialised_tokenizer_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="the tokenizer's JSON is damaged"):
-        tokenizer_json(text)
-
-
 @pytest.mark.parametrize("config", [{}, {"model_type": "nothing"}, {"model_type": "bert", "hidden_size": -1}])
 def test_a_configuration_that_builds_nothing_is_refused(config: dict[str, object]) -> None:
     with pytest.raises(InputError, match="cannot build the encoder"):

@@ -22,11 +22,12 @@ def test_a_file_goes_before_a_configuration_that_ships(tmp_path: Path, monkeypat
     assert find_config("nowhere") == Path("nowhere")
 
 
-def test_a_configuration_is_read_once(tmp_path: Path) -> None:
+def test_a_configuration_is_read_and_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, files = tmp_path / "a.yaml", ConfigFiles()
     path.write_text("data: {corpus: Sample}\n", encoding="utf-8")
     first = files.settings(path)
     path.unlink()
+    monkeypatch.setattr("ner.cli.configs.check_keys", None)
     first["data"] = "changed by its reader"
     assert files.settings(path) == yaml.safe_load(files.text(path)) == {"data": {"corpus": "Sample"}}
 

@@ -1,5 +1,6 @@
 """Verbs are found in their folder, however the program is called."""
 
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from ner.cli import dispatcher
 from ner.cli.dispatcher import main, verbs
 
 REPOSITORY = Path(__file__).parents[2]
+QUICKSTART = REPOSITORY / "configs" / "quickstart.yaml"
 
 
 def test_a_verb_is_one_file_and_its_help_the_first_line_of_its_docstring(
@@ -59,6 +61,29 @@ def test_usage_names_the_program_as_it_was_called(program: list[str], called: st
     assert finished.returncode == 2
 
 
+LENIENT = "--data.corpus FileCorpus --data.corpus.format PubTator --data.corpus.format.on_bad_span skip"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "convert --from PubTator --from.on_bad_span skip --to JsonLines in.txt out.jsonl",
+        f"check --config {QUICKSTART} {LENIENT} --data.corpus.labels [animal] --data.corpus.train in.txt",
+    ],
+)
+def test_an_error_stands_last_and_alone_after_warnings(tmp_path: Path, line: str) -> None:
+    document = "1|t|Mice\n1|a|ate.\n1\t0\t4\tMouse\tanimal\n"
+    (tmp_path / "in.txt").write_text(f"{document}\n{document}", encoding="utf-8")
+    command = [sys.executable, REPOSITORY / "main.py", *line.split()]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    warning, error = finished.stderr.splitlines()[-2:]
+    assert finished.returncode == 2
+    assert warning.startswith("in.txt, line 3: left out: ")
+    assert error.startswith("error: in.txt, line 5: '1' stands in this file already")
+    assert finished.stderr.count("error: ") == 1
+    assert "Traceback" not in finished.stderr
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"]])
 def test_light_help_answers_in_a_second(arguments: list[str]) -> None:
     def seconds() -> float:
@@ -67,3 +92,19 @@ def test_light_help_answers_in_a_second(arguments: list[str]) -> None:
         return time.perf_counter() - start
 
     assert min(seconds() for _ in range(3)) < 1
+
+
+@pytest.mark.parametrize(("own", "used"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_without_work_sleep_unless_the_user_says_otherwise(
+    own: str | None, used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", own or "")
+    if own is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    main(["score"])
+    assert os.environ["OMP_WAIT_POLICY"] == used
+
+
+def test_the_dispatcher_is_there_before_torch() -> None:
+    command = "import sys, ner.cli.dispatcher; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-P", "-c", command], check=True)

@@ -3,6 +3,7 @@
 The command lines and their answers stand in ``mistakes.txt``, as a terminal shows them.
 """
 
+import json
 import re
 import shlex
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from main import main
 from ner.cli.dispatcher import verbs
+from ner.corpora.gutbrainie.corpus import TIER_FILES
 
 REPOSITORY = Path(__file__).parents[2]
 TRANSCRIPT = Path(__file__).with_name("mistakes.txt").read_text(encoding="utf-8")
@@ -30,6 +32,18 @@ CONFIGS = {
 CONFIGS["misquoted.txt"] = "1|t|Mice\n1|a|ate.\n1\t0\t4\tMouse\tanimal\n"
 CONFIGS["labelled.txt"] = "1|t|Mice\n1|a|ate.\n1\t0\t4\tMice\tanimal\n1\t5\t8\tate\tverb\n"
 CONFIGS["another.txt"] = "1|t|Mice\n1|a|slept.\n1\t0\t4\tMice\tanimal\n"
+CONFIGS["misnamed.json"] = json.dumps(
+    {
+        "1": {
+            "metadata": {"title": "Mice ate.", "abstract": ""},
+            "entities": [
+                {"start_idx": start, "end_idx": end, "location": "title", "text_span": text, "label": label}
+                for start, end, text, label in [(0, 3, "Mice", "animal"), (5, 7, "ate", "verb"), (5, 6, "at", "verb")]
+            ],
+        }
+    }
+)
+CONFIGS[f"release/{TIER_FILES['gold']}"] = CONFIGS["misnamed.json"]
 SECONDS = 15
 
 
@@ -38,6 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with wrong configurations, an empty folder, and the sample."""
     folder = tmp_path_factory.mktemp("mistakes")
     for name, text in CONFIGS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "folder").mkdir()
     (folder / "ner").symlink_to(REPOSITORY / "ner")

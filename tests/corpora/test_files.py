@@ -23,7 +23,7 @@ def test_splits_are_files_of_the_format(tmp_path: Path) -> None:
     JsonLines().write(DOCUMENTS, tmp_path / "dev.jsonl")
     corpus = FileCorpus(JsonLines(), ["x y"], dev=str(tmp_path / "dev.jsonl"))
     assert list(corpus.read("dev")) == DOCUMENTS
-    assert list(corpus.read_share("dev", 1, 2)) == [(1, DOCUMENTS[1])]
+    assert [(number, document.id) for number, document in corpus.read_share("dev", 1, 2)] == [(1, "1")]
     with pytest.raises(InputError, match=r"data\.corpus\.train: no file is named for this split; name"):
         corpus.read("train")
 
@@ -98,6 +98,10 @@ def test_all_unknown_labels_of_a_file_are_counted_in_one_message(diseases: str) 
         list(corpus.read("train"))
 
 
-def test_what_is_only_tagged_may_have_any_labels(diseases: str) -> None:
+def test_what_is_only_tagged_may_have_any_labels_and_any_annotation(diseases: str) -> None:
+    Path(diseases).write_text(Path(diseases).read_text("utf-8").replace('"end": 1', '"end": 99'), "utf-8")
     corpus = FileCorpus(JsonLines(), ["Disease"], test=diseases)
-    assert len(list(corpus.read_share("test", 0, 1))) == 2
+    found = [document for _, document in corpus.read_share("test", 0, 1)]
+    assert [document.is_annotated for document in found] == [False, False]
+    with pytest.raises(InputError, match="99"):
+        list(corpus.read("test"))

@@ -80,6 +80,82 @@ def test_a_document_of_another_share_is_not_parsed(kind: type[Format], tmp_path:
         list(kind().read_share(tmp_path / "in", 1, 2))
 
 
+MICE = [Document("1", (Passage("Mice", "title", annotated_until=0), Passage("ate.", "abstract", annotated_until=0)))]
+TOKENS = [Document("1", (Passage("Mice ate.", annotated_until=0, tokens=((0, 4), (5, 9))),))]
+# Texts whose annotation cannot be read, in each format that has some.
+MISANNOTATED: list[tuple[Format, dict[str, str], list[Document]]] = [
+    (
+        PubTator(),
+        {"in": "1|t|Mice\n1\t9\t13\tRice\tx\n1|a|ate.\n\n1\t0\tx\n2\t0\t4\tMice\tx\n1\tMice\n"},
+        MICE,
+    ),
+    (PubTator(), {"in": "1|t|Mice\n1|a|ate.\n1\t0\t4\tRice\tx\n"}, MICE),
+    (
+        GutBrainIE(labels=("x",)),
+        {"in": '{"1": {"metadata": {"title": "Mice", "abstract": "ate."}, "entities": [{"label": "y"}, 3]}}'},
+        MICE,
+    ),
+    (GutBrainIE(), {"in": '{"1": {"metadata": {"title": "Mice", "abstract": "ate."}, "entities": "none"}}'}, MICE),
+    (
+        JsonLines(),
+        {
+            "in": '{"id": "1", "passages": [{"text": "Mice", "section": "title", "spans": [{"start": 3, "end": 9}]}, '
+            '{"text": "ate.", "section": "abstract", "spans": {}, "annotated_until": "the end"}]}'
+        },
+        MICE,
+    ),
+    (
+        BioCJSON(),
+        {
+            "in": '{"documents": [{"id": "1", "annotations": 3, "relations": "x", "passages": [{"offset": 0, '
+            '"text": "Mice", "infons": {"type": "title", "annotated_until": "x"}, "annotations": [{"id": "T1"}]}, '
+            '{"offset": 5, "text": "ate.", "infons": {"type": "abstract"}}]}]}'
+        },
+        MICE,
+    ),
+    (
+        BioCXML(),
+        {
+            "in": '<collection><document><id>1</id><passage><infon key="type">title</infon><offset>0</offset>'
+            '<text>Mice</text><annotation id="T1"><location offset="9" length="x"/></annotation></passage>'
+            '<passage><infon key="type">abstract</infon><offset>5</offset><text>ate.</text></passage>'
+            "</document></collection>"
+        },
+        MICE,
+    ),
+    (Brat(title_line=True), {"1.txt": "Mice\nate.", "1.ann": "T1\tx 3 2\tMice\nMice\n\ufeff"}, MICE),
+    (CoNLL(), {"in": "-DOCSTART- (1)\n\nMice\tanimal\nate.\tB-\n"}, TOKENS),
+    (CoNLL(), {"in": "-DOCSTART- (1)\n\nMice\nate.\n"}, TOKENS),
+]
+
+
+@pytest.mark.parametrize(("source", "files", "texts"), MISANNOTATED)
+def test_texts_are_read_whatever_their_annotation_is(
+    source: Format, files: dict[str, str], texts: list[Document], tmp_path: Path
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, "utf-8")
+    path = tmp_path if source.writes_folder else tmp_path / "in"
+    with pytest.raises(InputError):
+        list(source.read(path))
+    assert list(source.without_annotation().read(path)) == texts
+    with pytest.raises(InputError):
+        list(source.read(path))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in BROKEN if kind not in (CoNLL, PubTator)])
+def test_broken_texts_are_refused_without_annotation_too(kind: type[Format], tmp_path: Path) -> None:
+    (tmp_path / "in").write_text(BROKEN[kind], "utf-8")
+    with pytest.raises(InputError):
+        list(kind(annotation=False).read(tmp_path / "in"))
+
+
+def test_a_line_of_pubtator_without_a_tab_is_no_annotation(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("1|t|Mice\n1|a|ate\nrice.\n", "utf-8")
+    with pytest.raises(InputError, match="line 3: neither PMID"):
+        list(PubTator(annotation=False).read(tmp_path / "in"))
+
+
 @dataclass
 class Lines(Format):
     """A format of a user, which knows nothing of shares."""

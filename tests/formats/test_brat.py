@@ -1,5 +1,6 @@
 """brat's standoff: its traps, round trips, and the real corpora."""
 
+import gzip
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -265,3 +266,21 @@ def test_bc5cdr_survives(tmp_path: Path, split: str) -> None:
     found = list(PubTator().read(Path(root) / f"CDR_{split}Set.PubTator.txt"))
     Brat().write(found, tmp_path / "out")
     assert list(Brat(title_line=True).read(tmp_path / "out")) == in_order(found)
+
+
+@pytest.mark.parametrize("kept", ["", ".txt", ".ann", ".a2"])
+def test_compressed_files_are_read_where_there_are_no_others(kept: str, tmp_path: Path) -> None:
+    folder = tmp_path / "sub"
+    folder.mkdir()
+    contents = {".txt": "Mice ate.", ".ann": "T1\tanimal 0 4\tMice\n", ".a2": "T2\tverb 5 8\tate\n"}
+    for ending, content in contents.items():
+        (folder / f"a.b{ending}").write_text(content)
+    whole = list(Brat().read(tmp_path))
+    assert [(document.id, len(document.passages[0].spans)) for document in whole] == [("sub/a.b", 2)]
+    for ending in contents:
+        file = folder / f"a.b{ending}"
+        file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+        if ending != kept:
+            file.unlink()
+    assert list(Brat().read(tmp_path)) == whole
+    assert [document.id for document in Brat().read(next(folder.glob("*.txt*")))] == ["a.b"]

@@ -34,7 +34,7 @@ PROVENANCE = "tiers, annotators or weights of documents"
         (Brat(labels=GutBrainIE.labels, title_line=True), {PROVENANCE: 40}),
         (Brat(title_line=True), {PROVENANCE: 40, "labels of entities": 142}),
         (Brat(labels=GutBrainIE.labels), {PROVENANCE: 40, "documents' division into passages": 40}),
-        (CoNLL(), {PROVENANCE: 40, "white space of documents": 40}),
+        (CoNLL(), {PROVENANCE: 40, "white space of documents": 40, "identifiers of entities": ENTITIES}),
         (
             PlainText(),
             {
@@ -43,6 +43,7 @@ PROVENANCE = "tiers, annotators or weights of documents"
                 "documents' division into passages": 40,
                 "whether documents are annotated": 40,
                 "entities": ENTITIES,
+                "identifiers of entities": ENTITIES,
             },
         ),
     ],

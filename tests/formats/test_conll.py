@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import example, given, settings
@@ -235,7 +236,7 @@ def test_columns_can_be_chosen_and_tags_be_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a O\nb\n", "line 2: 1 columns, .*; set them for the format, tag_column to null"),
+        ("a O\nb\n", "line 2: 1 columns, .*; set the format's token_column and the format's tag_column, null"),
         ("a O\n\nb B\n", "line 3: the tag 'B' is neither"),
         ("a I\n", "line 1: the tag 'I' is neither"),
         ("a B-\n", "line 1: the tag 'B-' is neither"),
@@ -286,7 +287,7 @@ def test_of_nested_and_overlapping_entities_the_longest_stays(tmp_path: Path, ca
 
 def test_tags_do_not_say_of_unannotated_texts_that_they_have_no_entities(tmp_path: Path) -> None:
     bare = Document("1", (Passage("Mice ate.", spans=(Span(0, 2, "\n"),), annotated_until=0),))
-    with pytest.raises(InputError, match=r"document '1': not annotated, .*; tag it first, or set tag_column"):
+    with pytest.raises(InputError, match=r"document '1': not annotated, .*, or set the format's tag_column"):
         CoNLL().write([bare], tmp_path / "out.conll")
     assert not (tmp_path / "out.conll").exists()
     CoNLL(tag_column=None).write([bare], tmp_path / "out.conll")
@@ -353,3 +354,29 @@ def test_bc5cdr_survives(tmp_path: Path, split: str) -> None:
         pytest.skip("BC5CDR_ROOT names no folder of BC5CDR")
     found = list(PubTator().read(Path(root) / f"CDR_{split}Set.PubTator.txt"))
     assert_mentions_survive(found, tmp_path / "out.conll")
+
+
+cells = st.lists(st.sampled_from(["a", "O", "x-y", "é"]), min_size=1, max_size=3)
+rows = st.lists(st.tuples(cells, st.sampled_from("\t ")), min_size=1)
+
+
+@settings(max_examples=300)
+@given(rows, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.sampled_from([0, 1, -1]))
+@example([(["a", "O"], "\t"), (["a"], "\t"), (["a", "O", "O"], "\t")], "\n", True, 1)
+def test_columns_are_those_of_each_line(
+    lines: list[tuple[list[str], str]], end: str, is_ended: bool, column: int
+) -> None:
+    text = end.join(separator.join(row) for row, separator in lines) + end * is_ended
+    source = CoNLL(token_column=column, tag_column=None)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "in"
+        path.write_text(text, encoding="utf-8", newline="")
+        short = [number for number, (row, _) in enumerate(lines, 1) if not -len(row) <= column < len(row)]
+        if short:
+            with pytest.raises(InputError, match=f"line {short[0]}: "):
+                list(source.read(path))
+        else:
+            [document] = source.read(path)
+            [sentence] = document.passages
+            read = [sentence.text[start:stop] for start, stop in sentence.tokens or ()]
+            assert read == [row[column] for row, _ in lines]

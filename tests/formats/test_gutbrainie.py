@@ -56,6 +56,23 @@ def test_an_annotated_document_has_title_and_abstract_with_half_open_spans(tmp_p
     assert document.is_annotated
 
 
+@pytest.mark.parametrize("uri", ["http://id.nlm.nih.gov/mesh/D1", None, ""])
+def test_the_concept_of_an_entity_is_its_identifier(tmp_path: Path, uri: str | None) -> None:
+    (document,) = read(save(tmp_path / "own.json", with_entity(uri=uri)))
+    assert document.passages[0].spans[0].identifiers == ((uri,) if uri else ())
+    GutBrainIE().write([document], tmp_path / "again.json")
+    written = json.loads((tmp_path / "again.json").read_text(encoding="utf-8"))["1"]["entities"]
+    assert written == [ENTITY | ({"uri": uri} if uri else {})]
+    GutBrainIESubmission().write([document], tmp_path / "sent.json")
+    assert json.loads((tmp_path / "sent.json").read_text(encoding="utf-8"))["1"]["entities"] == [ENTITY]
+
+
+def test_a_concept_that_is_no_text_is_a_bad_span(tmp_path: Path) -> None:
+    path = save(tmp_path / "own.json", with_entity(uri=7))
+    assert "`uri` is 7, not a text" in error_of(path)
+    assert read(path, "skip")[0].passages[0].spans == ()
+
+
 def test_an_article_is_not_annotated(tmp_path: Path) -> None:
     (document,) = read(save(tmp_path / "articles.json", {"1": {"title": TITLE, "abstract": None, "journal": "Gut"}}))
     assert document == Document("1", (Passage(TITLE, "title", (), 0), Passage("", "abstract", (), 0)))
@@ -109,7 +126,7 @@ BAD_SPANS = {
     ),
     "unknown label": (
         with_entity(label="microbiota"),
-        "title: span [4, 20) has the unknown label 'microbiota'; use one of DDF, anatomical location, animal, ",
+        "own.json: labels that are not in the format's labels: microbiota (1); correct them, or set on_bad_span: skip",
     ),
     "unknown location": (
         with_entity(location="Title"),
@@ -196,9 +213,10 @@ def test_a_bad_span_can_be_left_out_with_a_warning(
     documents = read(path, "skip")
     assert [document.id for document in documents] == ["1", "2"]
     assert documents[1].passages[0].spans == (Span(4, 20, "microbiome"),)
-    (warning,) = caplog.records
-    assert warning.levelno == logging.WARNING
-    assert warning.getMessage().startswith(f"{path}: bad spans left out: 1; the first: PMID 1, ")
+    each, total = caplog.records
+    assert each.levelno == logging.WARNING
+    assert each.getMessage().startswith(f"{path}: left out: PMID 1, ")
+    assert total.getMessage() == f"{path}: left out: 1 spans that do not fit"
 
 
 def test_a_clean_file_is_read_without_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -212,6 +230,27 @@ def test_one_line_counts_the_other_problems_of_the_file(tmp_path: Path) -> None:
     first = "train_gold.json: PMID 1, title: span [5, 20) reads 'uman microbiome' but the file says 'human microbiome'"
     assert error_of(path).startswith(f"{tmp_path}/{first}; and 3 more problems in this file; ")
     assert "train_gold.json: PMID 2: 3 is not an object; write it" in error_of(path, "skip")
+
+
+def test_all_unknown_labels_of_a_file_are_counted_in_one_message(tmp_path: Path) -> None:
+    named = [ENTITY | {"label": label} for label in ("meal", "drink", "two\nlines", "drink", "meal", "meal")]
+    bad = ENTITY | {"start_idx": 5}
+    path = save(tmp_path / "own.json", {"1": record(bad, ENTITY, *named[:3]), "2": record(*named[3:])})
+    message = error_of(path)
+    assert r"labels that are not in the format's labels: meal (3), drink (2), 'two\nlines' (1); and 1 more" in message
+    first, second = read(path, "skip")
+    assert (first.passages[0].spans, second.passages[0].spans) == ((Span(4, 20, "microbiome"),), ())
+    first, second = GutBrainIE(on_bad_span="skip").read(path)
+    assert (len(first.passages[0].spans), len(second.passages[0].spans)) == (4, 3)
+
+
+def test_all_unknown_labels_are_counted_before_anything_is_written(tmp_path: Path) -> None:
+    spans = (Span(0, 4, "x"), Span(0, 2, "y"))
+    documents = [Document("1", (Passage("Mice", "title", spans), Passage("ate", "abstract", spans[1:])))]
+    with pytest.raises(InputError, match=r"out: labels that are not in the .* labels: y \(2\), x \(1\); add them"):
+        GutBrainIE(("z",)).write(documents, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+    GutBrainIE(("x", "y")).write(documents, tmp_path / "out")
 
 
 LABELS = st.sampled_from(Corpus.labels)

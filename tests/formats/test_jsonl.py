@@ -131,3 +131,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
         path.write_bytes(content)
     with pytest.raises(InputError, match=message):
         list(PubTator().read(path))
+
+
+def test_half_a_surrogate_pair_is_not_written(tmp_path: Path) -> None:
+    document = Document("1", (Passage("a\ud800", spans=(Span(0, 2, "x"),)),))
+    with pytest.raises(InputError, match=r"out: cannot be written \(a text holds half a surrogate pair\); replace"):
+        JsonLines().write([document], tmp_path / "out")
+    assert not list(tmp_path.iterdir())

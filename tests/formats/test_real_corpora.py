@@ -133,6 +133,27 @@ def test_a_line_of_jnlpba_begins_a_document(tmp_path: Path) -> None:
     assert spans([first]) == [Span(0, 9, "DNA")]
 
 
+def test_columns_of_nersuite_begin_with_the_tag(tmp_path: Path) -> None:
+    path = save(tmp_path, "O\t0\t3\tthe\tDT\nB-Organ\t4\t9\tliver\tNN\n\nB-Organ\t10\t15\tlobes\tNNS\n")
+    first, second = CoNLL(token_column=3, tag_column=0).read(path)
+    assert (first.passages[0].text, spans([first])) == ("the liver", [Span(4, 9, "Organ")])
+    assert (second.passages[0].text, spans([second])) == ("lobes", [Span(0, 5, "Organ")])
+
+
+ESCAPED = """<collection><document><id>1</id><passage><offset>0</offset><text>C&gt;T</text></passage>
+<passage><offset>7</offset><text>A variant 677C</text><annotation><infon key="type">SNP</infon>
+<location offset="16" length="4"/><text>677C</text></annotation></passage></document></collection>"""
+
+
+def test_mentions_of_a_passage_whose_offset_counts_escapes_do_not_fit(tmp_path: Path) -> None:
+    path = save(tmp_path, ESCAPED)
+    with pytest.raises(InputError, match=r"\[16, 20\), .* reads ' 677' but the annotation says '677C'"):
+        list(BioCXML().read(path))
+    target = BioCXML(on_bad_span="skip")
+    assert spans(list(target.read(path))) == []
+    assert target.not_read[BAD_SPANS] == 1
+
+
 def test_a_compressed_corpus_in_pubtator_is_read_with_its_types(tmp_path: Path) -> None:
     path = tmp_path / "corpus.txt.gz"
     path.write_bytes(gzip.compress(b"1|t|Mice\n1|a|\n1\t0\t4\tMice\tT015,T200\tUMLS:C0025929\n"))
@@ -185,4 +206,4 @@ def test_spans_of_gutbrainie_that_are_left_out_are_counted(tmp_path: Path) -> No
     text = f'{{"1": {{"metadata": {{"title": "Mice", "abstract": ""}}, "entities": [{entity}]}}}}'
     target = GutBrainIE(on_bad_span="skip")
     assert spans(list(target.read(save(tmp_path, text)))) == []
-    assert target.not_read.total() == 1
+    assert target.not_read == {BAD_SPANS: 1}

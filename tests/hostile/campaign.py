@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from main import main
+from ner.corpora import Sample
 from ner.errors import InputError
 from ner.inference.tagger import Tagger
 
@@ -81,6 +82,11 @@ def ways(path: str, texts: str, output: str, has_graphs: bool) -> dict[str, Call
         "GutBrainIE",
     ]
     quiet = ["--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu"]
+    labelled = ["--input", texts, "--output", f"{output}.labelled.json"]
+    # The sample's own test split is not annotated.
+    annotated = ["--data.corpus", "FileCorpus", "--data.corpus.format", "GutBrainIE"]
+    annotated += ["--data.corpus.labels", json.dumps(Sample.labels)]
+    annotated += ["--data.corpus.test", str(Path(texts).with_name("dev.json"))]
 
     def load(backend: str) -> int:
         Tagger.load(path, backend=backend, device="cpu").tag("Mice ate kimchi.")
@@ -89,6 +95,8 @@ def ways(path: str, texts: str, output: str, has_graphs: bool) -> dict[str, Call
     found: dict[str, Callable[[], int]] = {
         "predict": lambda: main(["predict", "--ckpt_path", path, *tagged, *quiet]),
         "validate": lambda: main(["validate", "--ckpt_path", path, *quiet]),
+        "test": lambda: main(["test", "--ckpt_path", path, *annotated, *quiet]),
+        "pseudo-label": lambda: main(["pseudo-label", "--checkpoints", path, *labelled, *quiet]),
         "export": lambda: main(["export", "--checkpoints", path, "--output", f"{output}.export"]),
         "Tagger.load": lambda: load("torch"),
     }

@@ -80,6 +80,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("readers")
 
 
+def check_content(target: Format, folder: Path, content: bytes, text: bytes) -> None:
+    """Check a file of some content; in a format of two files it is the second, beside a text."""
+    (folder / "in.txt").write_bytes(text if target.writes_folder else content)
+    (folder / "in.ann").write_bytes(content)
+    check(target, folder / "in.txt")
+
+
 @every_format
 @settings(max_examples=150)
 @given(content=st.lists(st.one_of(pieces, st.binary(max_size=8)), max_size=40).map(b"".join), skip=skipping)
@@ -91,14 +98,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_random_bytes_are_documents_or_one_line(
     kind: Callable[..., Format], folder: Path, content: bytes, skip: str
 ) -> None:
-    (folder / "in.txt").write_bytes(content)
-    (folder / "in.ann").write_bytes(content)
-    check(kind(on_bad_span=skip, on_duplicate=skip), folder / "in.txt")
+    check_content(kind(on_bad_span=skip, on_duplicate=skip), folder, content, content)
 
 
 @pytest.fixture(scope="module")
 def real(folder: Path) -> dict[str, bytes]:
-    """The sample corpus with identifiers and scores, as a file of each format."""
+    return real_files(folder)
+
+
+def real_files(folder: Path) -> dict[str, bytes]:
+    """Return the sample corpus with identifiers and scores, as a file of each format, by its name."""
     documents = []
     for document in list(GutBrainIE().read(FOLDER / "dev.json"))[:3]:
         parts = [
@@ -133,6 +142,4 @@ def test_mutated_files_are_documents_or_one_line(
         start = data.draw(st.integers(0, len(content)))
         end = start + data.draw(st.integers(0, 12))
         content = content[:start] + data.draw(st.one_of(pieces, st.binary(max_size=4))) + content[end:]
-    (folder / "in.txt").write_bytes(real["text"] if target.writes_folder else content)
-    (folder / "in.ann").write_bytes(content)
-    check(target, folder / "in.txt")
+    check_content(target, folder, content, real["text"])

@@ -16,7 +16,7 @@ def test_a_backend_is_a_module_of_its_name_with_a_function(monkeypatch: pytest.M
     module.__spec__ = ModuleSpec(module.__name__, None)
     module.load = lambda *arguments: arguments  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    assert load_backend("own", Path("a"), "cpu", "bf16") == (Path("a"), "cpu", "bf16")
+    assert load_backend("own", Path("a"), "cpu", "bf16", 0.5) == (Path("a"), "cpu", "bf16", 0.5)
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "../torch", "", "torch.nn"])

@@ -5,9 +5,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,11 +16,17 @@ import ner
 from main import main
 from ner import Entity, Tagger
 from ner.checkpoints.manifest import is_exported
+from ner.checkpoints.pretrained import tokenizer_json
 from ner.corpora.sample import FOLDER, Sample
 from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.formats.jsonl import JsonLines
 from ner.formats.pubtator import PubTator
+from ner.inference.backends import TaggedTexts
+from ner.labels import LabelSet
+from ner.preprocessing.chunking import Chunking, JointPassages, SeparatePassages
+from ner.preprocessing.preprocessor import Preprocessor, Units
+from ner.preprocessing.texts import Texts
 
 REPOSITORY = Path(__file__).parents[2]
 DEV = FOLDER / "dev.json"
@@ -47,13 +54,14 @@ def trained(trained: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def tagger(trained: Path) -> Tagger:
-    return Tagger.load(trained / "checkpoints" / "quickstart")
+    return Tagger.load(trained / "checkpoints" / "quickstart", precision="32")
 
 
 def test_a_run_is_tagged_as_predict_does(trained: Path, tagger: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(trained)
     command = ["predict", "--run", "quickstart", "--data.predict_path", str(DEV), "--predictions.scores", "true"]
-    assert main([*command, "--predictions.format", "JsonLines", "--predictions.path", "dev.jsonl"]) == 0
+    command += ["--predictions.format", "JsonLines", "--predictions.path", "dev.jsonl", "--trainer.precision", "32"]
+    assert main(command) == 0
     expected = list(JsonLines().read(trained / "dev.jsonl"))
     found = list(tagger.tag_documents(Sample().read("dev"), batch_tokens=300))
     assert found == [replace(document, annotator=own.annotator) for document, own in zip(expected, found, strict=True)]
@@ -70,8 +78,8 @@ def test_a_run_is_tagged_as_predict_does(trained: Path, tagger: Tagger, monkeypa
 
 def test_checkpoint_seed_folder_and_export_load_alike(trained: Path, tagger: Tagger) -> None:
     run = trained / "checkpoints" / "quickstart"
-    one, same = Tagger.load(run / "seed=42"), Tagger.load(str(run / "seed=42" / "best.ckpt"))
-    exported = Tagger.load(trained / "exported", device="cpu")
+    one, same = (Tagger.load(path, precision="32") for path in (run / "seed=42", str(run / "seed=42" / "best.ckpt")))
+    exported = Tagger.load(trained / "exported", device="cpu", precision="32")
     documents = list(Sample().read("dev"))
     assert list(one.tag_documents(documents)) == list(same.tag_documents(documents))
     assert list(exported.tag_documents(documents)) == list(tagger.tag_documents(documents))
@@ -110,6 +118,36 @@ def test_half_a_surrogate_pair_is_no_character_in_a_document_either(tagger: Tagg
     assert tagger.tag(Passage(text)) == tagger.tag(Document("1", (Passage(text),))) == found
 
 
+@dataclass
+class Everything:
+    """A backend that finds one entity in each text: all of it."""
+
+    preprocessor: Preprocessor
+    labels = LabelSet(["x"])
+    batch_tokens = 64
+
+    def tag(self, texts: Texts) -> TaggedTexts:
+        columns = np.arange(texts.unit_counts.max())
+        paths = np.where(columns < texts.unit_counts[:, None], np.where(columns == 0, 1, 2), 0)
+        return TaggedTexts(texts, paths, texts.spans(self.labels.decode(paths), self.labels))
+
+
+@pytest.mark.parametrize("units", ["subwords", "words"])
+@pytest.mark.parametrize("chunking", [SeparatePassages(), JointPassages()])
+def test_an_entity_is_the_callers_own_characters(tiny_encoder: str, units: Units, chunking: Chunking) -> None:
+    tagger = Tagger(Everything(Preprocessor(tokenizer_json(tiny_encoder), chunking, units=units)))
+    texts = ["\ud83dMice\udc00 a\ud83dte.\udc00", "a\ud83d\ude00b \ud83d c", "\udc00 \ud83d"]
+    found = [[(entity.text, text[entity.start : entity.end]) for entity in tagger.tag(text)] for text in texts]
+    assert found == [[("Mice\udc00 a\ud83dte.",) * 2], [("a\ud83d\ude00b \ud83d c",) * 2], []]
+    passages = tuple(Passage(text, section) for text, section in zip(texts, ["title", "abstract"], strict=False))
+    entities = tagger.tag(Document("1", passages))
+    assert entities
+    for entity in entities:
+        assert entity.text == texts[entity.passage][entity.start : entity.end]
+    [document] = tagger.tag_documents([Document("1", passages)])
+    assert [passage.text for passage in document.passages] == texts[:2]
+
+
 def test_many_texts_are_read_as_they_are_needed(tagger: Tagger) -> None:
     read = 0
 
@@ -132,6 +170,29 @@ def test_wrong_arguments_are_errors(trained: Path, tagger: Tagger) -> None:
     for name, value in (("precision", "64"), ("device", "nonsense"), ("backend", "tensorflow")):
         with pytest.raises(InputError, match=f"{name} (is )?'{value}'"):
             Tagger.load(trained / "checkpoints" / "quickstart", **{name: value})  # type: ignore[arg-type]
+
+
+def test_what_is_no_text_is_one_line(tagger: Tagger) -> None:
+    for call in (tagger.tag_texts, tagger.tag_documents):
+        for text in (MOUSE, Passage(MOUSE), Document("1", (Passage(MOUSE),))):
+            with pytest.raises(InputError, match=r"^a single text in place of many; put it into a list, or call tag$"):
+                call(text)  # type: ignore[arg-type]
+    for value, shown in ((None, "None"), (3, "3"), ([MOUSE], r"\['Probiotics")):
+        message = rf"^a tagger reads a text, a Passage or a Document, not {shown}"
+        with pytest.raises(InputError, match=message):
+            tagger.tag(value)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=message):
+            list(tagger.tag_texts([MOUSE, value]))  # type: ignore[list-item]
+
+
+def test_a_tagger_shows_what_it_is(trained: Path, tagger: Tagger) -> None:
+    labels = "['DDF', 'anatomical location', 'animal', 'bacteria', 'biomedical technique', 'chemical', ...]"
+    size = sum(tensor.numel() for tensor in tagger.backend.model.members[0].parameters())  # type: ignore[attr-defined]
+    ensemble = f"TorchBackend(2 x {size:,} parameters, 'cpu', precision 32)"
+    alone = f"TorchBackend(1 x {size:,} parameters, 'cpu', precision 32)"
+    assert repr(tagger) == f"Tagger(labels={labels}, units='subwords', {ensemble})"
+    single = Tagger.load(trained / "checkpoints" / "quickstart" / "seed=42", device="cpu")
+    assert repr(single) == f"Tagger(labels={labels}, units='subwords', {alone})"
 
 
 def test_a_checkpoint_cannot_name_code_to_run(trained: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import torch
 
 from ner.corpora import Sample
 from ner.documents import Document
@@ -21,7 +22,7 @@ def run(quickstart: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def backend(run: Path) -> TorchBackend:
-    return load(run, "cpu")
+    return load(run, "cpu", "32")
 
 
 def entities(documents: Iterable[Document]) -> set[tuple[object, ...]]:
@@ -42,6 +43,16 @@ def test_a_run_is_the_ensemble_of_its_seeds_and_a_seed_one_model(run: Path, back
     assert one.fingerprint() in backend.model.fingerprint().split()
 
 
+@pytest.mark.parametrize(("is_fast", "used"), [(True, "bf16"), (False, "32")])
+def test_auto_is_bf16_where_the_processor_has_it_and_a_line_says_so(
+    run: Path, is_fast: bool, used: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": is_fast})
+    caplog.set_level("INFO", "ner")
+    assert load(run / "seed=42", "cpu").precision == used
+    assert caplog.messages == [f"precision auto is {used} on this cpu"]
+
+
 def test_bf16_finds_about_the_same(run: Path, backend: TorchBackend, caplog: pytest.LogCaptureFixture) -> None:
     low = load(run, precision="bf16")
     assert low.precision == "bf16" or "no instructions for bf16" in caplog.text
@@ -51,7 +62,7 @@ def test_bf16_finds_about_the_same(run: Path, backend: TorchBackend, caplog: pyt
 
 
 def test_what_cannot_be_loaded_is_one_line(run: Path) -> None:
-    with pytest.raises(InputError, match="precision is '64'; use 32, bf16, 16"):
+    with pytest.raises(InputError, match="precision is '64'; use auto, 32, bf16, 16"):
         load(run, precision="64")
     with pytest.raises(InputError, match="a tagger needs a checkpoint"):
         backend_of([])

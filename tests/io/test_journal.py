@@ -79,6 +79,26 @@ def test_one_process_at_a_time_holds_a_journal(tmp_path: Path) -> None:
     assert write(tmp_path / "journal") == []
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_journal_that_was_deleted_is_noticed(tmp_path: Path, is_replaced: bool) -> None:
+    path = tmp_path / "journal"
+    with Journal(path, print) as journal:
+        journal.open(SETTINGS)
+        journal.write([1])
+        path.unlink()
+        if is_replaced:
+            path.touch()
+        with pytest.raises(InputError, match=r"journal: was deleted while it was written; run the same command again"):
+            journal.write([2])
+
+
+def test_a_journal_that_is_removed_leaves_nothing(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal", print) as journal:
+        journal.open(SETTINGS)
+        journal.remove()
+        assert list(tmp_path.iterdir()) == []
+
+
 def patch_open(monkeypatch: pytest.MonkeyPatch, opened: Callable[[Path], FileIO]) -> None:
     monkeypatch.setattr(Path, "open", lambda path, *_, **__: opened(path))
 

@@ -1,6 +1,10 @@
 """The CRF against enumeration of all paths and against pytorch-crf in float64."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from torch import Tensor
 
 from ner.labels import LabelSet
 from ner.nn.crf import CRF
+from ner.nn.linear_chain import SERIAL_PRODUCT
 
 B, T, K = 3, 5, 3
 LENGTHS = (5, 1, 3)
@@ -86,13 +91,14 @@ def test_padding_behind_the_mask_changes_nothing(crf: CRF, emissions: Tensor, ma
     assert (crf.viterbi(other, mask) == crf.viterbi(emissions, mask)).all()
 
 
-def test_it_computes_exactly_under_autocast(crf: CRF, emissions: Tensor, mask: Tensor) -> None:
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_it_computes_exactly_under_autocast(crf: CRF, emissions: Tensor, mask: Tensor, in_parallel: bool) -> None:
     tags = torch.zeros(B, T, dtype=torch.long)
     rounded = emissions.bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = crf.nll(rounded, tags, mask)
+        found = crf.nll(rounded, tags, mask, in_parallel)
     assert found.dtype == torch.float32
-    assert torch.equal(found, crf.nll(rounded.float(), tags, mask))
+    assert torch.equal(found, crf.nll(rounded.float(), tags, mask, in_parallel))
 
 
 def test_constraints_make_illegal_paths_impossible_and_stay_put() -> None:
@@ -118,7 +124,8 @@ def test_the_state_dict_is_that_of_pytorch_crf() -> None:
     assert CRF(K).state_dict().keys() == torchcrf.CRF(K).state_dict().keys()
 
 
-def test_interval_marginals_are_those_of_all_paths() -> None:
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_interval_marginals_are_those_of_all_paths(in_parallel: bool) -> None:
     labels = LabelSet(["gene", "drug"])
     torch.manual_seed(7)
     crf = CRF(len(labels.tags))
@@ -137,20 +144,75 @@ def test_interval_marginals_are_those_of_all_paths() -> None:
         assert len(expected) == length * (length + 1)
         starts, ends, label = np.array(list(expected)).T
         intervals, tags = (np.full_like(starts, row), starts, ends), np.stack([1 + 2 * label, 2 + 2 * label], 1)
-        found = crf.interval_log_marginals(emissions, mask, intervals, tags)
+        found = crf.interval_log_marginals(emissions, mask, intervals, tags, in_parallel)
         assert found.exp().tolist() == pytest.approx(list(expected.values()), abs=1e-5)
 
 
-def test_interval_marginals_are_certain_where_the_emissions_are(crf: CRF) -> None:
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_interval_marginals_are_certain_where_the_emissions_are(crf: CRF, in_parallel: bool) -> None:
     emissions = torch.zeros(1, 2000, 3)
     emissions[0, :, 0] = 100.0
     emissions[0, 1000, 1], emissions[0, 1001:1003, 2] = 200.0, 200.0
     mask = torch.ones(1, 2000, dtype=torch.bool)
     intervals = (np.array([0, 0]), np.array([1000, 1000]), np.array([1003, 1002]))
-    found = crf.interval_log_marginals(emissions, mask, intervals, np.array([[1, 2], [1, 2]])).exp()
+    found = crf.interval_log_marginals(emissions, mask, intervals, np.array([[1, 2], [1, 2]]), in_parallel).exp()
     assert found.tolist() == pytest.approx([1.0, 0.0])
 
 
 def test_without_intervals_there_are_no_marginals(crf: CRF, emissions: Tensor, mask: Tensor) -> None:
     none = np.zeros(0, np.int64)
     assert crf.interval_log_marginals(emissions, mask, (none, none, none), np.zeros((0, 2), np.int64)).shape == (0,)
+
+
+# Torch and BLAS start their threads at the first computation that they share out.
+ONE_THREAD = """
+import os, numpy as np, torch
+from ner.nn.crf import CRF
+from ner.nn.linear_chain import SERIAL_PRODUCT
+
+def threads():
+    return len(os.listdir("/proc/self/task"))
+
+torch.set_num_threads(4)
+crf, emissions = CRF(27), torch.randn(64, 300, 27, requires_grad=True)
+tags, mask = torch.randint(27, (64, 300)), torch.ones(64, 300, dtype=torch.bool)
+starts = np.arange(3000) % 290
+intervals, begin_inside = (starts % 64, starts, starts + 2), np.tile([1, 2], (3000, 1))
+before = threads()
+torch.autograd.grad(crf.nll(emissions, tags, mask).sum(), [emissions, *crf.parameters()])
+crf.viterbi(emissions, mask)
+crf.interval_log_marginals(emissions, mask, intervals, begin_inside)
+assert threads() == before
+emissions.exp()
+assert threads() == before + 3
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts the threads that Linux lists")
+def test_everything_is_computed_in_one_thread() -> None:
+    subprocess.run([sys.executable, "-P", "-c", ONE_THREAD], check=True)
+
+
+def test_several_threads_compute_at_once_and_an_error_harms_none(crf: CRF, emissions: Tensor, mask: Tensor) -> None:
+    def loss(row: int) -> Tensor:
+        return crf.nll(emissions, torch.full((B, T), row), mask)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(loss, number % (K + 1)) for number in range(40)]
+    for number, future in enumerate(found):
+        if number % (K + 1) == K:
+            assert isinstance(future.exception(), IndexError)
+        else:
+            assert torch.equal(future.result(), loss(number % (K + 1)))
+
+
+def test_many_tags_and_rows_are_multiplied_in_parts_with_the_same_result() -> None:
+    torch.manual_seed(9)
+    crf, emissions, tags = CRF(101), torch.randn(60, 4, 101, requires_grad=True), torch.randint(101, (60, 4))
+    assert 2 * SERIAL_PRODUCT < 60 * 101**2
+    mask = torch.ones(60, 4, dtype=torch.bool)
+    inputs = [emissions, *crf.parameters()]
+    found, expected = (
+        torch.autograd.grad(crf.nll(emissions, tags, mask, tree).sum(), inputs) for tree in (False, True)
+    )
+    torch.testing.assert_close(found, expected)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from ner.errors import InputError
+from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.tokenizer import TextTokenizer
 
 # Letters of several scripts, spaces of several widths, combining and astral characters, controls.
@@ -110,6 +111,13 @@ def test_half_a_surrogate_pair_takes_one_character(text_tokenizer: TextTokenizer
     assert text_tokenizer.tokens(["a\ud800 gut"]).offsets[-1].tolist() == [3, 6]
 
 
-def test_a_damaged_tokenizer_is_named() -> None:
+@pytest.mark.parametrize("text", ["{", "{}", '{"model": {}}', '{"version": 1}'])
+def test_a_damaged_tokenizer_is_named(text: str) -> None:
     with pytest.raises(InputError, match="the tokenizer's JSON is damaged"):
-        TextTokenizer('{"version": 1}').tokens(["gut"])
+        TextTokenizer(text).tokens(["gut"])
+
+
+def test_a_tokenizer_is_parsed_once(minilm_tokenizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Preprocessor(minilm_tokenizer)
+    monkeypatch.setattr("ner.preprocessing.tokenizer.Tokenizer", None)
+    assert Preprocessor(minilm_tokenizer).text_tokenizer.padding_id == first.text_tokenizer.padding_id == 0

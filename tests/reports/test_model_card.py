@@ -1,5 +1,6 @@
 """What a model card says, and that it says nothing that the checkpoints do not."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -128,6 +129,25 @@ def test_it_says_that_no_marker_stands_before_a_text() -> None:
     assert "| markers | none |" in model_card([bare], VERSIONS)
 
 
+HOSTILE = "<img src=x> `a` **b** [c](d) | e & f\n\n# g"
+SHOWN = "&#60;img src=x&#62; &#96;a&#96; &#42;&#42;b&#42;&#42; &#91;c&#93;(d) &#124; e &#38; f # g"
+
+
+def test_texts_of_a_checkpoint_are_shown_and_not_read_as_markdown() -> None:
+    corpus = {"class_path": HOSTILE, "init_args": {HOSTILE: [HOSTILE]}}
+    settings = {"run": HOSTILE, "seed_everything": HOSTILE, "init_from": HOSTILE}
+    data = {"corpus": corpus, "batch_size": HOSTILE}
+    model = {"labels": [HOSTILE], "encoder_config": dict.fromkeys(MODEL["encoder_config"], HOSTILE)}
+    model |= {"encoder": HOSTILE, "encoder_lr": HOSTILE, "loss_reduction": HOSTILE}
+    own = Checkpoint("best.ckpt", model, READING, dict, settings | {"data": data, "trainer": {"max_epochs": HOSTILE}})
+    other = replace(own, config={HOSTILE: 1})
+    card = model_card([own, other], VERSIONS)
+    plain = model_card([member(), member()], VERSIONS)
+    assert card.count(SHOWN) == 16
+    assert re.findall(r"^#.*", card, re.M)[1:] == re.findall(r"^#.*", plain, re.M)[1:]
+    assert not [text for text in ("<img", "`a`", "**b**", "[c]", "| e &") if text in card]
+
+
 def test_it_names_no_folder_of_the_machine() -> None:
     model = {"encoder": "/home/somebody/encoders/minilm"}
     card = model_card([member(model=model, init_from="~/runs/first/last.ckpt")], VERSIONS)
@@ -153,6 +173,12 @@ def test_what_is_not_known_is_left_out() -> None:
     card = model_card([bare], VERSIONS)
     assert "# Named entities in biomedical abstracts\n" in card
     assert "do not say what they were trained on" in card
-    assert "| encoder | `a&#124;b` |" in card
+    assert "| encoder | <code>a&#124;b</code> |" in card
     assert "| 1 | not recorded | not recorded | not recorded | not recorded |" in card
     assert "None" not in card.replace("None is stated", "")
+
+
+def test_it_says_that_entities_are_left_out_where_they_are() -> None:
+    scored = replace(member(), model=MODEL | {"min_scores": {"gene": 0.4}})
+    assert "`min_score=0` in `Tagger.load`\nkeeps them" in model_card([member(), scored], VERSIONS)
+    assert "min_score" not in model_card([member()], VERSIONS)

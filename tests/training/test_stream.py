@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ner.corpora.files import FileCorpus
@@ -15,6 +16,8 @@ from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats.base import Record
 from ner.formats.jsonl import JsonLines
+from ner.inference.assembly import Assembler
+from ner.inference.backends import TaggedTexts
 from ner.inference.journal import Done, checksum
 from ner.preprocessing.collate import Batch
 from ner.preprocessing.preprocessor import Preprocessor
@@ -28,12 +31,12 @@ def documents(count: int) -> Iterator[Document]:
         yield Document(f"id{number}", (title, Passage("the gut of mice " * (number % 7), "abstract")))
 
 
-def stream(preprocessor: Preprocessor, count: int, done: Done | None = None) -> DocumentStream:
+def stream(preprocessor: Preprocessor, count: int, done: Done | None = None, batch_tokens: int = 100) -> DocumentStream:
     def source(first: int, step: int) -> Iterator[tuple[int, Document]]:
         return islice(enumerate(documents(count)), first, None, step)
 
     narrow = replace(preprocessor, window_tokens=128, overlap_tokens=32)
-    return DocumentStream(source, narrow, 8, 100, done or Done())
+    return DocumentStream(source, narrow, 8, batch_tokens, done or Done())
 
 
 def batches_of(stream: DocumentStream) -> list[Batch]:
@@ -67,6 +70,22 @@ def test_what_is_done_is_left_out(preprocessor: Preprocessor) -> None:
             done.add(place, checksum(document))
     batches = batches_of(stream(preprocessor, 20, done))
     assert {number for batch in batches for number in batch.texts.numbers.tolist()} == {15, 16, 18, 19}
+
+
+def test_each_of_some_short_lives_gets_further(preprocessor: Preprocessor) -> None:
+    done = Done()
+    for _ in range(4):
+        before = len(done)
+        assembler = Assembler()
+        for batch in islice(stream(preprocessor, 300, done, batch_tokens=1024), 8):
+            assert isinstance(batch, Batch)
+            for place, document in assembler.add(untagged(batch)).items():
+                done.add(place, checksum(document))
+        assert len(done) >= before + 12
+
+
+def untagged(batch: Batch) -> TaggedTexts:
+    return TaggedTexts(batch.texts, np.zeros((len(batch), 1), np.int64), [[] for _ in batch.texts.chunks])
 
 
 @pytest.mark.parametrize(("place", "count", "message"), [(3, 20, "'id3' is not what"), (7, 7, "the input ends before")])

@@ -1,10 +1,12 @@
 """Settings that the trainer refuses or changes, and what Lightning's mistakes become."""
 
+import errno
 import logging
 from inspect import signature
 from pathlib import Path
 
 import pytest
+import torch
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
@@ -69,17 +71,36 @@ def test_a_metric_that_is_never_logged_is_refused() -> None:
         ("bf16-mixed", "cpu", True, "bf16-mixed"),
         ("bf16-mixed", "cpu", False, "32"),
         ("bf16-mixed", "gpu", False, "bf16-mixed"),
-        (None, "cpu", False, None),
+        ("32", "gpu", True, "32"),
+        (None, "cpu", True, "32"),
+        (None, "cuda", True, "bf16-mixed"),
+        ("auto", "cuda", True, "bf16-mixed"),
+        (None, "cuda", False, "32"),
+        (None, "mps", True, "32"),
     ],
 )
-def test_only_slow_bf16_is_replaced(
-    precision: str | None, accelerator: str, is_fast: bool, used: str | None, monkeypatch: pytest.MonkeyPatch
+def test_the_precision_of_a_training_is_what_its_device_has(
+    precision: str | None, accelerator: str, is_fast: bool, used: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ner.training.trainer.has_fast_bf16", lambda: is_fast)
+    can_bf16(is_fast, monkeypatch)
     monkeypatch.setattr("ner.training.trainer._check_accelerator", lambda _: None)
     settings = Namespace(**{**SOUND, "precision": precision, "accelerator": accelerator})
     prepare_trainer(settings, is_fit=True)
     assert settings.precision == used
+
+
+@pytest.mark.parametrize(("is_fast", "used"), [(True, "bf16-mixed"), (False, "32")])
+def test_an_evaluation_is_in_bf16_where_it_is_fast(is_fast: bool, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    can_bf16(is_fast, monkeypatch)
+    settings = Namespace(**SOUND)
+    prepare_trainer(settings, is_fit=False)
+    assert settings.precision == used
+
+
+def can_bf16(is_fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give or deny a machine bf16, on its processor and on an NVIDIA GPU."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": is_fast})
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: is_fast)
 
 
 def test_one_is_one_batch_and_a_share_is_a_share() -> None:
@@ -105,12 +126,20 @@ def test_what_lightning_refuses_is_one_line_and_an_interrupt_stays_one() -> None
     assert logging.getLogger("lightning.pytorch").level == logging.WARNING
 
 
+@pytest.mark.parametrize(("filename", "named"), [(None, "logs"), ("metrics.csv", r"metrics\.csv")])
+def test_a_disk_without_room_for_logs_is_one_line(filename: str | None, named: str) -> None:
+    with pytest.raises(InputError, match=rf"^{named}: cannot be written \(No space left\); free"), lightning_errors():
+        raise OSError(errno.ENOSPC, "No space left", filename)
+    with pytest.raises(PermissionError), lightning_errors():
+        raise OSError(errno.EACCES, "Permission denied", filename)
+
+
 @pytest.mark.parametrize(("is_fast", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
 def test_a_processor_without_bf16_computes_in_fp32_and_says_so(
     best: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_fast: bool, precision: str
 ) -> None:
     used: list[str] = []
-    monkeypatch.setattr("ner.training.trainer.has_fast_bf16", lambda: is_fast)
+    can_bf16(is_fast, monkeypatch)
     monkeypatch.setattr(NERModule, "on_predict_start", lambda self: used.append(self.trainer.precision))
     options = ["--trainer.precision", "bf16-mixed", "--trainer.accelerator", "cpu"]
     assert main(["predict", "--ckpt_path", best.name, *options]) == 0

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -12,12 +13,12 @@ from rich.measure import Measurement
 
 from ner.cli.config_parser import config_parser, format_option
 from ner.cli.configs import ConfigFiles
-from ner.cli.messages import PlainParser, format_options
+from ner.cli.messages import PlainParser
 from ner.cli.parser import program
 from ner.corpora.base import Split
 from ner.errors import InputError
 from ner.formats import Format
-from ner.formats.base import documents_at
+from ner.formats.base import documents_at, format_options
 from ner.io.files import kept
 from ner.reports.corpus import Report, corpus_table, count_documents, file_table, partial_annotations, report
 from ner.training.datamodule import NERDataModule
@@ -49,7 +50,7 @@ def _check_file(arguments: Sequence[str]) -> None:
     parser.add_argument("--format", type=Format, required=True, help="its format")
     parser.add_argument("--json", action="store_true", help="write one JSON object instead of a table")
     chosen = parser.instantiate_classes(parser.parse_args(list(arguments)))
-    with format_options(lambda: "format"), kept(chosen.file) as path:
+    with format_options("format.{}".format), kept(chosen.file) as path:
         counts = count_documents(documents_at(path, chosen.format))
     if chosen.json:
         content = {"documents": counts.documents, "unannotated": counts.unannotated, "entities": counts.entities}
@@ -67,7 +68,7 @@ def _check_corpus(arguments: Sequence[str]) -> None:
     data.prepare_data()
     for split in get_args(Split):
         try:
-            with format_options(lambda: format_option(data)):
+            with format_options(partial(format_option, data)):
                 texts = data.preprocessor.encode(data.documents(split), data.label_set)
         except InputError as error:
             failures.append(error)

@@ -2,17 +2,18 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from ner.cli.messages import PlainParser, format_options, warned_before
+from ner.cli.messages import PlainParser, warned_before
 from ner.cli.parser import program
+from ner.documents import Document
 from ner.formats import Format
-from ner.formats.base import documents_at
+from ner.formats.base import documents_at, format_options
 from ner.formats.comparison import losses
 from ner.io.files import STANDARD, check_apart, check_writable, kept
 
@@ -37,8 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("input", type=Path, help="file or folder; - is standard input")
     parser.add_argument("output", type=Path, help="file, or folder in formats of many files; - is standard output")
     chosen = parser.instantiate_classes(parser.parse_args(list(arguments)))
-    with format_options(lambda: "from"):
-        convert(chosen["from"], chosen["to"], chosen["input"], chosen["output"])
+    convert(chosen["from"], chosen["to"], chosen["input"], chosen["output"])
     return 0
 
 
@@ -50,19 +50,24 @@ def convert(source: Format, target: Format, path: Path, output: Path) -> None:
     """
     check_apart(path, output, source.suffixes, target.writes_folder)
     check_writable(output, is_folder=target.writes_folder)
-    with kept(path) as read, TemporaryDirectory() as folder:
+    with kept(path) as read, TemporaryDirectory() as folder, format_options("to.{}".format):
         written = Path(folder) / "output" if output == STANDARD else output
-        target.write(documents_at(read, source), written)
+        target.write(_documents(read, source), written)
         not_read = +source.not_read
         with warned_before():
             # A format that cannot be read loses what it loses; the documents are still counted.
-            after = documents_at(written, target) if target.can_read else documents_at(read, source)
-            lost = losses(documents_at(read, source), after)
+            after = documents_at(written, target) if target.can_read else _documents(read, source)
+            lost = losses(_documents(read, source), after)
         if output == STANDARD:
             with written.open("rb") as file:
                 copyfileobj(file, sys.stdout.buffer)
             sys.stdout.flush()
     _report(not_read, lost, target, output)
+
+
+def _documents(path: Path, source: Format) -> Iterator[Document]:
+    with format_options("from.{}".format):
+        yield from documents_at(path, source)
 
 
 def _report(not_read: Counter[str], lost: Counter[str], target: Format, output: Path) -> None:

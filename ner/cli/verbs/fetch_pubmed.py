@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _fetch(chosen: Namespace, journal: FetchJournal, most: int, excluded: Collection[str]) -> Harvest:
-    """Fetch with a progress bar that also shows the reason of a wait."""
+    """Fetch with a progress bar on a terminal, and with the reason of each wait there or as a line."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -71,6 +71,8 @@ def _fetch(chosen: Namespace, journal: FetchJournal, most: int, excluded: Collec
 
         def on_wait(reason: str) -> None:
             progress.update(task, description=reason)
+            if not console.is_terminal:
+                console.print(reason, markup=False, highlight=False, soft_wrap=True)
 
         def on_progress(count: int) -> None:
             progress.update(task, description="articles", completed=count)

@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     tagged = chosen.output.with_name(f"{chosen.output.name}.tagged.jsonl")
     settings = {
         "data": {"predict_path": str(chosen.input)},
-        "predictions": {"path": str(tagged), "format": "JsonLines", "scores": True},
+        "predictions": {"path": str(tagged), "format": "JsonLines", "scores": True, "min_score": 0.0},
     }
     selection = read_selection(rest).with_checkpoints(runs.find(chosen.checkpoints))
     line = _Tagging(selection, settings, chosen.output)
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
             "or --min_document_score"
         )
     counts.clear()
-    _format_of(line.datamodule).write(label(JsonLines().read(tagged), cut, counts), chosen.output)
+    format_of(line.datamodule).write(label(JsonLines().read(tagged), cut, counts), chosen.output)
     tagged.unlink()
     Console(soft_wrap=True).print(
         f"{counts['kept documents']} of {line.document_count} documents, "
@@ -115,7 +115,7 @@ class _Tagging(CommandLine):
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
         data = self.datamodule
-        target = _format_of(data)
+        target = format_of(data)
         check_apart(Path(str(data.predict_path)), self._output, data.format_of_input.suffixes)
         # Before the work, not after it: can the corpus hold such documents?
         with TemporaryDirectory() as folder:
@@ -127,17 +127,17 @@ class _Tagging(CommandLine):
             yield _without_entities(document)
 
 
-def _format_of(data: NERDataModule) -> Format:
-    """Return the format of the corpus's files.
+def format_of(data: NERDataModule) -> Format:
+    """Return the format of the corpus's files, with its labels, which may be others than those in its files.
 
     Raises:
         InputError: if it has none that holds annotated documents.
     """
-    target = data.corpus.format
+    target, own = data.corpus.format, data.corpus.prediction_format
     if target is None or not target.can_write_entities:
         kind = type(data.corpus).__name__
         raise InputError(f"data.corpus: {kind} has no format to write, which the annotated documents need")
-    return target
+    return own if isinstance(own, type(target)) else target
 
 
 def _without_entities(document: Document) -> Document:

@@ -1,13 +1,14 @@
-"""Check predictions, and pack them for GutBrainIE's subtask 6.1."""
+"""Check predictions, and pack them for GutBrainIE's subtask of named entity recognition."""
 
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 from ner.cli.parser import LightParser
 from ner.corpora.gutbrainie.corpus import GutBrainIE
-from ner.corpora.gutbrainie.submission import Run, problems, write
+from ner.corpora.gutbrainie.submission import Edition, Run, problems, write
 from ner.errors import InputError
 from ner.metrics.submissions import mentions_in, read_content
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--run", required=True, help="identifier of the run")
     parser.add_argument("--description", required=True, help="a word that tells the run from others")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where folder and zip are written")
+    parser.add_argument("--edition", choices=get_args(Edition), default="2025", help="year of the task (default: 2025)")
     for name, what in WHAT.items():
         parser.add_argument(f"--{name}", default="", metavar="TEXT", help=f"for the .meta: {what}")
     chosen = parser.parse_args(list(arguments))

@@ -4,6 +4,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import islice
@@ -13,8 +14,9 @@ from typing import Literal
 from ner.corpora.base import Corpus, Split
 from ner.documents import Document, Passage
 from ner.errors import InputError
+from ner.formats._quoting import shown_name
 from ner.formats.gutbrainie import GutBrainIE as GutBrainIEFormat
-from ner.formats.gutbrainie import GutBrainIESubmission, more_problems, shown_name
+from ner.formats.gutbrainie import GutBrainIESubmission, more_problems
 from ner.io.download import fetch
 
 COMMIT = "61b284b8c7444e26a4f65a2716cc7d69945e04c2"
@@ -161,13 +163,20 @@ class GutBrainIE(Corpus):
             yield from self._read_train(root)
             return
         if split == "dev" and self.fold is not None:
-            documents = self._read_files({root / TIER_FILES[tier]: tier for tier in FOLDED})
+            # The edition of 2026 has no platinum.
+            tiers = [tier for tier in FOLDED if (root / TIER_FILES[tier]).is_file()]
+            documents = self._read_files({root / TIER_FILES[tier]: tier for tier in tiers or FOLDED})
             yield from (document for document in documents if self._is_held_out(document))
             return
         name = {"dev": DEV_FILE, "test": TEST_FILE}[split]
         if not (root / name).is_file():
             raise InputError(self._missing_message(root, name))
         yield from self._read_files({root / name: ""})
+
+    def read_share(self, split: Split, first: int, step: int) -> Iterator[tuple[int, Document]]:
+        texts = copy(self)
+        texts.format = self.format.without_annotation()
+        return islice(enumerate(texts.read(split)), first, None, step)
 
     def files(self) -> list[Path]:
         """Return those files of the release that exist, of every tier, dev and test; none if no folder is known.

@@ -1,7 +1,8 @@
-"""A submission to GutBrainIE subtask 6.1: its problems, and the files that are sent.
+"""A submission to GutBrainIE's subtask of named entity recognition: its problems, and the files that are sent.
 
-Source: the task's page (https://hereditary.dei.unipd.it/challenges/gutbrainie/2025/): one folder a run, named
-``<team>_T61_<run>_<description>``, with a ``.json`` and a ``.meta`` of that name, all of them in one zip.
+Source: the task's pages (https://hereditary.dei.unipd.it/challenges/gutbrainie/2025/ and .../2026/): one folder a run,
+named ``<team>_T61_<run>_<description>`` (2026: ``T611``), with a ``.json`` and a ``.meta`` of that name, all of them in
+one zip.
 """
 
 import json
@@ -12,13 +13,16 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Literal
 
 from ner.errors import InputError
-from ner.formats.gutbrainie import Entity, entity_record, shown_name
+from ner.formats._quoting import shown_name
+from ner.formats.gutbrainie import Entity, entity_record
 from ner.io.files import check_writable, write_text, writing_bytes
 from ner.metrics.official import Mention, document_name
 
-TASK = "T61"
+Edition = Literal["2025", "2026"]
+TASKS: Mapping[Edition, str] = {"2025": "T61", "2026": "T611"}
 PLAIN_NAME = re.compile(r"[A-Za-z0-9-]+")
 SHOWN_CHARACTERS = 40
 # Errors of a zip that is truncated, damaged, encrypted, or no zip.
@@ -38,9 +42,11 @@ class Run:
         data: Training data used.
         details: Relevant details.
         repository: Where the code is.
+        edition: Year of the task.
 
     Raises:
-        InputError: if a part of the name has other characters than letters, digits and hyphens.
+        InputError: if a part of the name has other characters than letters, digits and hyphens, or ``run`` has a hyphen
+            in 2026.
     """
 
     team: str
@@ -51,11 +57,14 @@ class Run:
     data: str = ""
     details: str = ""
     repository: str = ""
+    edition: Edition = "2025"
 
     def __post_init__(self) -> None:
         for name, value in (("team", self.team), ("run", self.run), ("description", self.description)):
             if not PLAIN_NAME.fullmatch(value):
                 raise InputError(f"--{name}: {value!r} becomes part of a file name; use letters, digits and hyphens")
+        if self.edition == "2026" and "-" in self.run:
+            raise InputError(f"--run: {self.run!r} has a hyphen; in 2026 use letters and digits only")
 
     @property
     def name(self) -> str:
@@ -65,7 +74,12 @@ class Run:
     @property
     def prefix(self) -> str:
         """Start of the names of all runs with this identifier."""
-        return f"{self.team}_{TASK}_{self.run}_"
+        return f"{self.team}_{TASKS[self.edition]}_{self.run}_"
+
+    @property
+    def archive(self) -> str:
+        """Name of the team's zip."""
+        return f"{self.team}_GutBrainIE_{self.edition}.zip"
 
     @property
     def blank(self) -> list[str]:
@@ -78,7 +92,7 @@ class Run:
         """Content of the ``.meta`` file, a field a line."""
         fields = {
             "Team ID": self.team,
-            "Task ID": TASK,
+            "Task ID": TASKS[self.edition],
             "Run ID": self.run,
             "Type of training": self.training,
             "Pre-processing methods": self.preprocessing,
@@ -122,7 +136,7 @@ def write(run: Run, predictions: Mapping[str, Sequence[Mention]], output: Path) 
     Raises:
         InputError: if something cannot be written, or the zip that is there cannot be read; nothing has changed then.
     """
-    # Nothing else of a prediction may be sent, so no score.
+    # Nothing else of a prediction may be sent, so no score and no concept.
     records = {
         pmid: {"entities": [entity_record(Entity(*astuple(mention))) for mention in found]}
         for pmid, found in predictions.items()
@@ -131,7 +145,7 @@ def write(run: Run, predictions: Mapping[str, Sequence[Mention]], output: Path) 
         f"{run.name}.json": json.dumps(records, ensure_ascii=False, indent=2) + "\n",
         f"{run.name}.meta": run.meta,
     }
-    archive = output / f"{run.team}_GutBrainIE_2025.zip"
+    archive = output / run.archive
     earlier = _unpacked(archive)
     for path in (archive, *(output / run.name / name for name in contents)):
         check_writable(path)

@@ -5,6 +5,7 @@ Source: https://www.ncbi.nlm.nih.gov/books/NBK25499/ (parameters) and NBK25497 (
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,9 @@ TOOL = "ner-fetch-pubmed"
 # PubMed returns no more of any search, https://github.com/biopython/biopython/issues/4189.
 MOST_ARTICLES = 9_999
 ATTEMPTS = 6
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 30.0
+# After so long a silence the user is told.
+PATIENCE_SECONDS = 3.0
 # A server under load asks for less; after a longer wait the user had better try again.
 LONGEST_WAIT = 300.0
 EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
@@ -52,7 +55,7 @@ class EUtilities:
         email: PubMed writes to this address before it blocks a user.
         api_key: The key of an account at NCBI.
         base_url: The address of the folder of ``esearch.fcgi`` and ``efetch.fcgi``.
-        on_wait: Called before each wait with its reason and length.
+        on_wait: Called before each wait with its reason and length, and when an answer is long in coming.
 
     Raises:
         InputError: if an address is malformed, or Biopython is missing.
@@ -113,19 +116,34 @@ class EUtilities:
         """Return a parsed answer, with retries."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return parse(self._answer(utility, parameters))
+                with self._telling_of_silence(attempt):
+                    return parse(self._answer(utility, parameters))
             except (_TransientError, PubMedXMLError) as error:
                 asked_for = error.wait if isinstance(error, _TransientError) else 0.0
                 reason = self._one_line(str(error))
             if attempt == ATTEMPTS or asked_for > LONGEST_WAIT:
                 break
             wait = max(2.0 ** (attempt - 1), asked_for)
-            self.on_wait(f"{reason}; again in {wait:.0f} s")
+            again = f"attempt {attempt + 1} of {ATTEMPTS} in {wait:.0f} s"
+            self.on_wait(f"{urlsplit(self.base_url).netloc}: {reason}; {again}")
             time.sleep(wait)
         when = f"in {asked_for:.0f} seconds" if asked_for else "later"
         raise InputError(
             f"{self.base_url}{utility}.fcgi: {reason}, at attempt {attempt}; check the connection, or try again {when}"
         )
+
+    @contextmanager
+    def _telling_of_silence(self, attempt: int) -> Iterator[None]:
+        """Tell the user within a block if it takes long."""
+        bound = f"attempt {attempt} of {ATTEMPTS} waits {TIMEOUT_SECONDS:g} s"
+        message = f"{urlsplit(self.base_url).netloc}: no answer yet; {bound}"
+        timer = threading.Timer(PATIENCE_SECONDS, self.on_wait, [message])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _answer(self, utility: str, parameters: dict[str, str]) -> bytes:
         try:
@@ -137,7 +155,8 @@ class EUtilities:
             reason = error.reason if isinstance(error, URLError) else error
             if isinstance(reason, TimeoutError):
                 raise _TransientError(f"no answer within {TIMEOUT_SECONDS:g} seconds") from None
-            raise _TransientError(f"{type(reason).__name__}: {reason}") from None
+            system = reason.strerror if isinstance(reason, OSError) else None
+            raise _TransientError(system or f"{type(reason).__name__}: {reason}") from None
         # Biopython decodes answers that are declared as plain text.
         return content.encode() if isinstance(content, str) else content
 

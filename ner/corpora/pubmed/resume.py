@@ -67,8 +67,7 @@ class FetchJournal:
 
     def remove(self) -> None:
         """Delete the file, once the output holds its articles."""
-        self.close()
-        self.path.unlink(missing_ok=True)
+        self._journal.remove()
 
     def close(self) -> None:
         """Stop writing."""

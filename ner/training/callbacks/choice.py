@@ -12,7 +12,24 @@ from ner.errors import InputError
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.initial_weights import InitialWeights
 from ner.training.callbacks.progress import ProgressBar
-from ner.training.trainer import check_monitor
+from ner.training.trainer import check_least, check_monitor
+
+
+def check_checkpoint(config: Namespace) -> None:
+    """Refuse settings of the callback that keeps the best checkpoint, before it is built.
+
+    Args:
+        config: Its settings.
+
+    Raises:
+        InputError: if there is one that cannot be used; it names it.
+    """
+    check_least(config, {"save_top_k": -1, "every_n_epochs": 0, "every_n_train_steps": 0}, "checkpoint")
+    if config.mode not in ("min", "max"):
+        raise InputError(f"checkpoint.mode is {config.mode!r}; it should be one of min, max")
+    intervals = ("every_n_train_steps", "every_n_epochs", "train_time_interval")
+    if len(given := [f"checkpoint.{name}" for name in intervals if config[name]]) > 1:
+        raise InputError(f"{' and '.join(given)} exclude each other; give one of them")
 
 
 def fit_callbacks(config: Namespace, labels: Sequence[str], members: Sequence[Checkpoint]) -> list[Callback]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from glob import escape
@@ -16,11 +17,12 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextCol
 
 from ner.documents import Document, Span
 from ner.errors import InputError
-from ner.formats.base import Format
+from ner.formats.base import Format, format_options
 from ner.formats.jsonl import JsonLines
 from ner.inference.assembly import Assembler
 from ner.inference.backends import TaggedTexts
 from ner.inference.journal import Done, PredictionJournal, documents_in
+from ner.inference.min_scores import MinScore, check_min_score, resolve
 from ner.io.files import STANDARD, check_apart, check_writable
 from ner.preprocessing.collate import Batch
 from ner.runtime import gathered, rank
@@ -43,7 +45,8 @@ class PredictionWriter(Callback):
         format: The format, such as ``JsonLines``. By default that of ``data.predict_format``, else that of the corpus
             for predictions, else JSON Lines; GutBrainIE's is that of a submission.
         scores: Whether each entity is written with its ``score``, its probability under the CRF.
-        min_score: Entities that are less probable than this are left out.
+        min_score: Entities that are less probable than this are left out; ``auto`` takes what `threshold` stored in the
+            checkpoint, which is nothing unless it was run; 0 keeps all.
         folder: Where the file lies if no path is given.
         is_reporting: Whether the file's path is printed when it is written.
 
@@ -56,12 +59,11 @@ class PredictionWriter(Callback):
         path: str | None = None,
         format: Format | None = None,  # noqa: A002 - the name of its key in configurations
         scores: bool = False,
-        min_score: float = 0.0,
+        min_score: MinScore = "auto",
         folder: Path | str = ".",
         is_reporting: bool = True,
     ) -> None:
-        if not 0 <= min_score <= 1:
-            raise InputError(f"predictions.min_score is {min_score}; a probability lies between 0 and 1")
+        check_min_score(min_score)
         if format is not None and not format.can_write_entities:
             raise InputError(
                 f"predictions.format: {type(format).__name__} cannot hold entities; JsonLines can, for one"
@@ -72,6 +74,7 @@ class PredictionWriter(Callback):
         self.path = path
         self.folder = Path(folder)
         self.is_reporting = is_reporting
+        self._min_scores: dict[str, float] = {}
         self._target = self._place = Path()
         self._journal: PredictionJournal | None = None
         self._progress: Progress | None = None
@@ -137,24 +140,34 @@ class PredictionWriter(Callback):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert self._journal is not None
-        self._close()
+        assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
+        self._stop_progress()
+        self._journal.check_there()
         # Which also waits until all have written.
         has_gaps = any(gathered(self._journal.done.has_gaps))
         if has_gaps and not any(map(isfinite, trainer.num_predict_batches)):
             raise InputError(f"{self._journal.path}: documents are missing in it; delete it to start over")
         if not trainer.is_global_zero:
+            self._close()
             return
-        counts = {"documents": 0, "entities": 0}
+        self._min_scores = resolve(self.min_score, pl_module.min_scores, pl_module.label_set.labels)
+        counts = Counter[str]()
         path = self._target
         parts = _parts(self._place, rank()[1])
         try:
-            self._format.write(_counted(map(self._filtered, documents_in(parts)), counts), path)
+            with format_options(lambda setting: f"predictions.format.{setting}" if self.format else ""):
+                self._format.write((self._filtered(document, counts) for document in documents_in(parts)), path)
         except InputError as error:
+            self._journal.check_there()
             kept = f"what was tagged is kept in {parts[0]}: the same command with another predictions.format writes it"
             raise InputError(f"{error}; {kept}") from None
+        self._journal.remove()
         self._remove_parts()
         console = Console(soft_wrap=True, quiet=not self.is_reporting, stderr=path == STANDARD)
         console.print(f"{counts['documents']} documents, {counts['entities']} entities: {path}", markup=False)
+        if counts["left out"] and self.min_score == "auto":
+            fix = "--predictions.min_score 0 keeps them"
+            console.print(f"left out, since they score below the checkpoint's min_scores: {counts['left out']}; {fix}")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._close()
@@ -167,10 +180,13 @@ class PredictionWriter(Callback):
             if PART.fullmatch(part.name.removeprefix(self._place.name)):
                 part.unlink(missing_ok=True)
 
-    def _close(self) -> None:
+    def _stop_progress(self) -> None:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+    def _close(self) -> None:
+        self._stop_progress()
         if self._journal is not None:
             self._journal.close()
 
@@ -184,13 +200,15 @@ class PredictionWriter(Callback):
         check_writable(path, is_folder=self._format.writes_folder)
         return path
 
-    def _filtered(self, document: Document) -> Document:
-        passages = (replace(passage, spans=tuple(self._kept(passage.spans))) for passage in document.passages)
-        return replace(document, passages=tuple(passages))
+    def _filtered(self, document: Document, counts: Counter[str]) -> Document:
+        passages = tuple(replace(passage, spans=tuple(self._kept(passage.spans))) for passage in document.passages)
+        kept, found = (sum(len(passage.spans) for passage in each) for each in (passages, document.passages))
+        counts.update({"documents": 1, "entities": kept, "left out": found - kept})
+        return replace(document, passages=passages)
 
     def _kept(self, spans: Iterable[Span]) -> Iterator[Span]:
         for span in spans:
-            if span.score is None or span.score >= self.min_score:
+            if span.score is None or span.score >= self._min_scores.get(span.label, 0.0):
                 yield span if self.scores else replace(span, score=None)
 
 
@@ -200,17 +218,10 @@ def _parts(path: Path, ranks: int) -> list[Path]:
     return [path.with_name(name) for name in names]
 
 
-def _counted(documents: Iterable[Document], counts: dict[str, int]) -> Iterator[Document]:
-    for document in documents:
-        counts["documents"] += 1
-        counts["entities"] += sum(len(passage.spans) for passage in document.passages)
-        yield document
-
-
 def _progress(done: int) -> Progress:
-    """Show a line with the number of documents, documents per second, and the time so far; no total is known."""
+    """Show, until the end, the number of documents, documents per second, and the time so far; no total is known."""
     columns = (SpinnerColumn(), TextColumn("{task.completed} documents"), _Speed(), TimeElapsedColumn())
-    progress = Progress(*columns, console=Console(stderr=True))
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
     progress.add_task("", total=None, completed=done)
     progress.start()
     return progress

@@ -145,7 +145,7 @@ def test_labels_are_checked_before_anything_is_written(
     Path("in.txt").write_text("1|t|Mice\n1|a|ate.\n1\t0\t4\tMice\tx\n", encoding="utf-8")
     command = ["convert", "--from", "PubTator", "--to", "GutBrainIE", "in.txt", "out.json", "--to.labels"]
     assert main([*command, "[y]"]) == 2
-    assert "document 1: an entity has the label 'x', but the labels of the format are y" in capsys.readouterr().err
+    assert "out.json: labels that are not in --to.labels: x (1); add them there, or rename" in capsys.readouterr().err
     assert not Path("out.json").exists()
     assert main([*command, "[x]"]) == 0
     assert Path("out.json").exists()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -144,13 +145,48 @@ def test_a_run_that_broke_off_is_finished_by_the_same_command(
     server.mishaps = ["", "", *["drop"] * 9]
     output = tmp_path / "pubmed.json"
     assert main(command(server, output, "--max", "500")) == 2
-    assert f"kept in {output}.partial; run the same command again to resume" in error_of(capsys)
+    *waits, error = capsys.readouterr().err.splitlines()
+    assert f"kept in {output}.partial; run the same command again to resume" in error
+    assert [wait.partition("; ")[2] for wait in waits] == [
+        f"attempt {attempt} of 6 in {2 ** (attempt - 2)} s" for attempt in range(2, 7)
+    ]
+    assert all(wait.startswith(f"127.0.0.1:{server.server_port}: RemoteDisconnected: ") for wait in waits)
     assert not output.exists()
     server.mishaps.clear()
     assert main(command(server, output, "--max", "500")) == 0
     assert len(server.served) == 500
     assert list(texts(output)) == [str(number) for number in range(1000, 1500)]
     assert not Path(f"{output}.partial").exists()
+
+
+def test_a_name_that_leads_nowhere_is_told_at_once_and_given_up_in_the_end(
+    server: EUtilitiesServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert main(command(server, tmp_path / "pubmed.json", "--base_url", "http://name.invalid/")) == 2
+    first, *_, error = capsys.readouterr().err.splitlines()
+    assert first == "name.invalid: Name or service not known; attempt 2 of 6 in 1 s"
+    what = "Name or service not known, at attempt 6; check the connection, or try again later"
+    assert error == f"error: http://name.invalid/esearch.fcgi: {what}"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_says_nothing_is_told_soon(
+    server: EUtilitiesServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("TIMEOUT_SECONDS", 0.5), ("PATIENCE_SECONDS", 0.05), ("ATTEMPTS", 1)):
+        monkeypatch.setattr(pubmed, name, value)
+    silence = threading.Event()
+    server.before_answer = lambda _: silence.wait(5) and None
+    assert main(command(server, tmp_path / "pubmed.json")) == 2
+    silence.set()
+    first, error = capsys.readouterr().err.splitlines()
+    assert first == f"127.0.0.1:{server.server_port}: no answer yet; attempt 1 of 1 waits 0.5 s"
+    what = "no answer within 0.5 seconds, at attempt 1; check the connection, or try again later"
+    assert error == f"error: {server.url}esearch.fcgi: {what}"
 
 
 def test_a_killed_run_is_finished_by_the_same_command(server: EUtilitiesServer, tmp_path: Path) -> None:

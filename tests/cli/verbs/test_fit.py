@@ -14,6 +14,7 @@ import yaml
 from main import main
 from ner.checkpoints.checkpoint import read_checkpoint
 from ner.corpora import Sample
+from ner.io.lock import OutputLock
 from ner.training.module import NERModule
 
 REPOSITORY = Path(__file__).parents[3]
@@ -122,6 +123,19 @@ def test_a_new_run_does_not_leave_the_last_checkpoint_of_an_old_one(
     assert not (folder / "last.ckpt").exists()
     assert main(["fit", "--config", QUICKSTART, *SHORT, "--ckpt_path", "last"]) == 2
     assert "last.ckpt: no such checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [["fit"], ["fit-seeds", "--seeds", "42"]])
+def test_two_trainings_never_write_one_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("checkpoints") / "quickstart" / "seed=42"
+    with OutputLock(folder):
+        assert main([*verb, "--config", QUICKSTART, *SHORT]) == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {folder}: another process is writing it")
+    assert not folder.exists()
 
 
 def test_only_the_training_that_was_begun_is_resumed(

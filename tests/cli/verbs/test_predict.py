@@ -105,3 +105,34 @@ def test_the_real_test_set_is_tagged_with_exact_offsets(best: Path) -> None:
     for article, entity in entities:
         text = article[entity["location"]]
         assert text[entity["start_idx"] : entity["end_idx"] + 1] == entity["text_span"]
+
+
+def test_the_dev_split_is_tagged_on_request(best: Path) -> None:
+    common = ["predict", "--ckpt_path", best.name, "--predictions.format", "JsonLines", "--predictions.path"]
+    assert main([*common, "split.jsonl", "--data.predict_split", "dev"]) == 0
+    assert main([*common, "path.jsonl", "--data.predict_path", str(FOLDER / "dev.json")]) == 0
+    assert Path("split.jsonl").read_bytes() == Path("path.jsonl").read_bytes()
+
+
+def test_annotation_of_the_input_stops_nothing(best: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = "1|t|Kimchi lowers cortisol in mice.\n1|a|Probiotics reduced anxiety.\n"
+    found = []
+    for name, annotation in (("bare", ""), ("misquoted", "1\t0\t4\tMice\tnovel label\n1\t7\n")):
+        Path(f"{name}.txt").write_text(texts + annotation, encoding="utf-8")
+        options = ["--data.predict_format", "PubTator", "--predictions.format", "JsonLines"]
+        paths = ["--data.predict_path", f"{name}.txt", "--predictions.path", f"{name}.jsonl"]
+        assert main(["predict", "--ckpt_path", best.name, *options, *paths]) == 0
+        found.append(Path(f"{name}.jsonl").read_text(encoding="utf-8"))
+    assert found[0] == found[1]
+
+
+def test_advice_names_the_options_of_the_input_and_of_the_output(
+    best: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("in.txt").write_text("1|t|Mice\n1|a|ate.\n\n1|t|Mice\n1|a|ate.\n", encoding="utf-8")
+    command = ["predict", "--ckpt_path", best.name, "--data.predict_format", "PubTator", "--data.predict_path"]
+    assert main([*command, "in.txt", "--predictions.path", "out.json"]) == 2
+    assert "give --data.predict_format.on_duplicate skip" in capsys.readouterr().err
+    command = ["predict", "--ckpt_path", best.name, "--predictions.path", "out.json", "--predictions.format"]
+    assert main([*command, "GutBrainIE", "--predictions.format.labels", "[x]"]) == 2
+    assert "labels that are not in --predictions.format.labels: " in capsys.readouterr().err

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from main import main
-from ner.cli.verbs.pseudo_label import ANNOTATOR, Cut, label
-from ner.corpora import GutBrainIE, Sample
+from ner.cli.verbs.pseudo_label import ANNOTATOR, Cut, format_of, label
+from ner.corpora import FileCorpus, GutBrainIE, Sample
 from ner.documents import Document, Passage, Span
+from ner.formats.brat import Brat
 from ner.formats.jsonl import JsonLines
 from ner.formats.plain_text import PlainText
 from ner.training.callbacks.predictions import PredictionWriter
+from ner.training.datamodule import NERDataModule
 
 REPOSITORY = Path(__file__).parents[3]
 SAMPLE = REPOSITORY / "ner" / "corpora" / "sample_data"
@@ -72,6 +74,12 @@ def test_a_threshold_leaves_out_entities_and_a_cut_leaves_out_documents(
     assert entities(some) == sum(score >= middle for score in scores) < entities(everything)
     assert len(some) == len(everything)
     assert 0 < len(pseudo_label(SAMPLE / "test.json", "--min_document_score", str(middle))) < len(everything)
+
+
+def test_documents_are_written_with_the_labels_of_the_corpus(tiny_encoder: str) -> None:
+    corpus = FileCorpus(Brat(title_line=True), {"cell_line": "cell line"})
+    assert format_of(NERDataModule(corpus, tiny_encoder)) == Brat(title_line=True, labels=("cell line",))
+    assert format_of(NERDataModule(Sample(), tiny_encoder)) == Sample.format
 
 
 def test_gold_in_the_input_is_replaced_by_what_is_found(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -291,7 +291,16 @@ def test_bad_spans_are_an_error_or_left_out(tmp_path: Path, caplog: pytest.LogCa
         list(GutBrainIE(str(tmp_path), ["gold"]).read("train"))
     documents = list(GutBrainIE(str(tmp_path), ["gold"], on_bad_span="skip").read("train"))
     assert [len(document.passages[0].spans) for document in documents] == [1, 0]
-    assert len(caplog.records) == 1
+    assert "left out: 1 spans that do not fit" in caplog.text
+
+
+def test_a_test_split_is_tagged_whatever_its_annotation_is(tmp_path: Path) -> None:
+    save(tmp_path / TEST_FILE, {"1": record(3, title="Mice"), "2": record({"label": "y"}, title="Rice")})
+    corpus = GutBrainIE(str(tmp_path))
+    [(number, document)] = corpus.read_share("test", 1, 2)
+    assert (number, document.id, document.is_annotated) == (1, "2", False)
+    with pytest.raises(InputError, match="3 is not an object"):
+        list(corpus.read("test"))
 
 
 @release
@@ -335,3 +344,13 @@ def test_a_fold_is_the_same_whatever_the_tiers_and_another_with_another_seed(gut
 def test_a_fold_that_is_not_there_is_refused(fold: int, folds: int) -> None:
     with pytest.raises(InputError, match=rf"data\.corpus\.fold is {fold} of {folds}"):
         GutBrainIE(fold=fold, folds=folds)
+
+
+def test_folds_of_an_edition_without_platinum_share_out_the_gold(tmp_path: Path) -> None:
+    whole = {str(number): record() for number in range(40)}
+    save_train(tmp_path, gold=whole, silver_2025={"s": record()})
+    corpora = [GutBrainIE(str(tmp_path), ["gold", "silver_2025"], fold=fold, folds=2) for fold in (0, 1)]
+    scored = [{document.id for document in corpus.read("dev")} for corpus in corpora]
+    assert scored[0] | scored[1] == whole.keys()
+    assert not scored[0] & scored[1]
+    assert {document.id for document in corpora[0].read("train")} == {*scored[1], "s"}

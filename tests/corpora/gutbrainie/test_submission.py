@@ -1,6 +1,7 @@
 """What is wrong with a submission is listed whole; what is right is packed as the organisers want it."""
 
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from main import main
 from ner.corpora import GutBrainIE
 from ner.corpora.gutbrainie.submission import Run, problems, write
 from ner.errors import InputError
@@ -110,6 +110,37 @@ def test_a_run_stands_in_the_zip_under_one_description(tmp_path: Path) -> None:
         assert {name.partition("/")[0] for name in packed.namelist()} == {"T_T61_1_new", "T_T61_11_other"}
 
 
+def test_the_edition_of_2026_is_packed_by_its_rules(tmp_path: Path) -> None:
+    for run, description in (("1", "Ensemble"), ("R2", "single-seed")):
+        archive, _ = write(Run("Team", run, description, edition="2026"), {"1": [MICE], "2": []}, tmp_path)
+    assert archive == tmp_path / "Team_GutBrainIE_2026.zip"
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path / "sent")
+    folders = sorted((tmp_path / "sent").iterdir())
+    assert [folder.name for folder in folders] == ["Team_T611_1_Ensemble", "Team_T611_R2_single-seed"]
+    for folder in folders:
+        # The organisers' validation of folders and files.
+        assert re.fullmatch(r"[^_]+_(T6(?:11|12|21|22))_[A-Za-z0-9]+_[^_ ]+", folder.name)
+        assert {file.name for file in folder.iterdir()} == {f"{folder.name}.json", f"{folder.name}.meta"}
+        sent = json.loads((folder / f"{folder.name}.json").read_text(encoding="utf-8"))
+        assert sent.keys() == ARTICLES.keys()
+        for document in sent.values():
+            assert document.keys() == {"entities"}
+            for found in document["entities"]:
+                # "Include the entities field WITHOUT the uri subfield."
+                assert found.keys() == {"start_idx", "end_idx", "location", "text_span", "label"}
+                assert found["label"] in GutBrainIE.labels
+        meta = (folder / f"{folder.name}.meta").read_text(encoding="utf-8").splitlines()
+        assert meta[:2] == ["Team ID: Team", "Task ID: T611"]
+        assert len(meta) == 8
+
+
+def test_a_run_of_2026_has_letters_and_digits_only() -> None:
+    assert Run("T", "a-1", "d").name == "T_T61_a-1_d"
+    with pytest.raises(InputError, match="--run: 'a-1' has a hyphen; in 2026"):
+        Run("T", "a-1", "d", edition="2026")
+
+
 def damaged(content: bytes) -> bytes:
     """A zip with one compressed byte changed."""
     return content[:60] + bytes([content[60] ^ 0xFF]) + content[61:]
@@ -141,27 +172,3 @@ def test_nothing_is_written_where_one_of_the_files_cannot_be(tmp_path: Path, blo
     with pytest.raises(InputError, match=r"it is a folder|Is a directory"):
         write(Run("T", "1", "d"), {}, tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
-def test_the_verb_writes_nothing_where_there_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    articles, predictions = tmp_path / "articles.json", tmp_path / "out.json"
-    articles.write_text(json.dumps(ARTICLES), encoding="utf-8")
-    entity = {"start_idx": 0, "end_idx": 3, "location": "title", "text_span": "Mice", "label": "animal", "score": 0.5}
-    command = ["submission", "--predictions", str(predictions), "--articles", str(articles), "--team", "T"]
-    command += ["--run", "2", "--description", "d", "--data", "gold", "--output", str(tmp_path / "sent")]
-    predictions.write_text(json.dumps({"1": {"entities": [entity, entity]}}), encoding="utf-8")
-    assert main(command) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.partition(":")[0] for line in lines] == [
-        "PMID 2",
-        "PMID 1, 'Mice' (animal) at [0, 4) of the title",
-        "error",
-    ]
-    assert not (tmp_path / "sent").exists()
-    predictions.write_text(json.dumps({"1": {"entities": [entity]}, "2": {"entities": []}}), encoding="utf-8")
-    assert main(command) == 0
-    assert "blank in the .meta" in (printed := capsys.readouterr().out)
-    assert "--training, --preprocessing, --details, --repository\n" in printed
-    written = (tmp_path / "sent" / "T_T61_2_d" / "T_T61_2_d.json").read_text(encoding="utf-8")
-    assert "score" not in written
-    assert json.loads(written)["1"]["entities"][0]["text_span"] == "Mice"

@@ -1,6 +1,7 @@
 """What `predict` writes: order, formats, and interrupted runs."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from lightning.pytorch import LightningModule, Trainer
 
 from main import main
 from ner.corpora import Sample
@@ -18,10 +20,11 @@ from ner.formats.brat import Brat
 from ner.formats.jsonl import JsonLines
 from ner.formats.pubtator import PubTator
 from ner.inference.journal import Done, PredictionJournal
+from ner.training.callbacks.predictions import PredictionWriter
 
 REPOSITORY = Path(__file__).parents[3]
 # Pools of a few documents, so that much is written before the end.
-SMALL = ["--data.eval_batch_tokens", "128", "--trainer.accelerator", "cpu"]
+SMALL = ["--data.eval_batch_tokens", "128", "--trainer.accelerator", "cpu", "--trainer.precision", "32"]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +89,7 @@ def test_a_killed_run_does_not_go_on_with_another_tagger_or_input(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(trained)
-    monkeypatch.setattr("ner.training.trainer.has_fast_bf16", lambda: True)
+    monkeypatch.setattr("ner.training.trainer.has_fast_bf16", lambda *_, **__: True)
     (trained / "out.json").unlink(missing_ok=True)
     part = killed_in_the_middle(trained)
     before = part.read_bytes()
@@ -120,6 +123,36 @@ def test_two_runs_never_write_one_file(
     assert predict("--predictions.path", "shared.json") == 0
     assert [path.name for path in trained.glob("shared.json.*")] == [notes.name]
     notes.unlink()
+
+
+@pytest.mark.parametrize("after", [1, 5, math.inf])
+def test_a_folder_that_disappears_is_one_line_that_promises_nothing(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], after: float
+) -> None:
+    monkeypatch.chdir(trained)
+    written = 0
+    write = PredictionJournal.write
+    end = PredictionWriter.on_predict_end
+
+    def counting(self: PredictionJournal, documents: dict[int, Document]) -> None:
+        nonlocal written
+        written += 1
+        if written == after:
+            shutil.rmtree("vanishing")
+        write(self, documents)
+
+    def ending(self: PredictionWriter, trainer: Trainer, module: LightningModule) -> None:
+        shutil.rmtree("vanishing")
+        end(self, trainer, module)
+
+    monkeypatch.setattr(PredictionJournal, "write", counting)
+    monkeypatch.setattr(PredictionWriter, "on_predict_end", ending)
+    assert predict("--predictions.path", "vanishing/out.json") == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert "vanishing/out.json.part: was deleted while it was written; run the same command again" in line
+    assert "kept" not in line
+    assert written == min(after, written)
+    assert not Path("vanishing").exists()
 
 
 def test_a_limited_run_writes_what_it_tagged(
@@ -214,6 +247,20 @@ def test_another_format_is_tagged_and_comes_back_in_it(
     }
     assert main([*options, "--predictions.format", "Brat", "--predictions.path", "brat"]) == 2
     assert "brat: exists already" in capsys.readouterr().err
+
+
+def test_a_terminal_counts_documents_and_keeps_no_line_of_it(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    (trained / "four.txt").write_text("Mice ate kimchi.\n" * 4, encoding="utf-8")
+    more = ["--data.predict_path", "four.txt", "--data.predict_format", "PlainText", "--predictions.path", "four.json"]
+    assert predict(*more, "--trainer.enable_progress_bar", "true") == 0
+    counted = capsys.readouterr().err
+    assert "4 documents" in counted
+    up_and_erased = "\r\x1b[1A\x1b[2K"
+    assert counted.endswith(up_and_erased)
 
 
 def test_standard_input_and_output_hold_documents_alone(trained: Path) -> None:
