@@ -5,7 +5,7 @@ The folder is one that `export --onnx` wrote. What this needs beside numpy is sa
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from ner.errors import InputError, one_line
 from ner.inference.backends import TaggedTexts
 from ner.inference.min_scores import MinScore, leave_out, resolve
 from ner.labels import LabelSet
-from ner.nn.marginals import interval_log_marginals
+from ner.nn.linear_chain import Scores, interval_log_marginals
 from ner.nn.viterbi import Potentials, viterbi
 from ner.preprocessing.bucketing import CPU_TOKENS
 from ner.preprocessing.preprocessor import Preprocessor
@@ -73,9 +73,16 @@ class OnnxBackend:
         paths = viterbi(emissions, texts.unit_counts, self.crf)
         found = self.labels.decode(paths)
         tags = np.stack([1 + 2 * found.labels, 2 + 2 * found.labels], 1)
-        scores = np.exp(interval_log_marginals(emissions, texts.unit_counts, self.crf, found[:3], tags))
+        scores = np.exp(interval_log_marginals(self._chain(emissions, texts.unit_counts), found[:3], tags))
         paths, found, scores = leave_out(paths, found, scores, self.labels, self.min_scores)
         return TaggedTexts(texts, paths, texts.spans(found, self.labels, scores.tolist()))
+
+    def _chain(self, emissions: Emissions, counts: Integers) -> Scores[NDArray[Any]]:
+        transitions, start, end = (
+            part.astype(np.double) for part in (self.crf.transitions, self.crf.start, self.crf.end)
+        )
+        mask = np.arange(emissions.shape[1])[:, None] < counts
+        return Scores(emissions.swapaxes(0, 1).astype(np.double), transitions, start, end, mask)
 
     def emissions(self, texts: Texts) -> Emissions:
         """Return mean scores of tags for the units of B texts, (B, T, K), as :meth:`ner.nn.models.Model.emissions`

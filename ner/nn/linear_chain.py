@@ -9,17 +9,19 @@ at every token; numpy computes in the thread that calls, whatever torch's settin
 messages are written for both, in the functions that the two share.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:  # arrays need no torch
+    from torch import Tensor
 
 # Numbers or booleans, all of a chain in one of the two libraries.
-Array = TypeVar("Array", NDArray[Any], Tensor)
+Array = TypeVar("Array", NDArray[Any], "Tensor")
 
 # Multiplications up to which BLAS computes a product in the thread that asks for it.
 SERIAL_PRODUCT = 2**18
@@ -123,9 +125,9 @@ def _propagated(first: Array, weights: Array, steps: Array) -> tuple[Array, Arra
         Those of all tokens, each scaled to sum to 1, (T, 2, B, K); of all but the first, what arrives there before its
         weights, (T - 1, 2, B, K), and the sum of their product, (T - 1, 2, B).
     """
-    if isinstance(first, Tensor):
-        return _in_tree(first, weights, steps)
-    return _token_by_token(first, weights, steps)
+    if isinstance(first, np.ndarray):
+        return _token_by_token(first, weights, steps)
+    return _in_tree(first, weights, steps)
 
 
 def _token_by_token(
@@ -145,8 +147,9 @@ def _token_by_token(
     return states, heard, sums[..., 0]
 
 
-def _in_tree(first: Tensor, weights: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _in_tree(first: "Tensor", weights: "Tensor", steps: "Tensor") -> tuple["Tensor", "Tensor", "Tensor"]:
     """Return them from products of neighbours, of neighbours of neighbours and so on, and back to the tokens."""
+    torch = _library(first)
     count, _, height, tags = weights.shape
     depth = max(count - 1, 0).bit_length()
     identity = torch.eye(tags, dtype=steps.dtype, device=steps.device)
@@ -255,24 +258,24 @@ def interval_log_marginals(scores: Scores[Array], intervals: Sequence[Array], be
     return certain
 
 
-def _library(array: NDArray[Any] | Tensor) -> Any:  # noqa: ANN401 - a module
+def _library(array: "NDArray[Any] | Tensor") -> Any:  # noqa: ANN401 - a module
     """Return the library of an array; functions and arguments that both have are used of it."""
-    return torch if isinstance(array, Tensor) else np
+    return np if isinstance(array, np.ndarray) else sys.modules["torch"]
 
 
 def _at(array: Array, positions: Array) -> Array:
     """Return what each chain has at positions of its own: (T, B, ...) and (S, B) to (S, B, ...)."""
-    if isinstance(array, Tensor):
-        return array.take_along_dim(positions.reshape(*positions.shape, *[1] * (array.ndim - 2)), 0)
-    found: NDArray[Any] = array[positions, np.arange(array.shape[1])]
-    return found
+    if isinstance(array, np.ndarray):
+        found: NDArray[Any] = array[positions, np.arange(array.shape[1])]
+        return found
+    return array.take_along_dim(positions.reshape(*positions.shape, *[1] * (array.ndim - 2)), 0)
 
 
 def _chosen(array: Array, tags: Array) -> Array:
     """Return the values at tags: (T, B, K) and (T, B) to (T, B)."""
-    if isinstance(array, Tensor):
-        return array.take_along_dim(tags[..., None], 2)[..., 0]
-    return np.take_along_axis(array, tags[..., None], 2)[..., 0]
+    if isinstance(array, np.ndarray):
+        return np.take_along_axis(array, tags[..., None], 2)[..., 0]
+    return array.take_along_dim(tags[..., None], 2)[..., 0]
 
 
 def _log_sum(array: Array) -> Array:
@@ -285,7 +288,7 @@ def _log_sum(array: Array) -> Array:
 
 def _pair_sums(left: Array, right: Array) -> Array:
     """Return the sum of the outer products of two (N, B, K): (K, K)."""
-    if isinstance(left, Tensor):
+    if not isinstance(left, np.ndarray):
         return left.flatten(0, 1).T @ right.flatten(0, 1)
     found = np.zeros((left.shape[2], right.shape[2]))
     for block in _blocks(*left.shape[1:]):
