@@ -83,7 +83,7 @@ def report_page(sources: Sources, labels: Sequence[str], version: Version, resam
     best = max(thresholds, key=lambda each: each.figures.f1, default=None)
     return render(
         "report",
-        _data(documents, of_labels, has_scores, against is not None),
+        _data(documents, of_labels, against is not None),
         sources=sources,
         names=_names(sources),
         package=f"ner {__version__}",
@@ -126,12 +126,11 @@ def _labels(documents: Sequence[PageDocument]) -> dict[str, Label]:
     )
 
 
-def _data(documents: Sequence[PageDocument], labels: dict[str, Label], has_scores: bool, has_against: bool) -> object:
+def _data(documents: Sequence[PageDocument], labels: dict[str, Label], has_against: bool) -> object:
     places = {name: place for place, name in enumerate(labels)}
     return {
         "labels": [[label.name, label.code, label.colour, label.is_striped] for label in labels.values()],
         "kinds": [[kind, KIND_NAMES[kind][0]] for kind in KINDS],
-        "scored": has_scores,
         "against": has_against,
         "documents": [as_json(document, places) for document in documents],
     }

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,7 +11,8 @@ from ner.cli.verbs.report import main
 from ner.documents import Document, Passage, Span
 from ner.formats import JsonLines
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra `test`)")
+if TYPE_CHECKING:
+    from playwright import sync_api as playwright
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -45,9 +47,10 @@ def write(path: Path, entities: dict[str, list[tuple[str, ...]]]) -> Path:
 @pytest.fixture(scope="session")
 def browser() -> Iterator["playwright.Browser"]:
     """Chromium as the system has it; Playwright would download one of its own."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra `test`)")
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
-    with playwright.sync_playwright() as started:
+    with sync_api.sync_playwright() as started:
         yield started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
 
 
