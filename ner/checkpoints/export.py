@@ -53,11 +53,15 @@ def write_folder(
     """
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a few files is noise
     checkpoints = [checkpoint for checkpoint, _ in members]
-    with new_folder(output) as folder:
-        _write_settings(checkpoints, folder, card)
-        save_file(CRFEnsemble([model for _, model in members]).crf.state_dict(), folder / "crf.safetensors")
-        for name, (_, model) in zip(_names(checkpoints), members, strict=True):
-            _write_member(model, folder / "members" / name, with_onnx)
+    try:
+        with new_folder(output) as folder:
+            _write_settings(checkpoints, folder, card)
+            save_file(CRFEnsemble([model for _, model in members]).crf.state_dict(), folder / "crf.safetensors")
+            for name, (_, model) in zip(_names(checkpoints), members, strict=True):
+                _write_member(model, folder / "members" / name, with_onnx)
+    except SafetensorError as error:  # which hides the system's error
+        fix = "free the disk, or choose another path"
+        raise InputError(f"{output}: cannot be written ({one_line(error)}); {fix}") from error
 
 
 def read_folder(path: Path) -> list[Checkpoint]:

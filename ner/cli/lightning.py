@@ -1,6 +1,5 @@
 """LightningCLI with the classes of this project, for the verbs that train or evaluate."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -24,6 +23,7 @@ from ner.io.files import kept
 from ner.io.lock import OutputLock
 from ner.training.callbacks.choice import check_checkpoint, evaluation_callbacks, fit_callbacks
 from ner.training.callbacks.ensemble import SeedEnsemble
+from ner.training.callbacks.precision import PrecisionLine
 from ner.training.callbacks.predictions import PredictionWriter
 from ner.training.callbacks.report import ScoreReport
 from ner.training.callbacks.run_config import RunConfig
@@ -186,12 +186,12 @@ class CommandLine(LightningCLI):
         if self._verb == "predict":
             folder = self.selection.folder
             callbacks.append(PredictionWriter(**own.predictions, folder=folder, is_reporting=self._is_reporting))
-        self.trainer_defaults["callbacks"] = [*callbacks, *[ScoreReport()] * self._is_reporting]
-        trainer = super().instantiate_trainer(**kwargs)
-        if is_chosen and self._is_reporting and trainer.is_global_zero:
-            reason = "" if config.precision == "32" else ", the device's own; --trainer.precision 32 computes in fp32"
-            sys.stderr.write(f"precision: {config.precision}{reason}\n")
-        return trainer
+        self.trainer_defaults["callbacks"] = [
+            *callbacks,
+            *[ScoreReport()] * self._is_reporting,
+            *[PrecisionLine()] * (self._is_reporting and is_chosen),
+        ]
+        return super().instantiate_trainer(**kwargs)
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
         # The writer has the predictions, which Lightning would keep a second time; ScoreReport prints scores, named.

@@ -29,7 +29,7 @@ SERIAL_PRODUCT = 2**18
 
 @dataclass(frozen=True, slots=True)
 class Scores(Generic[Array]):
-    """Log-potentials of B chains over K tags, in fp64, tokens first.
+    """Log-potentials of B chains over K tags, tokens first, in fp64; for best paths fp32 is enough.
 
     Args:
         emissions: Scores of tags, (T, B, K).
@@ -228,7 +228,7 @@ def interval_log_marginals(scores: Scores[Array], intervals: Sequence[Array], be
     emissions, transitions = scores.emissions, scores.transitions
     rows, starts, ends = intervals
     begin, inside = begin_inside[:, 0], begin_inside[:, 1]
-    tags = xp.ones_like(begin_inside[:1, :1] + scores.start[None]).cumsum(1) - 1
+    tags = xp.ones_like(scores.start)[None].cumsum(1) - 1
     is_inside = tags == inside[:, None]
     continues = is_inside | (tags == begin[:, None])
     # Up to the entity's first token, which is `begin` or `inside`: (N, 2).

@@ -15,6 +15,7 @@ from ner.corpora import Sample
 from ner.errors import InputError
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
+from tests.disks import full_disk
 
 
 def checkpoint(encoder: str, seed: int) -> Checkpoint:
@@ -101,3 +102,11 @@ def test_it_has_the_card_it_is_given(exported: Path, tiny_encoder: str, tmp_path
     write_folder([(member, members.build_model(member))], tmp_path / "other", "# A card\n")
     assert (tmp_path / "other" / "README.md").read_text(encoding="utf-8") == "# A card\n"
     assert read_folder(tmp_path / "other")[0].preprocessor == read_folder(exported)[0].preprocessor
+
+
+def test_an_export_without_room_is_one_line_and_leaves_nothing(tiny_encoder: str, tmp_path: Path) -> None:
+    member = checkpoint(tiny_encoder, 11)
+    model = members.build_model(member)
+    with full_disk(100_000), pytest.raises(InputError, match=r"^.*exported: cannot be written \(.*; free the disk"):
+        write_folder([(member, model)], tmp_path / "exported")
+    assert list(tmp_path.iterdir()) == []

@@ -1,8 +1,5 @@
 """Checkpoints are whole under their names, or not there."""
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,19 +10,9 @@ from main import main
 from ner.errors import InputError
 from ner.training.checkpoint_io import WholeCheckpointIO
 from ner.training.trainer import CountingTrainer
+from tests.disks import full_disk
 
 QUICKSTART = ["fit", "--config", "quickstart", "--trainer.enable_progress_bar", "false", "--trainer.max_epochs"]
-
-
-@contextmanager
-def full_disk(most_bytes: int) -> Iterator[None]:
-    """Let no file of this process grow further, as on a disk without room."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_checkpoint_without_room_leaves_the_one_before(tmp_path: Path) -> None:

@@ -386,3 +386,9 @@ def test_the_dev_loss_is_that_of_all_tokens_whatever_the_batches() -> None:
         [found] = trainer.validate(module, data, verbose=False)
         losses.append(found["val/loss"])
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("min_scores", [{LABELS[0]: 2.0}, {LABELS[0]: float("nan")}, {"of another corpus": 0.5}])
+def test_least_scores_that_are_none_are_refused(tiny_encoder: str, min_scores: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="min_scores"):
+        NERModule(LABELS, 10, tiny_encoder, pretrained=False, min_scores=min_scores)

@@ -135,6 +135,19 @@ def test_a_disk_without_room_for_logs_is_one_line(filename: str | None, named: s
 
 
 @pytest.mark.parametrize(("is_fast", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_a_line_says_which_precision_was_chosen(
+    best: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    is_fast: bool,
+    precision: str,
+) -> None:
+    can_bf16(is_fast, monkeypatch)
+    assert main(["predict", "--ckpt_path", best.name, "--trainer.accelerator", "cpu"]) == 0
+    assert f"precision: {precision}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("is_fast", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
 def test_a_processor_without_bf16_computes_in_fp32_and_says_so(
     best: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_fast: bool, precision: str
 ) -> None:
