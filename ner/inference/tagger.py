@@ -1,6 +1,6 @@
 """The Python API: a trained tagger of texts, passages and documents, without Lightning."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from reprlib import repr as shortened
@@ -8,6 +8,7 @@ from reprlib import repr as shortened
 from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.inference.backends import Backend, load_backend
+from ner.inference.display import entities_html
 from ner.inference.min_scores import MinScore
 from ner.inference.pipeline import tag_documents
 
@@ -32,6 +33,27 @@ class Entity:
     text: str
     score: float | None = field(compare=False)
     passage: int = 0
+
+
+class Entities(list[Entity]):
+    """The entities of one text, which a notebook shows in it.
+
+    Args:
+        document: The text with its entities.
+        labels: The entity types of the tagger.
+    """
+
+    def __init__(self, document: Document, labels: Sequence[str]) -> None:
+        super().__init__(
+            Entity(span.start, span.end, span.label, passage.mention(span), span.score, index)
+            for index, passage in enumerate(document.passages)
+            for span in passage.spans
+        )
+        self._document = document
+        self._labels = labels
+
+    def _repr_html_(self) -> str:
+        return entities_html(self._document, self._labels)
 
 
 class Tagger:
@@ -77,7 +99,7 @@ class Tagger:
         """
         return cls(load_backend(backend, Path(path).expanduser(), device, precision, min_score))
 
-    def tag(self, text: str | Passage | Document) -> list[Entity]:
+    def tag(self, text: str | Passage | Document) -> Entities:
         """Return the entities of one text, in order.
 
         Of a passage its section decides how it is read (title or abstract); a plain text is read as an abstract.
@@ -90,7 +112,7 @@ class Tagger:
 
     def tag_texts(
         self, texts: Iterable[str | Passage | Document], batch_tokens: int | None = None
-    ) -> Iterator[list[Entity]]:
+    ) -> Iterator[Entities]:
         """Yield the entities of each of many texts, in their order, as they are found: memory does not grow.
 
         Args:
@@ -100,7 +122,7 @@ class Tagger:
         Raises:
             InputError: as for :meth:`tag_documents`.
         """
-        return map(_entities, self._tagged(texts, batch_tokens))
+        return (Entities(document, self.labels) for document in self._tagged(texts, batch_tokens))
 
     def tag_documents(self, documents: Iterable[Document], batch_tokens: int | None = None) -> Iterator[Document]:
         """Yield documents with the entities that are found in them instead of their own, in order, as they are found.
@@ -131,11 +153,3 @@ def _document(text: object) -> Document:
         case str():
             return Document("", (Passage(text),))
     raise InputError(f"a tagger reads a text, a Passage or a Document, not {shortened(text)}")
-
-
-def _entities(document: Document) -> list[Entity]:
-    return [
-        Entity(span.start, span.end, span.label, passage.mention(span), span.score, index)
-        for index, passage in enumerate(document.passages)
-        for span in passage.spans
-    ]

@@ -1,12 +1,13 @@
-"""A paired bootstrap of the official F1: is one prediction better than another beyond the choice of documents?"""
+"""A bootstrap of the official score over documents: intervals of one prediction's figures, and of two's differences."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.metrics.official import EPSILON, Counts, Mention, Version, add, count_document, summarise
+from ner.metrics.official import EPSILON, Counts, Figures, Mention, Version, add, count_document, summarise
 
 TIE = 1e-9
 """A smaller difference of F1 is a tie: ``EPSILON`` and rounding move equal scores apart by less."""
@@ -36,13 +37,60 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Both averages of two predictions, and the resamples of the gold's documents that they were compared on."""
+    """The averages and labels of two predictions, and the resamples of the gold's documents they were compared on."""
 
     documents: int
     resamples: int
     seed: int
     micro: Difference
     macro: Difference
+    labels: Mapping[str, Difference]
+
+
+class Bounds(NamedTuple):
+    """The 2.5th and 97.5th percentile of each figure over the resamples."""
+
+    low: Figures
+    high: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """The intervals of a score: its averages, and the labels of the gold."""
+
+    micro: Bounds
+    macro: Bounds
+    labels: Mapping[str, Bounds]
+
+
+def intervals(
+    gold: Mapping[str, Sequence[Mention]],
+    predictions: Mapping[str, Sequence[Mention]],
+    version: Version = "final",
+    resamples: int = 10_000,
+    seed: int = 42,
+) -> Intervals:
+    """Compute 95 % intervals of the official score by a bootstrap over the gold's documents.
+
+    The figures of a label are those of the resamples whose gold has it.
+
+    Raises:
+        ValueError: if there are no documents or no resamples, or the seed is negative.
+
+    Source: Efron & Tibshirani (1993) for the percentile interval.
+    """
+    documents = [count_document(gold[pmid], predictions.get(pmid, ()), version) for pmid in gold]
+    labels = list(summarise(add(documents)).labels)
+    counts = _matrix(documents, labels)
+    drawn_figures = []
+    for drawn in draws(len(gold), resamples, seed):
+        collections = (drawn @ counts).reshape(len(drawn), len(labels), 3)
+        of_drawn = figures_of(collections)
+        of_drawn[:, 2:][collections[..., 2] == 0] = np.nan
+        drawn_figures.append(of_drawn)
+    low, high = np.nanquantile(np.concatenate(drawn_figures), (0.025, 0.975), axis=0)
+    micro, macro, *rest = (Bounds(Figures(*lows), Figures(*highs)) for lows, highs in zip(low, high, strict=True))
+    return Intervals(micro, macro, dict(zip(labels, rest, strict=True)))
 
 
 def compare(
@@ -69,16 +117,14 @@ def compare(
     matrices = [_matrix(documents, labels) for documents in parts]
     blocks = []
     for drawn in draws(len(gold), resamples, seed):
-        f1_of_a, f1_of_b = (average_f1((drawn @ counts).reshape(len(drawn), len(labels), 3)) for counts in matrices)
+        f1_of_a, f1_of_b = (
+            figures_of((drawn @ counts).reshape(len(drawn), len(labels), 3))[..., 2] for counts in matrices
+        )
         blocks.append(f1_of_a - f1_of_b)
-    differences = np.concatenate(blocks)
-    return Comparison(
-        len(gold),
-        resamples,
-        seed,
-        _difference(of_a.micro.f1, of_b.micro.f1, differences[:, 0]),
-        _difference(of_a.macro.f1, of_b.macro.f1, differences[:, 1]),
-    )
+    averages = [(of_a.micro.f1, of_b.micro.f1), (of_a.macro.f1, of_b.macro.f1)]
+    f1s = averages + [(of_a.labels[label].f1, of_b.labels[label].f1) for label in labels]
+    micro, macro, *rest = map(_difference, *zip(*f1s, strict=True), np.concatenate(blocks).T)
+    return Comparison(len(gold), resamples, seed, micro, macro, dict(zip(labels, rest, strict=True)))
 
 
 def draws(documents: int, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
@@ -96,26 +142,27 @@ def draws(documents: int, resamples: int, seed: int) -> Iterator[NDArray[np.floa
         yield generator.multinomial(documents, shares, size=min(size, resamples - begun)).astype(np.float64)
 
 
-def average_f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute micro and macro F1 as ``official.summarise`` does, for many collections at once.
+def figures_of(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the figures that ``official.summarise`` does, for many collections at once.
 
     Args:
         counts: True positives, predicted and gold by label, (collections, labels, 3).
 
     Returns:
-        Micro and macro F1, (collections, 2).
+        Precision, recall and F1 of micro average, macro average and each label, (collections, 2 + labels, 3).
     """
     counted = counts * (counts[..., 2:] > 0)
-    labels = np.count_nonzero(counts[..., 2], axis=-1)
-    return np.stack([_f1(counted.sum(axis=-2)), _f1(counted).sum(axis=-1) / np.maximum(labels, 1)], axis=-1)
+    labels = _figures(counted)
+    used = np.maximum(np.count_nonzero(counts[..., 2], axis=-1), 1)
+    averages = np.stack([_figures(counted.sum(axis=-2)), labels.sum(axis=-2) / used[:, None]], axis=-2)
+    return np.concatenate([averages, labels], axis=-2)
 
 
-def _f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute the F1 of ``official.figures`` from (..., 3) counts."""
+def _figures(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the figures of ``official.figures`` from (..., 3) counts, (..., 3)."""
     true_positives, predicted, gold = np.moveaxis(counts, -1, 0)
     precision, recall = true_positives / (predicted + EPSILON), true_positives / (gold + EPSILON)
-    f1: NDArray[np.float64] = 2 * (precision * recall / (precision + recall + EPSILON))
-    return f1
+    return np.stack([precision, recall, 2 * (precision * recall / (precision + recall + EPSILON))], axis=-1)
 
 
 def _matrix(documents: Sequence[Mapping[str, Counts]], labels: Sequence[str]) -> NDArray[np.float64]:

@@ -1,14 +1,18 @@
-"""Calibration: are predicted entities correct as often as their scores say?"""
+"""Calibration: are predicted entities correct as often as their scores say, and what does a threshold keep of them?"""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
 from ner.errors import InputError
-from ner.metrics.official import Mention, Version, retained
+from ner.metrics.official import Counts, Figures, Mention, Version, figures, retained
 
 BINS = 10
+THRESHOLDS = 100
+"""Steps between the thresholds 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,13 @@ class Calibration:
     expected_calibration_error: float
 
 
+class Threshold(NamedTuple):
+    """The figures of the entities whose confidence is at least a threshold."""
+
+    least: float
+    figures: Figures
+
+
 def calibrate(
     gold: Mapping[str, Sequence[Mention]],
     predictions: Mapping[str, Sequence[Mention]],
@@ -91,6 +102,32 @@ def calibrate(
         if each.correct is not None and each.confidence is not None
     )
     return Calibration(bins, len(scored), len(outcomes) - len(scored), *_means(scored), sum(gaps) / len(scored))
+
+
+def over_thresholds(
+    gold: Mapping[str, Sequence[Mention]],
+    predictions: Mapping[str, Sequence[Mention]],
+    confidences: Mapping[str, Sequence[float | None]],
+    version: Version = "final",
+) -> list[Threshold]:
+    """Compute precision, recall and F1 (micro) over the thresholds from 0 to 1 that keep any entity.
+
+    Entities count as in :func:`calibrate`, which describes the arguments; those without a confidence are left out.
+    """
+    scored = [
+        (confidence, is_correct)
+        for pmid, listed in gold.items()
+        for confidence, is_correct in _outcomes(listed, predictions.get(pmid, ()), confidences.get(pmid, ()), version)
+        if confidence is not None
+    ]
+    every, right = sorted(each for each, _ in scored), sorted(each for each, is_correct in scored if is_correct)
+    size = sum(map(len, gold.values()))
+
+    def kept(least: float) -> Counts:
+        return Counts(len(right) - bisect_left(right, least), len(every) - bisect_left(every, least), size)
+
+    steps = (number / THRESHOLDS for number in range(THRESHOLDS + 1))
+    return [Threshold(least, figures(kept(least))) for least in steps if every and least <= every[-1]]
 
 
 def _outcomes(

@@ -66,7 +66,7 @@ def count_outcomes(
     Source: Segura-Bedmar, Martínez & Herrero-Zazo (2013), SemEval task 9; Chinchor & Sundheim (1993) for the words.
     """
     pairs = [pair for name, listed in gold.items() for pair in match(listed, predictions.get(name, ()), any_label=True)]
-    return {scheme: _total(_outcome(pair, scheme) for pair in pairs) for scheme in SCHEMES}
+    return {scheme: _total(outcome(pair, scheme) for pair in pairs) for scheme in SCHEMES}
 
 
 def _total(outcomes: Iterable[Outcome]) -> Outcomes:
@@ -74,7 +74,8 @@ def _total(outcomes: Iterable[Outcome]) -> Outcomes:
     return Outcomes(**counts)
 
 
-def _outcome(pair: Pair, scheme: Scheme) -> Outcome:
+def outcome(pair: Pair, scheme: Scheme) -> Outcome:
+    """Return the outcome of a pair under a scheme."""
     gold, predicted = pair.gold, pair.predicted
     if gold is None or predicted is None:
         return "spurious" if gold is None else "missing"

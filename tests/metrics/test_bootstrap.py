@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ner.metrics.bootstrap import TIE, average_f1, compare, draws
-from ner.metrics.official import Counts, Mention, Version, score, summarise
+from ner.metrics.bootstrap import TIE, compare, draws, figures_of, intervals
+from ner.metrics.official import Counts, Figures, Mention, Version, score, summarise
 
 Documents = Mapping[str, Sequence[Mention]]
 
@@ -68,12 +68,30 @@ def test_each_resample_is_scored_as_the_official_score_of_repeated_documents(ver
         assert average.interval == pytest.approx(np.percentile(of_average, [2.5, 97.5]), abs=1e-12)
 
 
+def test_intervals_are_those_of_the_scores_of_repeated_documents() -> None:
+    gold = some_gold(1)
+    found = some_predictions(gold, 2, 0.8)
+    drawn = np.concatenate(list(draws(len(gold), 60, seed=7)))
+    scores = [score(repeated(gold, list(gold), times), repeated(found, list(gold), times)) for times in drawn]
+    result = intervals(gold, found, resamples=60, seed=7)
+    for bounds, figures in (
+        (result.micro, [each.micro for each in scores]),
+        (result.macro, [each.macro for each in scores]),
+        # A label counts in the resamples whose gold has it.
+        (result.labels["drug"], [each.labels["drug"] for each in scores if "drug" in each.labels]),
+    ):
+        assert bounds == pytest.approx(np.percentile(figures, [2.5, 97.5], axis=0), abs=1e-12)
+
+
 def test_the_difference_is_that_of_the_whole() -> None:
     gold = some_gold(1)
     a, b = some_predictions(gold, 2, 0.8), some_predictions(gold, 3, 0.7)
     comparison, of_a, of_b = compare(gold, a, b, resamples=10), score(gold, a), score(gold, b)
     assert (comparison.micro.a, comparison.micro.b) == (of_a.micro.f1, of_b.micro.f1)
     assert (comparison.macro.a, comparison.macro.b) == (of_a.macro.f1, of_b.macro.f1)
+    assert {label: each.a for label, each in comparison.labels.items()} == {
+        label: figures.f1 for label, figures in of_a.labels.items()
+    }
     assert comparison.macro.difference == of_a.macro.f1 - of_b.macro.f1
 
 
@@ -90,8 +108,9 @@ counts = st.builds(
 @given(st.lists(st.lists(counts, min_size=4, max_size=4), min_size=1, max_size=5))
 def test_many_collections_are_summarised_at_once_as_one_by_one(collections: list[list[Counts]]) -> None:
     summaries = [summarise(dict(zip("abcd", collection, strict=True))) for collection in collections]
-    expected = np.array([(summary.micro.f1, summary.macro.f1) for summary in summaries])
-    assert average_f1(np.array(collections, dtype=float)) == pytest.approx(expected, abs=1e-12)
+    undefined = Figures(0, 0, 0)
+    rows = [[each.micro, each.macro, *(each.labels.get(label, undefined) for label in "abcd")] for each in summaries]
+    assert figures_of(np.array(collections, dtype=float)) == pytest.approx(np.array(rows), abs=1e-12)
 
 
 def test_identical_predictions_never_differ() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ner.errors import InputError
-from ner.metrics.calibration import calibrate
+from ner.metrics.calibration import calibrate, over_thresholds
 from ner.metrics.official import Mention, Version, retained, score
 
 MISSING = 'no entity carries a "score"; write them with predict --predictions.scores true'
@@ -112,3 +112,23 @@ def test_bins_add_up_to_the_predictions_that_the_score_counts(
     assert result.correct * result.entities == pytest.approx(sum(count.true_positives for count in counts))
     assert 0 <= result.expected_calibration_error <= 1
     assert result.expected_calibration_error >= abs(result.correct - result.confidence) - 1e-9
+
+
+def test_a_threshold_keeps_the_entities_from_it_on() -> None:
+    gold = {"1": [at(0), at(10)]}
+    predicted = {"1": [at(0), at(10), at(20), at(30)]}
+    found = over_thresholds(gold, predicted, {"1": [0.95, 0.65, 0.61, None]})
+    by_threshold = {each.least: each.figures for each in found}
+    assert (min(by_threshold), max(by_threshold)) == (0, 0.95)
+    assert by_threshold[0] == pytest.approx((2 / 3, 1, 0.8))
+    assert by_threshold[0.61] == pytest.approx((2 / 3, 1, 0.8))
+    assert by_threshold[0.62] == pytest.approx((1, 1, 1))
+    assert by_threshold[0.66] == pytest.approx((1, 0.5, 2 / 3))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_the_curve_begins_with_the_official_score(confidences: list[float]) -> None:
+    predicted = {"1": [at(10 * place) for place in range(len(confidences))]}
+    gold = {"1": [*predicted["1"][::2], at(1000)]}
+    [first, *_] = over_thresholds(gold, predicted, {"1": confidences})
+    assert first.figures == score(gold, predicted).micro

@@ -1,0 +1,60 @@
+"""Templates to one self-contained page, whose policy lets its own style and script run and nothing else."""
+
+import json
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ner.inference.display import PALETTE, visible
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+def render(template: str, data: object, **context: object) -> str:
+    """Return a page.
+
+    Args:
+        template: The name of its template, which the style and the script have too.
+        data: What its script reads.
+        context: What its template reads; texts are escaped.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+    )
+    environment.filters["decimals"] = lambda value: f"{value:.4f}"
+    environment.filters["signed"] = lambda value: f"{value:+.4f}"
+    style = environment.get_template(f"{template}.css").render(palette=PALETTE)
+    script = (TEMPLATES / f"{template}.js").read_text(encoding="utf-8")
+    policy = {
+        "default-src": "'none'",
+        "script-src": _hash(script),
+        "style-src": _hash(style),
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "require-trusted-types-for": "'script'",
+    }
+    return environment.get_template(f"{template}.html").render(
+        policy="; ".join(f"{name} {value}" for name, value in policy.items()),
+        style=Markup(style),  # noqa: S704 - the package's own file
+        script=Markup(script),  # noqa: S704 - the package's own file
+        data=Markup(_json(data)),  # noqa: S704 - nothing in it ends a script element
+        **context,
+    )
+
+
+def _json(data: object) -> str:
+    """Return JSON in ASCII in which no markup begins."""
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

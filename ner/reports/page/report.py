@@ -1,0 +1,143 @@
+"""The report on predictions as one page."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from ner import __version__
+from ner.metrics.annotation import Annotation, aligned
+from ner.metrics.bootstrap import Comparison, intervals
+from ner.metrics.calibration import over_thresholds
+from ner.metrics.official import Version
+from ner.reports.evaluation import Wanted, evaluate
+from ner.reports.page import tables
+from ner.reports.page.charts import HEIGHT, WIDTH, reliability_chart, threshold_chart
+from ner.reports.page.labels import Label, page_labels
+from ner.reports.page.pairs import KINDS, Kind, PageDocument, as_json, page_documents
+from ner.reports.page.render import render
+from ner.reports.page.training import training_charts
+
+# Kinds in SemEval's words, and what they are.
+KIND_NAMES: dict[Kind, tuple[str, str]] = {
+    "correct": ("correct", "type and boundary as in gold"),
+    "type": ("incorrect type", "right boundary, another type"),
+    "boundary": ("partial", "right type, overlapping boundary"),
+    "both": ("incorrect type, partial", "another type and an overlapping boundary"),
+    "missing": ("missing", "in gold, not predicted"),
+    "spurious": ("spurious", "predicted, not in gold"),
+}
+SCHEMES = {
+    "strict": "boundary and type",
+    "exact": "boundary alone",
+    "partial": "boundary alone; an overlap counts half",
+    "type": "type, where they overlap",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a report is on.
+
+    Args:
+        gold: The gold annotation.
+        predictions: The predictions, A.
+        against: The predictions B that they are compared with.
+        run: The name or the folder of the run that made A, for the course of its training.
+        created: The day of the report.
+    """
+
+    gold: Annotation
+    predictions: Annotation
+    against: Annotation | None
+    run: str | None
+    created: date
+
+
+def report_page(sources: Sources, labels: Sequence[str], version: Version, resamples: int, seed: int) -> str:
+    """Return the report as HTML.
+
+    Args:
+        sources: What it is on.
+        labels: As for :func:`evaluate`.
+        version: The version of the official score.
+        resamples: The number of resamples of the documents that intervals and comparison draw.
+        seed: The seed of these draws.
+
+    Raises:
+        InputError: as :func:`evaluate` and :func:`training_charts`.
+    """
+    gold, predictions = sources.gold, sources.predictions
+    charts = training_charts(sources.run) if sources.run else []
+    has_scores = any(score is not None for scores in predictions.scores.values() for score in scores)
+    wanted = Wanted(sources.against, resamples, seed, calibration=has_scores)
+    results = evaluate(gold, predictions, labels, version, wanted)
+    found = aligned(predictions, gold)
+    against = aligned(sources.against, gold) if sources.against else None
+    documents = page_documents(gold, found, against)
+    of_labels = _labels(documents)
+    pairs = [pair for document in documents for pair in document.pairs if not pair.is_against]
+    cells = tables.matrix(pairs, list(of_labels))
+    thresholds = over_thresholds(gold.mentions, found.mentions, found.scores, version) if has_scores else []
+    best = max(thresholds, key=lambda each: each.figures.f1, default=None)
+    return render(
+        "report",
+        _data(documents, of_labels, against is not None),
+        sources=sources,
+        names=_names(sources),
+        package=f"ner {__version__}",
+        results=results,
+        intervals=intervals(gold.mentions, found.mentions, version, resamples, seed),
+        resamples=resamples,
+        seed=seed,
+        labels=of_labels,
+        documents=documents,
+        entities={"gold": sum(map(len, gold.mentions.values())), "A": sum(map(len, found.mentions.values()))},
+        cells=cells,
+        kinds=tables.kinds(pairs),
+        kind_names=KIND_NAMES,
+        schemes=SCHEMES,
+        confusions=tables.confusions(cells),
+        mentions=tables.mentions(pairs),
+        calibration=results.calibration,
+        reliability=results.calibration and reliability_chart(results.calibration),
+        thresholds=best and threshold_chart(thresholds, best),
+        best=best,
+        comparison=results.comparison,
+        alone=Counter(pair.is_against for document in documents for pair in document.pairs if pair.is_alone),
+        scale=results.comparison and _scale(results.comparison),
+        training=charts,
+        drawing={"width": WIDTH, "height": HEIGHT},
+    )
+
+
+def _scale(comparison: Comparison) -> float:
+    """Return the factor by which the largest difference fills a bar of 100."""
+    differences = (comparison.micro, comparison.macro, *comparison.labels.values())
+    largest = max(abs(value) for each in differences for value in (each.difference, *each.interval))
+    return 100 / largest if largest else 0.0
+
+
+def _labels(documents: Sequence[PageDocument]) -> dict[str, Label]:
+    return page_labels(
+        (mention for document in documents for mention in document.gold),
+        (mention for document in documents for side in (document.predicted, document.against) for mention in side),
+    )
+
+
+def _data(documents: Sequence[PageDocument], labels: dict[str, Label], has_against: bool) -> object:
+    places = {name: place for place, name in enumerate(labels)}
+    return {
+        "labels": [[label.name, label.code, label.colour, label.is_striped] for label in labels.values()],
+        "kinds": [[kind, KIND_NAMES[kind][0]] for kind in KINDS],
+        "against": has_against,
+        "documents": [as_json(document, places) for document in documents],
+    }
+
+
+def _names(sources: Sources) -> dict[str, str]:
+    """Return the names of what the report is on, without the other folders of a user's machine."""
+    sides = {"gold": sources.gold, "A": sources.predictions, "B": sources.against}
+    names = {side: "/".join(each.path.absolute().parts[-2:]) for side, each in sides.items() if each}
+    return names if sources.run is None else {**names, "run": Path(sources.run).name}
