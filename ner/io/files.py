@@ -176,8 +176,11 @@ def check_writable(path: Path, is_folder: bool = False) -> None:
         target = _followed(path)
         temporary = _beside(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-        temporary.unlink()
+        try:
+            temporary.touch()
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def check_apart(source: Path, output: Path, suffixes: Sequence[str], is_folder: bool = False) -> None:

@@ -80,6 +80,19 @@ def test_a_folder_or_nothing_is_no_file() -> None:
         write_text("text", Path())
 
 
+def test_a_check_that_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch = Path.touch
+
+    def interrupted(path: Path) -> None:
+        touch(path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "touch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        check_writable(tmp_path / "out.json")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_link_is_followed_to_a_file_or_a_new_one_or_a_folder(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     for name in ("old", "new", "folder"):
