@@ -191,7 +191,7 @@ def test_a_tagger_shows_what_it_is(trained: Path, tagger: Tagger) -> None:
     ensemble = f"TorchBackend(2 x {size:,} parameters, 'cpu', precision 32)"
     alone = f"TorchBackend(1 x {size:,} parameters, 'cpu', precision 32)"
     assert repr(tagger) == f"Tagger(labels={labels}, units='subwords', {ensemble})"
-    single = Tagger.load(trained / "checkpoints" / "quickstart" / "seed=42", device="cpu")
+    single = Tagger.load(trained / "checkpoints" / "quickstart" / "seed=42", device="cpu", precision="32")
     assert repr(single) == f"Tagger(labels={labels}, units='subwords', {alone})"
 
 
