@@ -12,7 +12,8 @@ from ner.errors import InputError
 class OutputLock:
     """The right to write a file or folder, held as a file beside it that ends in ``.lock``.
 
-    The system releases it when the process ends, however it ends; the file may stay then.
+    The system releases it when the process ends, however it ends; the file may stay then. Folders that were made for it
+    are removed if they are empty at the end.
 
     Args:
         output: What is written.
@@ -21,6 +22,7 @@ class OutputLock:
     def __init__(self, output: Path) -> None:
         self.output = output
         self._lock = FileLock(output.with_name(f"{output.name}.lock"))
+        self._made: list[Path] = []
 
     def acquire(self) -> None:
         """Take the lock, without waiting for it.
@@ -28,6 +30,7 @@ class OutputLock:
         Raises:
             InputError: if another process holds it, or its file cannot be written.
         """
+        self._made = [folder for folder in self.output.absolute().parents if not folder.exists()]
         try:
             self._lock.acquire(blocking=False)
         except Timeout:
@@ -44,6 +47,9 @@ class OutputLock:
             with suppress(OSError):
                 Path(self._lock.lock_file).unlink()
             self._lock.release()
+            with suppress(OSError):
+                for folder in self._made:
+                    folder.rmdir()
 
     def __enter__(self) -> Self:
         self.acquire()

@@ -51,7 +51,9 @@ def outcomes(folder: Path) -> dict[str, list[Outcome]]:
     cases |= written(folder) | copied(folder) | checkpoints.write_broken(folder / "good.ckpt", folder)
     lines = [json.dumps({"name": name, "path": str(path), "has_graphs": path.is_dir()}) for name, path in cases.items()]
     first, lines = lines[:WARM_UP], lines[WARM_UP:]
+    (folder / "temporary").mkdir()
     environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{folder}", "HF_HUB_OFFLINE": "0", "OMP_NUM_THREADS": "1"}
+    environment["TMPDIR"] = str(folder / "temporary")
     environment.pop("GUTBRAINIE_ROOT", None)
     command = [sys.executable, "-m", "tests.hostile.campaign", str(folder), str(TEXTS)]
     running = [
