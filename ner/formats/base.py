@@ -181,13 +181,19 @@ class FileFormat(Format):
         yield from files
 
 
-def documents_at(path: Path, source: Format) -> Iterator[Document]:
+def documents_at(path: Path, source: Format, option: str = "") -> Iterator[Document]:
     """Yield the documents of a file or folder in a format.
+
+    Args:
+        path: The file or folder.
+        source: The format.
+        option: The option that named it, without dashes, for messages that advise a setting of it.
 
     Raises:
         InputError: if the format cannot read them, whatever the format itself raises.
     """
-    return in_one_line(source.read(path), source, str(path))
+    with format_options(lambda setting: f"{option}.{setting}" if option else ""):
+        yield from in_one_line(source.read(path), source, str(path))
 
 
 def in_one_line(found: Iterable[T], reader: object, source: str) -> Iterator[T]:

@@ -54,7 +54,7 @@ def print_results(console: Console, results: Results) -> None:
     if results.tokens is not None:
         _print_tokens(console, results.tokens)
     if results.comparison is not None and results.against is not None:
-        _print_comparison(console, results.comparison, results.predictions, results.against)
+        _print_comparison(console, results.comparison, results.predictions.path, results.against.path)
     if results.errors is not None:
         _print_errors(console, results.errors)
     if results.calibration is not None:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ner.documents import Passage, Span
@@ -64,25 +63,25 @@ class Results:
     """The scores of a prediction file, and the other results that were wanted.
 
     Args:
-        predictions: The file, A.
+        predictions: The predictions, A, at the places of the gold.
         version: The version of the official score.
         score: Its official score.
         coverage: What it has in common with the gold.
         semeval: Its outcomes under the schemes of SemEval.
         tokens: Its score on the tokens of the gold, where the gold has some.
-        against: The file that it was compared with, B.
+        against: The predictions that they were compared with, B, at the places of the gold.
         comparison: The difference of their official scores.
         errors: The errors of A by kind.
         calibration: The scores of A's entities against their correctness.
     """
 
-    predictions: Path
+    predictions: Annotation
     version: Version
     score: Score
     coverage: Coverage
     semeval: Mapping[Scheme, Outcomes]
     tokens: "TokenReport | None" = None
-    against: Path | None = None
+    against: Annotation | None = None
     comparison: "Comparison | None" = None
     errors: ErrorReport | None = None
     calibration: Calibration | None = None
@@ -97,8 +96,8 @@ class Results:
         if self.tokens is not None:
             counts = {name: getattr(self.tokens, name) for name in ("tokens", "cut", "left_out")}
             content["tokens"] = {**_averages(self.tokens.score), **counts}
-        if self.comparison is not None:
-            content["against"] = {"predictions": str(self.against), **asdict(self.comparison)}
+        if self.comparison is not None and self.against is not None:
+            content["against"] = {"predictions": str(self.against.path), **asdict(self.comparison)}
         if self.errors is not None:
             content["errors"] = {
                 "labels": {label: _label_errors(errors) for label, errors in self.errors.labels.items()},
@@ -133,7 +132,7 @@ def evaluate(
     wanted = wanted or Wanted()
     predictions, left_out = _comparable(predictions, gold)
     whole = _score(predictions, gold, labels, version)
-    comparison, errors, calibration = None, None, None
+    other, comparison, errors, calibration = None, None, None, None
     if wanted.against is not None:
         from ner.metrics.bootstrap import compare  # noqa: PLC0415 - numpy takes longer to import than a file to score
 
@@ -151,13 +150,13 @@ def evaluate(
         except InputError as error:
             raise InputError(f"{predictions.path}: {error}") from error
     return Results(
-        predictions.path,
+        predictions,
         version,
         whole,
         _coverage(gold, predictions, left_out),
         count_outcomes(gold.mentions, predictions.mentions),
         _score_tokens(gold, predictions),
-        wanted.against.path if wanted.against else None,
+        other,
         comparison,
         errors,
         calibration,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ner.metrics.annotation import Annotation
 from ner.metrics.bootstrap import compare
 from ner.metrics.calibration import calibrate
 from ner.metrics.error_analysis import find_errors
@@ -21,11 +22,15 @@ GOLD = {"1": [LONG, SHORT]}
 FOUND = {"1": [Mention(0, 4, "title", "mice", "animal")]}
 
 
+def annotation(name: str) -> Annotation:
+    return Annotation(Path(name), {}, {}, {})
+
+
 def shown(**parts: object) -> str:
     console = Console(file=io.StringIO(), width=80)
     legal = ("animal", "food")
     scores = (score(GOLD, FOUND, "final", legal), Coverage(1), count_outcomes(GOLD, FOUND))
-    print_results(console, Results(Path("a.json"), "final", *scores, **parts))  # type: ignore[arg-type]
+    print_results(console, Results(annotation("a.json"), "final", *scores, **parts))  # type: ignore[arg-type]
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -37,7 +42,7 @@ TITLES = ("official GutBrainIE score (final version)", "A against B", "gold enti
 def test_only_what_was_wanted_is_shown_after_the_score(part: int) -> None:
     wanted: list[dict[str, object]] = [
         {},
-        {"comparison": compare(GOLD, FOUND, GOLD, "final", 5, 1), "against": Path("b.json")},
+        {"comparison": compare(GOLD, FOUND, GOLD, "final", 5, 1), "against": annotation("b.json")},
         {"errors": find_errors(GOLD, FOUND, "final", {}, 1)},
         {"calibration": calibrate(GOLD, FOUND, {"1": [0.75]}, "final")},
     ]

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
@@ -11,7 +11,6 @@ from rich.console import Console
 
 from ner.cli.messages import PlainParser, warned_before
 from ner.cli.parser import program
-from ner.documents import Document
 from ner.formats import Format
 from ner.formats.base import documents_at, format_options
 from ner.formats.comparison import losses
@@ -52,22 +51,17 @@ def convert(source: Format, target: Format, path: Path, output: Path) -> None:
     check_writable(output, is_folder=target.writes_folder)
     with kept(path) as read, TemporaryDirectory() as folder, format_options("to.{}".format):
         written = Path(folder) / "output" if output == STANDARD else output
-        target.write(_documents(read, source), written)
+        target.write(documents_at(read, source, "from"), written)
         not_read = +source.not_read
         with warned_before():
             # A format that cannot be read loses what it loses; the documents are still counted.
-            after = documents_at(written, target) if target.can_read else _documents(read, source)
-            lost = losses(_documents(read, source), after)
+            after = documents_at(written, target) if target.can_read else documents_at(read, source, "from")
+            lost = losses(documents_at(read, source, "from"), after)
         if output == STANDARD:
             with written.open("rb") as file:
                 copyfileobj(file, sys.stdout.buffer)
             sys.stdout.flush()
     _report(not_read, lost, target, output)
-
-
-def _documents(path: Path, source: Format) -> Iterator[Document]:
-    with format_options("from.{}".format):
-        yield from documents_at(path, source)
 
 
 def _report(not_read: Counter[str], lost: Counter[str], target: Format, output: Path) -> None:

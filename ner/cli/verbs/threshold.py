@@ -1,9 +1,9 @@
 """Choose the least score of an entity, and store it in checkpoints."""
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from jsonargparse import Namespace
 from rich.console import Console
 from rich.table import Table
 
@@ -12,9 +12,10 @@ from ner.checkpoints.checkpoint import read_checkpoint, write_min_scores
 from ner.checkpoints.manifest import is_exported
 from ner.cli.messages import PlainParser
 from ner.cli.parser import program
+from ner.documents import Document
 from ner.errors import InputError
 from ner.formats import Format
-from ner.formats.base import documents_at, format_options
+from ner.formats.base import documents_at
 from ner.metrics.thresholds import Outcome, choose, compare
 from ner.reports.tables import build_table
 
@@ -46,11 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError(f"least_entities is {chosen['least_entities']}; it should be at least 1")
     paths = _checkpoints(chosen["checkpoints"])
     members = [read_checkpoint(path) for path in paths]
-    with format_options("gold_format.{}".format):
-        gold = list(chain.from_iterable(documents_at(path, chosen["gold_format"]) for path in chosen["gold"]))
-    with format_options("predictions_format.{}".format):
-        predictions = (documents_at(path, chosen["predictions_format"]) for path in chosen["predictions"])
-        outcome = compare(gold, chain.from_iterable(predictions))
+    gold, predictions = (_documents(chosen, files) for files in ("gold", "predictions"))
+    outcome = compare(gold, predictions)
     seen = sorted({*outcome.gold, *(entity.label for entity in outcome.entities)})
     labels = members[0].labels if members else seen
     min_scores = choose(outcome, labels, chosen["least_entities"])
@@ -60,6 +58,12 @@ def main(arguments: Sequence[str]) -> int:
         write_min_scores(path, min_scores)
         console.print(f"wrote {path}")
     return 0
+
+
+def _documents(chosen: Namespace, files: str) -> Iterator[Document]:
+    option = f"{files}_format"
+    for path in chosen[files]:
+        yield from documents_at(path, chosen[option], option)
 
 
 def _checkpoints(patterns: Sequence[str]) -> list[Path]:

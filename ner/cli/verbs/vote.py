@@ -1,7 +1,7 @@
 """Combine the predictions of several taggers by a vote over exact spans."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -55,13 +55,8 @@ def main(arguments: Sequence[str]) -> int:
         return document
 
     with format_options("to.{}".format):
-        taggings = [_documents(path, source) for path in paths]
+        taggings = [documents_at(path, source, "format") for path in paths]
         target.write(map(counted, vote(taggings, at_least, chosen["by_score"])), chosen["output"])
     console = Console(stderr=chosen["output"] == STANDARD, soft_wrap=True, markup=False, highlight=False)
     console.print(f"{counts['documents']} documents, {counts['entities']} entities: {chosen['output']}")
     return 0
-
-
-def _documents(path: Path, source: Format) -> Iterator[Document]:
-    with format_options("format.{}".format):
-        yield from documents_at(path, source)

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from ner import __version__
-from ner.metrics.annotation import Annotation, aligned
+from ner.metrics.annotation import Annotation
 from ner.metrics.bootstrap import Comparison, intervals
 from ner.metrics.calibration import over_thresholds
 from ner.metrics.official import Version
@@ -73,8 +73,7 @@ def report_page(sources: Sources, labels: Sequence[str], version: Version, resam
     has_scores = any(score is not None for scores in predictions.scores.values() for score in scores)
     wanted = Wanted(sources.against, resamples, seed, calibration=has_scores)
     results = evaluate(gold, predictions, labels, version, wanted)
-    found = aligned(predictions, gold)
-    against = aligned(sources.against, gold) if sources.against else None
+    found, against = results.predictions, results.against
     documents = page_documents(gold, found, against)
     of_labels = _labels(documents)
     pairs = [pair for document in documents for pair in document.pairs if not pair.is_against]
