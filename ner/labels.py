@@ -22,6 +22,12 @@ class Intervals(NamedTuple):
     ends: Integers
     labels: Integers
 
+    @property
+    def begin_inside(self) -> Integers:
+        """The ids of the tags ``B-`` and ``I-`` of each entity, (N, 2)."""
+        begin = 1 + 2 * self.labels
+        return np.stack([begin, begin + 1], 1)
+
 
 @dataclass(frozen=True, slots=True)
 class LabelSet:

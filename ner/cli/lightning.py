@@ -11,7 +11,6 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
-from lightning.pytorch.utilities import rank_zero_only
 
 from ner.checkpoints import ensemble, runs
 from ner.cli.config_parser import ConfigParser, config_parser, format_option
@@ -34,6 +33,7 @@ from ner.training.trainer import (
     CHECKPOINT_DEFAULTS,
     TRAINER_DEFAULTS,
     CountingTrainer,
+    is_first_process,
     lightning_errors,
     prepare_trainer,
 )
@@ -189,7 +189,7 @@ class CommandLine(LightningCLI):
             *[PrecisionLine()] * (self._is_reporting and is_chosen),
         ]
         # Processes of one training share its folder, and the first of them holds it; settings are all checked by now.
-        if self._verb == "fit" and not config.fast_dev_run and getattr(rank_zero_only, "rank", 0) == 0:
+        if self._verb == "fit" and not config.fast_dev_run and is_first_process():
             self._kept.enter_context(OutputLock(Path(self.config[self._verb].checkpoint.dirpath)))
         return super().instantiate_trainer(**kwargs)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 from torch import Tensor
 
 from ner.inference.backends import TaggedTexts
@@ -35,9 +34,9 @@ def decode(
     found = labels.decode(paths)
     scores = None
     if with_scores or min_scores:
-        begin = 1 + 2 * found.labels
-        intervals, tags = (found.rows, found.starts, found.ends), np.stack([begin, begin + 1], 1)
-        scores = model.crf.interval_log_marginals(emissions, batch.mask, intervals, tags).exp().numpy(force=True)
+        intervals = (found.rows, found.starts, found.ends)
+        marginals = model.crf.interval_log_marginals(emissions, batch.mask, intervals, found.begin_inside)
+        scores = marginals.exp().numpy(force=True)
         paths, found, scores = leave_out(paths, found, scores, labels, min_scores or {})
     return TaggedTexts(
         batch.texts, paths, batch.texts.spans(found, labels, None if scores is None else scores.tolist())

@@ -55,6 +55,8 @@ def leave_out(
         labels: The entity types.
         min_scores: The least score of each, 0 where none is named.
     """
+    if not min_scores:
+        return paths, found, scores
     is_kept = scores >= np.array([min_scores.get(label, 0.0) for label in labels.labels])[found.labels]
     paths = paths.copy()
     for row, start, end in zip(*(part[~is_kept].tolist() for part in found[:3]), strict=True):

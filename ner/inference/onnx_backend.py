@@ -72,8 +72,8 @@ class OnnxBackend:
         emissions = self.emissions(texts)
         paths = viterbi(emissions, texts.unit_counts, self.crf)
         found = self.labels.decode(paths)
-        tags = np.stack([1 + 2 * found.labels, 2 + 2 * found.labels], 1)
-        scores = np.exp(interval_log_marginals(self._chain(emissions, texts.unit_counts), found[:3], tags))
+        chain = self._chain(emissions, texts.unit_counts)
+        scores = np.exp(interval_log_marginals(chain, found[:3], found.begin_inside))
         paths, found, scores = leave_out(paths, found, scores, self.labels, self.min_scores)
         return TaggedTexts(texts, paths, texts.spans(found, self.labels, scores.tolist()))
 

@@ -15,6 +15,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.strategies import StrategyRegistry
+from lightning.pytorch.utilities import rank_zero_only
 
 from ner.errors import InputError, one_line
 from ner.io.files import NO_ROOM
@@ -129,6 +130,11 @@ def prepare_trainer(config: Namespace, *, is_fit: bool) -> None:
     if is_fit and (config.max_epochs is None or config.max_epochs < 1) and config.max_steps < 1:
         raise InputError("trainer.max_epochs should be at least 1: the learning rates are planned over all epochs")
     _settle_precision(config, is_fit=is_fit)
+
+
+def is_first_process() -> bool:
+    """Return if this process is the only one of a run, or its first; known before processes are connected."""
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def check_monitor(metric: str, labels: Sequence[str]) -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
-from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +18,7 @@ from ner.errors import InputError
 from ner.metrics.official import Score
 from ner.reports.tables import Row, build_table
 from ner.training.callbacks.seeding import SEEDS
+from ner.training.trainer import is_first_process
 
 HELP = """Train several seeds of one configuration, one after the other, into checkpoints/<run>/seed=<n>/.
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
             raise InputError(f"fit-seeds takes no --{option}; give {instead}")
     if not selection.has_option("print_config"):
         _check_sources(selection, seeds)
-    console = Console(soft_wrap=True, quiet=getattr(rank_zero_only, "rank", 0) != 0)
+    console = Console(soft_wrap=True, quiet=not is_first_process())
     for seed in seeds:
         console.rule(f"{selection.run_name}, seed {seed}")
         last = _path(selection, seed, "last")

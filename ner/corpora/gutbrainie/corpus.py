@@ -176,7 +176,7 @@ class GutBrainIE(Corpus):
     def read_share(self, split: Split, first: int, step: int) -> Iterator[tuple[int, Document]]:
         texts = copy(self)
         texts.format = self.format.without_annotation()
-        return islice(enumerate(texts.read(split)), first, None, step)
+        return super(GutBrainIE, texts).read_share(split, first, step)
 
     def files(self) -> list[Path]:
         """Return those files of the release that exist, of every tier, dev and test; none if no folder is known.
