@@ -60,7 +60,7 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
         """
         in_parallel = emissions.is_cuda if in_parallel is None else in_parallel
         found: Tensor = _NegativeLogLikelihood.apply(  # type: ignore[no-untyped-call]
-            emissions, *self._potentials, tags, mask, in_parallel
+            emissions, *self.potentials, tags, mask, in_parallel
         )
         return found
 
@@ -68,7 +68,7 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
     def viterbi(self, emissions: Tensor, mask: Tensor, in_parallel: bool | None = None) -> Integers:
         """Return the best path of each row, 0 after its last token, (B, T); arguments as in :meth:`nll`."""
         emissions = emissions.to(torch.promote_types(emissions.dtype, torch.float))
-        potentials = [part.to(emissions) for part in self._potentials]
+        potentials = [part.to(emissions) for part in self.potentials]
         if emissions.is_cuda if in_parallel is None else in_parallel:
             transitions, start, end = potentials
             paths = best_paths(Scores(emissions.transpose(0, 1), transitions, start, end, mask.T))
@@ -104,14 +104,15 @@ class CRF(torchcrf.CRF):  # type: ignore[misc]  # pytorch-crf has no types
             return emissions.new_zeros(0, dtype=torch.double)
         if emissions.is_cuda if in_parallel is None else in_parallel:
             indices = torch.from_numpy(np.stack([*intervals, *tags.T])).to(emissions.device)
-            tensors = _tensor_scores(emissions, self._potentials, mask)
+            tensors = tensor_scores(emissions, self.potentials, mask)
             found: Tensor = linear_chain.interval_log_marginals(tensors, indices[:3].unbind(), indices[3:].T)
             return found
-        arrays = _array_scores(emissions, self._potentials, mask)
+        arrays = array_scores(emissions, self.potentials, mask)
         return torch.from_numpy(linear_chain.interval_log_marginals(arrays, intervals, tags))
 
     @property
-    def _potentials(self) -> tuple[Tensor, Tensor, Tensor]:
+    def potentials(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Transitions, start and end scores."""
         return self.transitions, self.start_transitions, self.end_transitions
 
     # Called by pytorch-crf's own `forward` and `decode`, on (T, B). `forward` subtracts the second from the first.
@@ -143,13 +144,13 @@ class _NegativeLogLikelihood(torch.autograd.Function):
     ) -> Tensor:
         potentials = (transitions, start, end)
         if in_parallel:
-            ctx.scores, ctx.tags = _tensor_scores(emissions, potentials, mask), tags.T
+            ctx.scores, ctx.tags = tensor_scores(emissions, potentials, mask), tags.T
         else:
-            ctx.scores, ctx.tags = _array_scores(emissions, potentials, mask), tags.T.numpy(force=True)
+            ctx.scores, ctx.tags = array_scores(emissions, potentials, mask), tags.T.numpy(force=True)
         ctx.inputs = [(part.device, part.dtype) for part in (emissions, *potentials)]
         ctx.messages = linear_chain.messages(ctx.scores)
         loss = ctx.messages.log_partition - linear_chain.path_scores(ctx.scores, ctx.tags)
-        return _as_tensor(loss, emissions.device, torch.promote_types(emissions.dtype, torch.float))
+        return as_tensor(loss, emissions.device, torch.promote_types(emissions.dtype, torch.float))
 
     @staticmethod
     @once_differentiable
@@ -157,15 +158,17 @@ class _NegativeLogLikelihood(torch.autograd.Function):
         weights = gradient.double() if isinstance(ctx.tags, Tensor) else _as_array(gradient)
         emissions, *others = linear_chain.gradients(ctx.scores, ctx.messages, ctx.tags, weights)
         found = zip((emissions.swapaxes(0, 1), *others), ctx.inputs, strict=True)
-        return *(_as_tensor(part, *place) for part, place in found), None, None, None
+        return *(as_tensor(part, *place) for part, place in found), None, None, None
 
 
-def _tensor_scores(emissions: Tensor, potentials: Sequence[Tensor], mask: Tensor) -> Scores[Tensor]:
+def tensor_scores(emissions: Tensor, potentials: Sequence[Tensor], mask: Tensor) -> Scores[Tensor]:
+    """Return emissions, transitions, start and end scores of a batch as tensors of a linear chain."""
     transitions, start, end = (part.detach().double() for part in potentials)
     return Scores(emissions.detach().double().transpose(0, 1), transitions, start, end, mask.T)
 
 
-def _array_scores(emissions: Tensor, potentials: Sequence[Tensor], mask: Tensor) -> Scores[NDArray[Any]]:
+def array_scores(emissions: Tensor, potentials: Sequence[Tensor], mask: Tensor) -> Scores[NDArray[Any]]:
+    """Return them as arrays."""
     transitions, start, end = (_as_array(part) for part in potentials)
     return Scores(_as_array(emissions.transpose(0, 1)), transitions, start, end, mask.T.numpy(force=True))
 
@@ -176,7 +179,7 @@ def _as_array(tensor: Tensor) -> NDArray[np.float64]:
     return np.ascontiguousarray(array, np.double)
 
 
-def _as_tensor(array: NDArray[np.float64] | Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+def as_tensor(array: NDArray[np.float64] | Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return a tensor of another type, converted by numpy where it was an array."""
     if not isinstance(array, Tensor):
         array = torch.from_numpy(np.ascontiguousarray(array, np.double if dtype == torch.double else np.float32))

@@ -45,6 +45,11 @@ class Scores(Generic[Array]):
     end: Array
     mask: Array
 
+    @property
+    def parts(self) -> tuple[Array, Array, Array, Array]:
+        """Emissions, transitions, start and end scores."""
+        return self.emissions, self.transitions, self.start, self.end
+
 
 @dataclass(frozen=True, slots=True)
 class Messages(Generic[Array]):
@@ -181,6 +186,20 @@ def path_scores(scores: Scores[Array], tags: Array) -> Array:
     return found
 
 
+def expected_use(scores: Scores[Array], found: Messages[Array], weights: Array) -> tuple[Array, ...]:
+    """Return how often paths are expected to use each score: a weighted sum over the chains, but for emissions.
+
+    Args:
+        scores: The chains.
+        found: Their messages.
+        weights: One a chain, (B,).
+
+    Returns:
+        Of emissions (T, B, K), transitions, start and end scores.
+    """
+    return _with_borders(*_expected(scores, found, weights), scores.mask)
+
+
 def gradients(scores: Scores[Array], found: Messages[Array], tags: Array, weights: Array) -> tuple[Array, ...]:
     """Return the gradient of the weighted sum of the chains' negative log-likelihoods.
 
@@ -198,18 +217,28 @@ def gradients(scores: Scores[Array], found: Messages[Array], tags: Array, weight
     Source: Sutton & McCallum (2012), "An introduction to conditional random fields", section 4.
     """
     xp = _library(scores.emissions)
+    marginals, expected = _expected(scores, found, weights)
+    used = xp.diag(xp.ones_like(scores.start))[tags] * scores.mask[..., None]
+    weighted = used * weights[:, None]
+    observed = _pair_sums(weighted[:-1], used[1:])
+    return _with_borders(marginals - weighted, expected - observed, scores.mask)
+
+
+def _expected(scores: Scores[Array], found: Messages[Array], weights: Array) -> tuple[Array, Array]:
+    """Return the expected use of emissions and of transitions."""
+    xp = _library(scores.emissions)
     transitions, mask = scores.transitions, scores.mask
-    last = mask.sum(0)[None] - 1
     both = found.forward * found.backward
     factors = mask * weights / xp.where(mask, both.sum(2), 1.0)
     follows = mask[1:, :, None]
-    expected = _pair_sums(found.forward[:-1] * factors[:-1, :, None] * follows, found.arriving[1:])
-    expected = expected * xp.exp(transitions - transitions.max())
-    used = xp.diag(xp.ones_like(scores.start))[tags] * mask[..., None]
-    weighted = used * weights[:, None]
-    observed = _pair_sums(weighted[:-1], used[1:])
-    emissions = both * factors[..., None] - weighted
-    return emissions, expected - observed, emissions[0].sum(0), _at(emissions, last)[0].sum(0)
+    moved = _pair_sums(found.forward[:-1] * factors[:-1, :, None] * follows, found.arriving[1:])
+    return both * factors[..., None], moved * xp.exp(transitions - transitions.max())
+
+
+def _with_borders(emissions: Array, transitions: Array, mask: Array) -> tuple[Array, ...]:
+    """Return the use of emissions and transitions, and that of start and end scores, which follows."""
+    last = mask.sum(0)[None] - 1
+    return emissions, transitions, emissions[0].sum(0), _at(emissions, last)[0].sum(0)
 
 
 @np.errstate(divide="ignore", invalid="ignore")
