@@ -7,8 +7,11 @@ CORPORA = ("GutBrainIE", "Sample")
 CHUNKINGS = ("JointPassages", "SeparatePassages")
 # Arguments of a corpus of files that are not options of its format.
 SPLITS = ("labels", "train", "dev", "test")
-# Settings of the data that came later, with the value that says what was done before.
-ADDED = {"units": "subwords"}
+# Settings that came later, by section, with the value that says what was done before, where that is not none.
+ADDED: Mapping[str, Mapping[str, object]] = {
+    "data": {"units": "subwords"},
+    "distillation": {"weight": 0.5},
+}
 
 
 def present(config: Mapping[str, object]) -> dict[str, object]:
@@ -23,8 +26,10 @@ def present(config: Mapping[str, object]) -> dict[str, object]:
 def present_record(config: Mapping[str, object]) -> dict[str, object]:
     """Return the complete configuration that a checkpoint holds, with the names and all settings of this version."""
     record = present(config)
-    data = record.get("data")
-    return {**record, "data": {**ADDED, **data}} if isinstance(data, dict) else record
+    if not record:  # nothing is recorded
+        return record
+    sections = {name: record.get(name, {}) for name in ADDED}
+    return {**record, **{name: {**ADDED[name], **own} for name, own in sections.items() if isinstance(own, dict)}}
 
 
 def present_reading(settings: Mapping[str, object]) -> dict[str, object]:

@@ -13,6 +13,8 @@ DECISIVE = (
     "seed_everything",
     "early_stopping",
     "init_from",
+    "teacher",
+    "distillation",
     "checkpoint.monitor",
     "checkpoint.mode",
     "model",

@@ -122,6 +122,25 @@ class CommandLine(LightningCLI):
             help="Checkpoint or exported folder whose weights `fit` starts from, with a fresh optimizer and schedule; "
             "{seed} in it stands for the seed. Give the new run a name of its own with --run.",
         )
+        parser.add_argument(
+            "--teacher",
+            type=list[str] | str | None,
+            default=None,
+            help="Checkpoints, exported folders, or patterns such as checkpoints/minilm_crf/seed=*/last.ckpt: `fit` "
+            "learns from them, together, beside the annotation.",
+        )
+        parser.add_argument(
+            "--distillation.weight",
+            type=float,
+            default=0.5,
+            help="Share of the teacher in the loss, above 0 and at most 1; the annotation has the rest.",
+        )
+        parser.add_argument(
+            "--distillation.texts",
+            type=list[str] | str | None,
+            default=None,
+            help="Files or folders in the corpus's format, whose texts are learned from the teacher alone.",
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(EpochSeed, "epoch_seed")
         # Built in `instantiate_trainer`, with what the selection holds.
@@ -134,6 +153,7 @@ class CommandLine(LightningCLI):
         parser.link_arguments("seed_everything", "epoch_seed.seed")
         parser.link_arguments("seed_everything", "data.seed")
         parser.link_arguments("model.encoder", "data.tokenizer")
+        parser.link_arguments(("teacher", "distillation.texts"), "data.unlabelled", _unlabelled)
         parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
         parser.link_arguments("data.vocabulary_size", "model.vocabulary_size", apply_on="instantiate")
 
@@ -148,6 +168,8 @@ class CommandLine(LightningCLI):
     def before_instantiate_classes(self) -> None:
         config, members = self.config[self._verb], self.selection.members
         check_checkpoint(config.checkpoint)
+        if config.teacher is None and self.selection.has_option("distillation"):
+            raise InputError("there is nothing to distil from; name checkpoints with --teacher")
         # An evaluation has its checkpoints open: the trainer is not to open them again.
         config.ckpt_path = str(self.selection.paths[0]) if self._verb == "fit" and members else None
         if self._verb != "fit":
@@ -197,6 +219,13 @@ class CommandLine(LightningCLI):
         # The writer has the predictions, which Lightning would keep a second time; ScoreReport prints scores, named.
         own = {"fit": {}, "predict": {"return_predictions": False}}.get(subcommand, {"verbose": False})
         return {**super()._prepare_subcommand_kwargs(subcommand), **own}
+
+
+def _unlabelled(teacher: object, texts: list[str] | str | None) -> list[str] | None:
+    """Return the files without annotation that a training reads, ``None`` where nothing could be learned from them."""
+    if teacher is None:
+        return None
+    return [texts] if isinstance(texts, str) else list(texts or [])
 
 
 def _dirpath(run: str, seed: int) -> str:

@@ -55,6 +55,9 @@ class NERDataModule(LightningDataModule):
         batch_tokens: Most tokens in a training batch, padding included, that batches aim at; none by default.
         eval_batch_size: Most texts in a batch of validation, test or prediction.
         eval_batch_tokens: Most tokens in such a batch, padding included; by default what suits the device.
+        unlabelled: Files and folders, in the corpus's format, whose texts a training reads beside the corpus, without
+            annotation; it then also reads texts of the corpus that have none. For a module that learns from a teacher:
+            ``None``, unlike an empty list, trains on annotated text alone.
         predict_split: The split of the corpus that ``predict`` tags.
         predict_path: A file or folder that ``predict`` tags instead; on the command line ``-`` is standard input.
         predict_format: Its format, if that is not the corpus's own.
@@ -78,6 +81,7 @@ class NERDataModule(LightningDataModule):
         batch_tokens: int | None = None,
         eval_batch_size: int = BATCH_SIZE,
         eval_batch_tokens: int | None = None,
+        unlabelled: list[str] | None = None,
         predict_split: Literal["dev", "test"] = "test",
         predict_path: str | None = None,
         predict_format: Format | None = None,
@@ -109,6 +113,7 @@ class NERDataModule(LightningDataModule):
         self.batch_tokens = batch_tokens
         self.eval_batch_size = eval_batch_size
         self.eval_batch_tokens = eval_batch_tokens
+        self.unlabelled = unlabelled
         self.predict_split: Split = predict_split
         self.predict_path = predict_path
         self.predict_format = predict_format
@@ -194,13 +199,23 @@ class NERDataModule(LightningDataModule):
             raise InputError(f"data.predict_path: {kind} has no file format; name one as --data.predict_format")
         return source.without_annotation()
 
-    def train_dataloader(self) -> DataLoader[int]:
-        """Texts with known tags, in a new order each epoch."""
+    @property
+    def train_texts(self) -> Texts:
+        """The texts of a training.
+
+        Raises:
+            InputError: if there are none.
+        """
         texts = self._texts["train"]
-        known = texts.take(texts.annotated.nonzero()[0])
-        if not len(known):
+        if self.unlabelled is not None:
+            return texts
+        if not texts.annotated.any():
             raise InputError("the train split carries no annotation to learn from")
-        return self._loader(known, self.batch_size, self.batch_tokens, shuffle=True)
+        return texts.take(texts.annotated.nonzero()[0])
+
+    def train_dataloader(self) -> DataLoader[int]:
+        """The texts of a training, in a new order each epoch."""
+        return self._loader(self.train_texts, self.batch_size, self.batch_tokens, shuffle=True)
 
     def val_dataloader(self) -> DataLoader[int]:
         """All texts of the dev split."""
@@ -266,6 +281,8 @@ class NERDataModule(LightningDataModule):
         documents = list(self.documents(split))
         if not documents:
             self._refuse_empty(split)
+        if split == "train":
+            documents += self._unlabelled()
         try:
             texts = self.preprocessor.encode(documents, self.label_set)
         except InputError as error:
@@ -278,6 +295,14 @@ class NERDataModule(LightningDataModule):
             if count:
                 log.warning("%s: entities that %s, so that tags cannot give them back: %d", split, what, count)
         return texts
+
+    def _unlabelled(self) -> Iterator[Document]:
+        """Yield the documents without annotation that a training reads."""
+        for path in self.unlabelled or []:
+            if self.corpus.format is None:
+                kind = type(self.corpus).__name__
+                raise InputError(f"{path}: {kind} has no file format to read texts without annotation in")
+            yield from documents_at(Path(path).expanduser(), self.corpus.format.without_annotation())
 
     def _loader(
         self, texts: Texts, batch_size: int, batch_tokens: int | None = None, shuffle: bool = False

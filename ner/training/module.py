@@ -22,6 +22,7 @@ from ner.metrics.official import Score, mentions
 from ner.metrics.torchmetric import OfficialScore
 from ner.nn.models import EncoderCRF, Model
 from ner.preprocessing.collate import Batch
+from ner.training.teacher import Teacher
 
 
 class NERModule(LightningModule):
@@ -56,6 +57,7 @@ class NERModule(LightningModule):
         max_tokens: Most tokens that the encoder reads at once, ``None`` where it knows no limit.
         scores: The official score of the last pass over each split, ``"val"`` and ``"test"``.
         model: The network; an evaluation may put an ensemble in its place.
+        teacher: What a training learns from beside the annotation; a callback puts it there.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class NERModule(LightningModule):
         self.test_score = OfficialScore(labels)
         self.max_tokens = max_positions(network.config)
         self.scores: dict[str, Score] = {}
+        self.teacher: Teacher | None = None
         self._accumulated: list[Tensor | int] = []
 
     def forward(self, batch: Batch) -> Tensor:
@@ -140,9 +143,20 @@ class NERModule(LightningModule):
         is_passages = self.hparams["loss_reduction"] == "passages"
         return total, len(known) if is_passages else int(batch.texts.annotated.sum())
 
+    def _distilled(self, teacher: Teacher, total: Tensor, emissions: Tensor, batch: Batch) -> tuple[Tensor, int]:
+        """Return the sum with the teacher's share in it, and the count of all units (or texts) of the batch."""
+        divergence = teacher.divergence(self.model.crf, emissions, batch)
+        is_passages = self.hparams["loss_reduction"] == "passages"
+        count = len(batch) if is_passages else int(batch.texts.unit_counts.sum())
+        self.log("train/distillation", divergence / count, batch_size=count, sync_dist=True)
+        return (1 - teacher.weight) * total + teacher.weight * divergence, count
+
     def training_step(self, batch: Batch) -> Tensor:
         """Return the loss of a batch; the mean over several processes is that of all their batches together."""
-        total, count = self._total_loss(self(batch), batch)
+        emissions = self(batch)
+        total, count = self._total_loss(emissions, batch)
+        if self.teacher is not None:
+            total, count = self._distilled(self.teacher, total, emissions, batch)
         # DDP averages the processes' gradients, whatever their batches hold.
         _, ranks = runtime.rank()
         counts = runtime.total(count, total.device)

@@ -6,9 +6,10 @@ from jsonargparse import Namespace
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 
-from ner.checkpoints import ensemble
+from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint
 from ner.errors import InputError
+from ner.training.callbacks.distillation import Distillation
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.initial_weights import InitialWeights
 from ner.training.callbacks.progress import ProgressBar
@@ -41,7 +42,7 @@ def fit_callbacks(config: Namespace, labels: Sequence[str], members: Sequence[Ch
         members: The checkpoint that is resumed, if any, which has the weights already.
 
     Raises:
-        InputError: if a setting cannot be used, or the initial weights cannot be read.
+        InputError: if a setting cannot be used, or the initial weights or the teacher cannot be read.
     """
     # `save_last` of the one that keeps the best would write only when there is a new best.
     last = ModelCheckpoint(
@@ -56,6 +57,8 @@ def fit_callbacks(config: Namespace, labels: Sequence[str], members: Sequence[Ch
         callbacks.append(EarlyStopping("val/micro_f1", mode="max", patience=config.early_stopping))
     if config.init_from is not None and not members:
         callbacks.append(InitialWeights(ensemble.read_of_seed(config.init_from, config.seed_everything)))
+    if config.teacher is not None:
+        callbacks.append(Distillation(ensemble.read(runs.find(config.teacher)), config.distillation.weight))
     return callbacks
 
 

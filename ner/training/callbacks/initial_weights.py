@@ -26,16 +26,22 @@ class InitialWeights(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
         if stage == "fit":
-            self._check(trainer, pl_module)
+            check_source(self.member, trainer, pl_module)
         weights = dict(self.member.read_weights())
         pl_module.on_load_checkpoint({"hyper_parameters": self.member.model, "state_dict": weights})
         pl_module.load_state_dict(weights)
         if stage != "fit":
             check_use(pl_module.model.eval(), self.member)
 
-    def _check(self, trainer: Trainer, module: NERModule) -> None:
-        folder = getattr(trainer.checkpoint_callback, "dirpath", "")
-        if Path(self.member.name).parent.resolve() == Path(folder).resolve():
-            raise InputError(f"{self.member.name}: lies where this run would write; give it another name with --run")
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        check_agreement(self.member, "the data", module.label_set.labels, data.preprocessor)
+
+def check_source(member: Checkpoint, trainer: Trainer, module: NERModule) -> None:
+    """Refuse a checkpoint that a training cannot start with or learn from.
+
+    Raises:
+        InputError: if it was trained for other labels or units, or lies where the training writes.
+    """
+    folder = getattr(trainer.checkpoint_callback, "dirpath", "")
+    if Path(member.name).parent.resolve() == Path(folder).resolve():
+        raise InputError(f"{member.name}: lies where this run would write; give it another name with --run")
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    check_agreement(member, "the data", module.label_set.labels, data.preprocessor)
