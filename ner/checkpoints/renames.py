@@ -11,6 +11,7 @@ SPLITS = ("labels", "train", "dev", "test")
 ADDED: Mapping[str, Mapping[str, object]] = {
     "data": {"units": "subwords"},
     "distillation": {"weight": 0.5},
+    "model": {"dropout_samples": 1, "encoder_lr_decay": 1.0},
 }
 
 

@@ -15,6 +15,7 @@ DECISIVE = (
     "init_from",
     "teacher",
     "distillation",
+    "ema_decay",
     "checkpoint.monitor",
     "checkpoint.mode",
     "model",

@@ -141,6 +141,13 @@ class CommandLine(LightningCLI):
             default=None,
             help="Files or folders in the corpus's format, whose texts are learned from the teacher alone.",
         )
+        parser.add_argument(
+            "--ema_decay",
+            type=float | None,
+            default=None,
+            help="Keep, score and save a moving average of the weights, of which each step keeps this share, such as "
+            "0.999; off by default.",
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(EpochSeed, "epoch_seed")
         # Built in `instantiate_trainer`, with what the selection holds.

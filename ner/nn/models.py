@@ -1,5 +1,6 @@
 """Encoder, linear emissions and CRF as one model of tag sequences, and several of them as one."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -76,14 +77,42 @@ class EncoderCRF(Model):
         self.crf = CRF(num_tags)
 
     def emissions(self, input_ids: Tensor, attention_mask: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
+        return self.emission_samples(input_ids, attention_mask, rows, positions)[0]
+
+    def emission_samples(
+        self, input_ids: Tensor, attention_mask: Tensor, rows: Tensor, positions: Tensor, count: int = 1
+    ) -> list[Tensor]:
+        """Return emissions under several draws of the dropout before them; the encoder runs once.
+
+        Source: Inoue (2019), "Multi-sample dropout for accelerated training and better generalization".
+        """
         hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        scores: Tensor = self.classifier(self.dropout(hidden))
-        return scores[rows, positions]
+        return [self.classifier(self.dropout(hidden))[rows, positions] for _ in range(count)]
 
     def fingerprint(self) -> str:
         parts = [*self.classifier.parameters(), *self.crf.parameters()]
         values = torch.cat([part.detach().flatten().cpu() for part in parts])
         return blake2b(values.numpy().tobytes(), digest_size=16).hexdigest()
+
+
+def layers_of(encoder: nn.Module) -> list[tuple[str, int, list[nn.Parameter]]]:
+    """Return the parameters of an encoder by layer, from the embeddings up, each with its depth below the top one.
+
+    What belongs to no layer, such as a last norm, is counted to the top one.
+    """
+    layers: dict[int, list[nn.Parameter]] = {}
+    rest: list[nn.Parameter] = []
+    for name, parameter in encoder.named_parameters():
+        number = re.search(r"\.(\d+)\.", name)
+        if number is None and "embed" not in name:
+            rest.append(parameter)
+        else:
+            layers.setdefault(int(number[1]) if number else -1, []).append(parameter)
+    top = max(layers)
+    layers[top] += rest
+    return [
+        (f"layer.{number}" if number >= 0 else "embeddings", top - number, layers[number]) for number in sorted(layers)
+    ]
 
 
 class CRFEnsemble(Model):

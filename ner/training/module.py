@@ -20,9 +20,12 @@ from ner.inference.decoding import decode
 from ner.labels import LabelSet
 from ner.metrics.official import Score, mentions
 from ner.metrics.torchmetric import OfficialScore
-from ner.nn.models import EncoderCRF, Model
+from ner.nn.models import EncoderCRF, Model, layers_of
 from ner.preprocessing.collate import Batch
 from ner.training.teacher import Teacher
+
+# More of them would only cost time.
+MOST_SAMPLES = 64
 
 
 class NERModule(LightningModule):
@@ -35,10 +38,12 @@ class NERModule(LightningModule):
         pretrained: Load the encoder's weights; otherwise its configuration only, with random weights.
         encoder_config: The encoder's configuration as plain types. A checkpoint carries it; then nothing is loaded.
         dropout: Rate before the emissions.
+        dropout_samples: Draws of this dropout for each training batch, over whose losses the mean is taken.
         learn_transitions: Let the CRF learn; otherwise its scores stay zero, and each unit is tagged on its own, by a
             softmax over its emissions.
         bio_constraints: Make illegal tag sequences impossible (``I-`` after anything but its own type).
         encoder_lr: Peak learning rate of the encoder.
+        encoder_lr_decay: Factor of this rate from each layer of the encoder to the one below; embeddings lie below all.
         emissions_lr: Peak learning rate of the linear layer.
         crf_lr: Peak learning rate of the transitions.
         encoder_weight_decay: Weight decay of the encoder.
@@ -68,9 +73,11 @@ class NERModule(LightningModule):
         pretrained: bool = True,
         encoder_config: dict[str, object] | None = None,
         dropout: float = 0.1,
+        dropout_samples: int = 1,
         learn_transitions: bool = True,
         bio_constraints: bool = False,
         encoder_lr: float = 2e-5,
+        encoder_lr_decay: float = 1.0,
         emissions_lr: float = 2e-4,
         crf_lr: float = 2e-3,
         encoder_weight_decay: float = 0.01,
@@ -87,6 +94,8 @@ class NERModule(LightningModule):
         for name, decay in decays.items():
             _check_range(f"{name}_weight_decay", decay, 0, math.inf)
         _check_range("dropout", dropout, 0, 1)
+        _check_range("dropout_samples", dropout_samples, 1, MOST_SAMPLES)
+        _check_range("encoder_lr_decay", encoder_lr_decay, 0, 1)
         _check_range("warmup_ratio", warmup_ratio, 0, 1)
         self.label_set = LabelSet(labels)
         check_min_scores(min_scores or {}, labels)
@@ -143,20 +152,24 @@ class NERModule(LightningModule):
         is_passages = self.hparams["loss_reduction"] == "passages"
         return total, len(known) if is_passages else int(batch.texts.annotated.sum())
 
-    def _distilled(self, teacher: Teacher, total: Tensor, emissions: Tensor, batch: Batch) -> tuple[Tensor, int]:
-        """Return the sum with the teacher's share in it, and the count of all units (or texts) of the batch."""
-        divergence = teacher.divergence(self.model.crf, emissions, batch)
+    def _training_loss(self, emissions: Tensor, batch: Batch) -> tuple[Tensor, int]:
+        """Return the sum of which the loss of a training is the mean, and the count: with a teacher, of all units."""
+        total, count = self._total_loss(emissions, batch)
+        if self.teacher is None:
+            return total, count
+        divergence = self.teacher.divergence(self.model.crf, emissions, batch)
         is_passages = self.hparams["loss_reduction"] == "passages"
         count = len(batch) if is_passages else int(batch.texts.unit_counts.sum())
         self.log("train/distillation", divergence / count, batch_size=count, sync_dist=True)
-        return (1 - teacher.weight) * total + teacher.weight * divergence, count
+        return (1 - self.teacher.weight) * total + self.teacher.weight * divergence, count
 
     def training_step(self, batch: Batch) -> Tensor:
         """Return the loss of a batch; the mean over several processes is that of all their batches together."""
-        emissions = self(batch)
-        total, count = self._total_loss(emissions, batch)
-        if self.teacher is not None:
-            total, count = self._distilled(self.teacher, total, emissions, batch)
+        assert isinstance(self.model, EncoderCRF)  # an ensemble is never trained
+        inputs = (batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
+        samples = self.model.emission_samples(*inputs, self.hparams["dropout_samples"])
+        totals, counted = zip(*(self._training_loss(emissions, batch) for emissions in samples), strict=True)
+        total, count = torch.stack(totals).mean(), counted[0]
         # DDP averages the processes' gradients, whatever their batches hold.
         _, ranks = runtime.rank()
         counts = runtime.total(count, total.device)
@@ -195,18 +208,19 @@ class NERModule(LightningModule):
         self._log_score("test", self.test_score)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW over the groups ``encoder``, ``emissions`` and ``crf``; linear warm-up and decay over all steps."""
+        """AdamW over the groups ``encoder``, ``emissions`` and ``crf``; linear warm-up and decay over all steps.
+
+        With ``encoder_lr_decay`` each layer is a group: ``encoder/embeddings``, ``encoder/layer.0`` and so on.
+        """
         assert isinstance(self.model, EncoderCRF)  # an ensemble is never trained
-        groups: dict[str, nn.Module] = {
-            "encoder": self.model.encoder,
-            "emissions": self.model.classifier,
-            "crf": self.model.crf,
-        }
+        groups = [
+            *self._encoder_groups(self.model.encoder),
+            self._parameter_group("emissions", list(self.model.classifier.parameters())),
+            self._parameter_group("crf", list(self.model.crf.parameters())),
+        ]
         # A fused step passes once over the memory of each parameter. With a GradScaler it cannot be clipped.
         is_scaled = self.trainer.precision == "16-mixed"
-        optimizer = torch.optim.AdamW(
-            [self._parameter_group(name, part) for name, part in groups.items()], fused=not is_scaled
-        )
+        optimizer = torch.optim.AdamW(groups, fused=not is_scaled)
         # Lightning takes every fused step in mixed precision for one with a GradScaler. bf16 has none.
         optimizer._step_supports_amp_scaling = False
         steps = int(self.trainer.estimated_stepping_batches)
@@ -233,12 +247,22 @@ class NERModule(LightningModule):
                 f"the checkpoint's weights are not this model's: {what}; it was trained with another encoder"
             )
 
-    def _parameter_group(self, name: str, part: nn.Module) -> dict[str, object]:
+    def _encoder_groups(self, encoder: nn.Module) -> list[dict[str, object]]:
+        decay: float = self.hparams["encoder_lr_decay"]
+        if decay == 1:
+            return [self._parameter_group("encoder", list(encoder.parameters()))]
+        return [
+            self._parameter_group(f"encoder/{name}", parameters, decay**depth)
+            for name, depth, parameters in layers_of(encoder)
+        ]
+
+    def _parameter_group(self, name: str, parameters: list[nn.Parameter], factor: float = 1.0) -> dict[str, object]:
+        part = name.partition("/")[0]
         return {
             "name": name,
-            "params": list(part.parameters()),
-            "lr": self.hparams[f"{name}_lr"],
-            "weight_decay": self.hparams[f"{name}_weight_decay"],
+            "params": parameters,
+            "lr": factor * self.hparams[f"{part}_lr"],
+            "weight_decay": self.hparams[f"{part}_weight_decay"],
         }
 
     def _evaluate(self, batch: Batch, stage: str, score: OfficialScore) -> dict[str, TaggedTexts]:

@@ -69,8 +69,10 @@ def test_chunking_has_moved() -> None:
 
 
 def test_a_record_says_what_was_done_before_there_was_a_setting_for_it() -> None:
-    assert present_record({"data": {"markers": True}}) == {"data": {"units": "subwords", "markers": True}}
-    assert present_record({"data": {"units": "words"}}) == {"data": {"units": "words"}}
+    added = {"model": {"dropout_samples": 1, "encoder_lr_decay": 1.0}, "distillation": {"weight": 0.5}}
+    assert present_record({"data": {"markers": True}}) == {"data": {"units": "subwords", "markers": True}, **added}
+    today = {"data": {"units": "words"}, "model": {"dropout_samples": 4}, "distillation": {"weight": 0.1}}
+    assert present_record(today) == {**today, "model": {"dropout_samples": 4, "encoder_lr_decay": 1.0}}
     assert present_record({}) == {}
 
 

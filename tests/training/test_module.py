@@ -72,6 +72,28 @@ def test_there_are_three_named_groups_with_rates_of_their_own(module: NERModule)
     assert len(grouped) == len(list(module.parameters()))
 
 
+def test_rates_decay_from_the_top_layer_of_the_encoder_to_its_embeddings(
+    tiny_encoder: str, preprocessor: Preprocessor
+) -> None:
+    module = NERModule(
+        LABELS, preprocessor.vocabulary_size, tiny_encoder, pretrained=False, encoder_lr=1e-4, encoder_lr_decay=0.5
+    )
+    module.trainer = Trainer(max_steps=100, logger=False, barebones=True)
+    configured = module.configure_optimizers()
+    assert isinstance(configured, dict)
+    rates = {group["name"]: group["initial_lr"] for group in configured["optimizer"].param_groups}
+    assert rates == {
+        "encoder/embeddings": 2.5e-5,
+        "encoder/layer.0": 5e-5,
+        "encoder/layer.1": 1e-4,
+        "emissions": 2e-4,
+        "crf": 2e-3,
+    }
+    grouped = [parameter for group in configured["optimizer"].param_groups for parameter in group["params"]]
+    assert {id(parameter) for parameter in grouped} == {id(parameter) for parameter in module.parameters()}
+    assert len(grouped) == len(list(module.parameters()))
+
+
 @pytest.mark.parametrize(("precision", "is_fused"), [("32-true", True), ("bf16-mixed", True), ("16-mixed", False)])
 def test_the_optimizer_is_fused_except_where_gradients_are_scaled(
     module: NERModule, monkeypatch: pytest.MonkeyPatch, precision: str, is_fused: bool

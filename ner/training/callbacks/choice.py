@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jsonargparse import Namespace
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 
 from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint
@@ -57,6 +57,13 @@ def fit_callbacks(config: Namespace, labels: Sequence[str], members: Sequence[Ch
         callbacks.append(EarlyStopping("val/micro_f1", mode="max", patience=config.early_stopping))
     if config.init_from is not None and not members:
         callbacks.append(InitialWeights(ensemble.read_of_seed(config.init_from, config.seed_everything)))
+    if config.ema_decay is not None:
+        if not 0 < config.ema_decay < 1:
+            raise InputError(f"ema_decay is {config.ema_decay}; it should be a number between 0 and 1, such as 0.999")
+        if config.checkpoint.save_weights_only:
+            raise InputError("ema_decay: the average would not be saved; leave out checkpoint.save_weights_only")
+        # After the initial weights, which the average begins with. An encoder's buffers are numbers of positions.
+        callbacks.append(EMAWeightAveraging(use_buffers=False, decay=config.ema_decay))
     if config.teacher is not None:
         callbacks.append(Distillation(ensemble.read(runs.find(config.teacher)), config.distillation.weight))
     return callbacks

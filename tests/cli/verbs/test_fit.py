@@ -1,5 +1,6 @@
 """``fit``: what it leaves, and how an interrupted run resumes."""
 
+import csv
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ import yaml
 
 from main import main
 from ner.checkpoints.checkpoint import read_checkpoint
+from ner.cli.lightning import CommandLine
+from ner.cli.selection import read_selection, with_named_checkpoints
 from ner.corpora import Sample
 from ner.io.lock import OutputLock
 from ner.training.module import NERModule
@@ -24,6 +27,7 @@ SHORT = ["--trainer.max_epochs", "4", "--trainer.accelerator", "cpu", "--trainer
 
 def fit(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Path:
     """Train the quickstart for four epochs in a folder, and return that of its checkpoints."""
+    folder.mkdir(exist_ok=True)
     monkeypatch.chdir(folder)
     assert main(["fit", "--config", QUICKSTART, *SHORT, *arguments]) == 0
     return folder / "checkpoints" / "quickstart" / "seed=42"
@@ -84,29 +88,74 @@ def test_gradients_of_several_bf16_batches_make_a_step(
     assert read_checkpoint(folder / "last.ckpt").steps == -(-batches // 2)
 
 
-def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def interrupted(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> None:
+    """Train in a folder, but not to the end of the second of four epochs of twelve steps."""
     steps = 0
     original = NERModule.training_step
 
     def breaking(self: NERModule, batch: object) -> torch.Tensor:
         nonlocal steps
         steps += 1
-        if steps > 16:  # in the second of four epochs of twelve steps
+        if steps > 16:
             raise RuntimeError("cut off")
         return original(self, batch)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(NERModule, "training_step", breaking)
         with pytest.raises(RuntimeError, match="cut off"):
-            fit(tmp_path, monkeypatch)
+            fit(folder, monkeypatch, *arguments)
+
+
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interrupted(monkeypatch, tmp_path)
     capsys.readouterr()
     folder = fit(tmp_path, monkeypatch, "--ckpt_path", "last")
     assert "(the best)" in capsys.readouterr().out
     resumed, whole = weights(folder / "last.ckpt"), weights(trained / "checkpoints/quickstart/seed=42/last.ckpt")
     assert resumed.keys() == whole.keys()
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
+
+
+def test_with_a_teacher_averages_and_rates_by_layer_it_does_so_too(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--teacher", str(trained / "checkpoints/quickstart/seed=*/last.ckpt"), "--ema_decay", "0.9"]
+    options += ["--model.encoder_lr_decay", "0.8", "--model.dropout_samples", "2"]
+    folder = fit(tmp_path / "whole", monkeypatch, *options)
+    interrupted(monkeypatch, tmp_path / "resumed", *options)
+    fit(tmp_path / "resumed", monkeypatch, *options, "--ckpt_path", "last")
+    resumed = weights(tmp_path / "resumed" / "checkpoints" / "quickstart" / "seed=42" / "last.ckpt")
+    whole = weights(folder / "last.ckpt")
+    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
+
+
+def test_the_average_of_the_weights_is_what_is_scored_and_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps: list[torch.Tensor] = []
+
+    def kept(self: NERModule, optimizer: object) -> None:
+        steps.append(self.model.crf.transitions.detach().clone())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NERModule, "on_before_zero_grad", kept)
+        folder = fit(tmp_path, monkeypatch, "--ema_decay", "0.9", "--trainer.max_epochs", "2")
+    content = torch.load(folder / "last.ckpt", weights_only=True)
+    # Weights after each step; Lightning zeroes gradients before a step, so that the last ones are only in the file.
+    after = [*steps[1:], content["current_model_state"]["model.crf.transitions"]]
+    expected = after[0]
+    for transitions in after[1:]:
+        expected = 0.9 * expected + 0.1 * transitions
+    torch.testing.assert_close(content["state_dict"]["model.crf.transitions"], expected)
+    metrics = (folder / "logs" / "version_0" / "metrics.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(metrics.splitlines()))
+    *_, last = (row["val/loss"] for row in rows if row["val/loss"])
+    line = CommandLine(
+        "validate", with_named_checkpoints(read_selection(["--ckpt_path", str(folder / "last.ckpt")]), is_fit=False)
+    )
+    assert float(line.trainer.callback_metrics["val/loss"]) == pytest.approx(float(last), rel=1e-5)
 
 
 def test_a_new_run_does_not_leave_the_last_checkpoint_of_an_old_one(

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 from jsonargparse import Namespace
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 
 from ner.checkpoints import ensemble
 from ner.checkpoints.checkpoint import Checkpoint
@@ -18,8 +18,9 @@ from ner.training.callbacks.progress import ProgressBar
 
 def settings(**changes: object) -> Namespace:
     trainer = Namespace(callbacks=None, logger=True, enable_progress_bar=None)
-    checkpoint = Namespace(dirpath="out", monitor="val/micro_f1")
+    checkpoint = Namespace(dirpath="out", monitor="val/micro_f1", save_weights_only=False)
     rest = {"early_stopping": None, "init_from": None, "seed_everything": 7, "ensemble": Namespace(one_at_a_time=True)}
+    rest |= {"teacher": None, "distillation": Namespace(weight=0.5, texts=None), "ema_decay": None}
     return Namespace(**{"trainer": trainer, "checkpoint": checkpoint, **rest, **changes})
 
 
@@ -59,6 +60,15 @@ def test_only_a_new_training_takes_initial_weights(monkeypatch: pytest.MonkeyPat
     assert weights.member is member
     assert not any(isinstance(each, InitialWeights) for each in fit_callbacks(config, ["a"], [member]))
     assert asked == [("x/{seed}.ckpt", 7)]
+
+
+def test_an_average_begins_with_the_initial_weights_and_leaves_buffers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    member = cast(Checkpoint, SimpleNamespace(name="a.ckpt"))
+    monkeypatch.setattr(ensemble, "read_of_seed", lambda *_: member)
+    *_, weights, average = fit_callbacks(settings(init_from="a.ckpt", ema_decay=0.99), ["a"], [])
+    assert isinstance(weights, InitialWeights)
+    assert isinstance(average, EMAWeightAveraging)
+    assert average._use_buffers is False
 
 
 def test_an_evaluation_has_one_checkpoint_or_an_ensemble() -> None:
