@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ner.nn.crf import CRF, merge_crfs
-from ner.nn.models import CRFEnsemble, EncoderCRF
+from ner.nn.models import CRFEnsemble, EncoderCRF, layers_of
 
 K, T, H = 3, 4, 6
 Merge = Callable[[Sequence[CRF]], CRF]
@@ -143,3 +143,30 @@ def test_members_one_at_a_time_bring_all_that_they_need_to_the_device() -> None:
     ensemble = CRFEnsemble([EncoderCRF(Counting(), H, K, dropout=0.0)], one_at_a_time=True)
     # A device without values, which like a GPU does not share main memory.
     assert ensemble.to("meta")(*(part.to("meta") for part in inputs())).device.type == "meta"
+
+
+def test_samples_of_emissions_differ_by_dropout_alone_and_the_encoder_runs_once() -> None:
+    member = tagger(0)
+    calls: list[object] = []
+    member.encoder.register_forward_hook(lambda *_: calls.append(None))
+    first, second = member.train().emission_samples(*inputs(), count=2)
+    assert len(calls) == 1
+    assert not torch.equal(first, second)
+    torch.manual_seed(1)
+    drawn = member.emission_samples(*inputs(), count=3)
+    torch.manual_seed(1)
+    assert torch.equal(member.emissions(*inputs()), drawn[0])
+    member.eval()
+    assert all(torch.equal(each, member.emissions(*inputs())) for each in member.emission_samples(*inputs(), count=2))
+
+
+def test_parameters_outside_layers_go_with_the_embeddings_or_the_top_layer() -> None:
+    encoder = nn.ModuleDict(
+        {"embeddings": nn.Embedding(2, 1), "layers": nn.ModuleList(nn.Linear(1, 1) for _ in range(11))}
+    )
+    encoder["final_norm"] = nn.LayerNorm(1)
+    found = {name: (depth, len(parameters)) for name, depth, parameters in layers_of(encoder)}
+    assert list(found) == ["embeddings", *(f"layer.{number}" for number in range(11))]
+    assert found["embeddings"] == (11, 1)
+    assert found["layer.0"] == (10, 2)
+    assert found["layer.10"] == (0, 4)
