@@ -64,12 +64,16 @@ class _Divergence(torch.autograd.Function):
         loss = (found.log_partition - known.log_partition).sum()
         for use, their_part, own_part in zip(expected, theirs.parts, scores.parts, strict=True):
             loss += (use * (their_part - own_part)).sum()
-        uses = zip(linear_chain.expected_use(scores, found, once), expected, own, strict=True)
-        ctx.gradients = [as_tensor(ours - use, part.device, part.dtype) for ours, use, part in uses]
-        return as_tensor(loss, emissions.device, torch.promote_types(emissions.dtype, torch.float)).reshape(())
+        ctx.dtypes = [part.dtype for part in own]
+        kinds = [torch.promote_types(dtype, torch.float) for dtype in ctx.dtypes]
+        uses = zip(linear_chain.expected_use(scores, found, once), expected, kinds, strict=True)
+        ctx.gradients = [as_tensor(ours - use, emissions.device, kind) for ours, use, kind in uses]
+        return as_tensor(loss, emissions.device, kinds[0]).reshape(())
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        emissions, *others = (gradient.to(part) * part for part in ctx.gradients)
+        # A scaled gradient may be too large for half precision until it is multiplied.
+        scaled = zip(ctx.gradients, ctx.dtypes, strict=True)
+        emissions, *others = ((gradient.to(part) * part).to(dtype) for part, dtype in scaled)
         return emissions.transpose(0, 1), *others, None, None, None, None
