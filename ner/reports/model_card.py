@@ -85,7 +85,7 @@ def _recipe(member: Checkpoint) -> list[Row]:
     config, reading, model = member.config, member.preprocessor, _model(member)
     rates = {part: model.get(f"{part}_lr") for part in ("encoder", "emissions", "crf")}
     sizes = {"texts": _at(config, "data", "batch_size"), "tokens": _at(config, "data", "batch_tokens")}
-    start = _at(config, "init_from")
+    start, teacher = _at(config, "init_from"), _at(config, "teacher")
     facts = {
         "encoder": _encoder(member),
         "peak learning rates": _literal(
@@ -95,6 +95,7 @@ def _recipe(member: Checkpoint) -> list[Row]:
         "batch": _literal(", ".join(f"at most {size} {unit}" for unit, size in sizes.items() if size)),
         "loss is a mean over": _literal(model.get("loss_reduction")),
         "started from the weights of": _literal(_plain(start) if start else None),
+        "distilled from": _literal(_plain(teacher) if teacher else None),
         "chunking": type(reading.chunking).__name__,
         "markers": " ".join(f"`{marker}`" for marker in MARKERS.values() if reading.markers) or "none",
         "windows": f"{reading.window_tokens} tokens; neighbours share {reading.overlap_tokens}",

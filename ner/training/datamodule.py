@@ -207,11 +207,10 @@ class NERDataModule(LightningDataModule):
             InputError: if there are none.
         """
         texts = self._texts["train"]
-        if self.unlabelled is not None:
-            return texts
-        if not texts.annotated.any():
+        counts = texts.annotated if self.unlabelled is None else texts.unit_counts
+        if not counts.any():
             raise InputError("the train split carries no annotation to learn from")
-        return texts.take(texts.annotated.nonzero()[0])
+        return texts.take(counts.nonzero()[0])
 
     def train_dataloader(self) -> DataLoader[int]:
         """The texts of a training, in a new order each epoch."""

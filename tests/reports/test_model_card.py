@@ -135,7 +135,7 @@ SHOWN = "&#60;img src=x&#62; &#96;a&#96; &#42;&#42;b&#42;&#42; &#91;c&#93;(d) &#
 
 def test_texts_of_a_checkpoint_are_shown_and_not_read_as_markdown() -> None:
     corpus = {"class_path": HOSTILE, "init_args": {HOSTILE: [HOSTILE]}}
-    settings = {"run": HOSTILE, "seed_everything": HOSTILE, "init_from": HOSTILE}
+    settings = {"run": HOSTILE, "seed_everything": HOSTILE, "init_from": HOSTILE, "teacher": [HOSTILE]}
     data = {"corpus": corpus, "batch_size": HOSTILE}
     model = {"labels": [HOSTILE], "encoder_config": dict.fromkeys(MODEL["encoder_config"], HOSTILE)}
     model |= {"encoder": HOSTILE, "encoder_lr": HOSTILE, "loss_reduction": HOSTILE}
@@ -143,18 +143,20 @@ def test_texts_of_a_checkpoint_are_shown_and_not_read_as_markdown() -> None:
     other = replace(own, config={HOSTILE: 1})
     card = model_card([own, other], VERSIONS)
     plain = model_card([member(), member()], VERSIONS)
-    assert card.count(SHOWN) == 16
+    assert card.count(SHOWN) == 17
     assert re.findall(r"^#.*", card, re.M)[1:] == re.findall(r"^#.*", plain, re.M)[1:]
     assert not [text for text in ("<img", "`a`", "**b**", "[c]", "| e &") if text in card]
 
 
 def test_it_names_no_folder_of_the_machine() -> None:
     model = {"encoder": "/home/somebody/encoders/minilm"}
-    card = model_card([member(model=model, init_from="~/runs/first/last.ckpt")], VERSIONS)
+    sources = {"init_from": "~/runs/first/last.ckpt", "teacher": ["/home/somebody/a.ckpt", "/home/somebody/b.ckpt"]}
+    card = model_card([member(model=model, **sources)], VERSIONS)
     assert "somebody" not in card
     assert "| root | collection |" in card
     assert "| encoder | `minilm` (bert" in card
     assert "| started from the weights of | last.ckpt |" in card
+    assert "| distilled from | a.ckpt, b.ckpt |" in card
 
 
 def test_the_best_epochs_score_is_not_that_of_other_weights() -> None:

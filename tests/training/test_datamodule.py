@@ -8,6 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from ner.corpora import Corpus, Sample, Split
 from ner.corpora.files import FileCorpus
+from ner.corpora.sample import FOLDER
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats.base import Format
@@ -80,6 +81,48 @@ def test_a_corpus_without_a_format_needs_one_for_files(tiny_encoder: str, tmp_pa
     with pytest.raises(InputError, match=r"Lines has no file format; name one as --data\.predict_format"):
         NERDataModule(Lines(), tiny_encoder, predict_path=path).setup("predict")
     NERDataModule(Lines(), tiny_encoder, predict_path=path, predict_format=PlainText()).setup("predict")
+
+
+class PartlyAnnotated(InOwnFormat):
+    """One text is annotated, one is not, and one is empty."""
+
+    def read(self, split: Split) -> Iterator[Document]:
+        yield from super().read(split)
+        yield Document("2", (Passage("Nobody slept.", annotated_until=0), Passage("", annotated_until=0)))
+
+
+def test_texts_without_annotation_are_trained_on_where_that_is_asked_for(tiny_encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("Rats slept.\n\nNobody ate.\n", encoding="utf-8")
+
+    def trained(unlabelled: list[str] | None) -> list[str]:
+        data = NERDataModule(PartlyAnnotated(), tiny_encoder, unlabelled=unlabelled)
+        data.setup("fit")
+        return [chunk.passage.text for batch in data.train_dataloader() for chunk in batch.texts.chunks]
+
+    assert sorted(trained(None)) == ["Mice ate."]
+    assert sorted(trained([])) == ["Mice ate.", "Nobody slept."]
+    assert sorted(trained([str(tmp_path / "texts.txt")])) == [
+        "Mice ate.",
+        "Nobody ate.",
+        "Nobody slept.",
+        "Rats slept.",
+    ]
+
+
+def test_annotation_of_texts_that_are_read_without_it_is_not_trained_on(tiny_encoder: str) -> None:
+    plain = NERDataModule(Sample(), tiny_encoder)
+    data = NERDataModule(Sample(), tiny_encoder, unlabelled=[str(FOLDER / "dev.json")])
+    for each in (plain, data):
+        each.setup("fit")
+    assert (data.train_texts.annotated > 0).sum() == len(plain.train_texts)
+    documents = [document for split in ("train", "dev") for document in Sample().read(split)]
+    assert len(data.train_texts) == sum(len(document.passages) for document in documents)
+
+
+def test_a_corpus_without_a_format_cannot_read_further_texts(tiny_encoder: str) -> None:
+    data = NERDataModule(Lines(), tiny_encoder, unlabelled=["more.txt"])
+    with pytest.raises(InputError, match=r"more\.txt: Lines has no file format to read texts without annotation in"):
+        data.setup("fit")
 
 
 def test_testing_without_annotation_points_to_predict(tiny_encoder: str) -> None:
