@@ -204,13 +204,14 @@ class NERDataModule(LightningDataModule):
         """The texts of a training.
 
         Raises:
-            InputError: if there are none.
+            InputError: if they should be annotated, and none is.
         """
         texts = self._texts["train"]
-        counts = texts.annotated if self.unlabelled is None else texts.unit_counts
-        if not counts.any():
+        if self.unlabelled is not None:
+            return texts
+        if not texts.annotated.any():
             raise InputError("the train split carries no annotation to learn from")
-        return texts.take(counts.nonzero()[0])
+        return texts.take(texts.annotated.nonzero()[0])
 
     def train_dataloader(self) -> DataLoader[int]:
         """The texts of a training, in a new order each epoch."""

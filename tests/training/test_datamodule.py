@@ -84,15 +84,15 @@ def test_a_corpus_without_a_format_needs_one_for_files(tiny_encoder: str, tmp_pa
 
 
 class PartlyAnnotated(InOwnFormat):
-    """One text is annotated, one is not, and one is empty."""
+    """One text is annotated and one is not."""
 
     def read(self, split: Split) -> Iterator[Document]:
         yield from super().read(split)
-        yield Document("2", (Passage("Nobody slept.", annotated_until=0), Passage("", annotated_until=0)))
+        yield Document("2", (Passage("Nobody slept.", annotated_until=0),))
 
 
 def test_texts_without_annotation_are_trained_on_where_that_is_asked_for(tiny_encoder: str, tmp_path: Path) -> None:
-    (tmp_path / "texts.txt").write_text("Rats slept.\n\nNobody ate.\n", encoding="utf-8")
+    (tmp_path / "texts.txt").write_text("Rats slept.\nNobody ate.\n", encoding="utf-8")
 
     def trained(unlabelled: list[str] | None) -> list[str]:
         data = NERDataModule(PartlyAnnotated(), tiny_encoder, unlabelled=unlabelled)
