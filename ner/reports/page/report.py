@@ -1,7 +1,7 @@
 """The report on predictions as one page."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,7 @@ from ner.reports.evaluation import Wanted, evaluate
 from ner.reports.page import tables
 from ner.reports.page.charts import HEIGHT, WIDTH, reliability_chart, threshold_chart
 from ner.reports.page.labels import Label, page_labels
-from ner.reports.page.pairs import KINDS, Kind, PageDocument, as_json, page_documents
+from ner.reports.page.pairs import KINDS, Kind, PageDocument, as_json, index_row, page_documents
 from ner.reports.page.render import render
 from ner.reports.page.training import training_charts
 
@@ -34,6 +34,8 @@ SCHEMES = {
     "partial": "boundary alone; an overlap counts half",
     "type": "type, where they overlap",
 }
+# Documents that the page reads at once.
+BLOCK = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def report_page(sources: Sources, labels: Sequence[str], version: Version, resam
     best = max(thresholds, key=lambda each: each.figures.f1, default=None)
     return render(
         "report",
-        _data(documents, of_labels, against is not None),
+        _index(documents, of_labels, against is not None),
+        _blocks(documents, of_labels),
         sources=sources,
         names=_names(sources),
         package=f"ner {__version__}",
@@ -125,14 +128,22 @@ def _labels(documents: Sequence[PageDocument]) -> dict[str, Label]:
     )
 
 
-def _data(documents: Sequence[PageDocument], labels: dict[str, Label], has_against: bool) -> object:
-    places = {name: place for place, name in enumerate(labels)}
+def _index(documents: Sequence[PageDocument], labels: dict[str, Label], has_against: bool) -> object:
+    """Return what the page needs at once: labels, kinds, and a row of each document."""
     return {
         "labels": [[label.name, label.code, label.colour, label.is_striped] for label in labels.values()],
         "kinds": [[kind, KIND_NAMES[kind][0]] for kind in KINDS],
         "against": has_against,
-        "documents": [as_json(document, places) for document in documents],
+        "block": BLOCK,
+        "documents": [index_row(document) for document in documents],
     }
+
+
+def _blocks(documents: Sequence[PageDocument], labels: dict[str, Label]) -> Iterator[object]:
+    """Yield the documents in blocks, which the page reads when it draws or filters one of their documents."""
+    places = {name: place for place, name in enumerate(labels)}
+    for first in range(0, len(documents), BLOCK):
+        yield [as_json(document, places) for document in documents[first : first + BLOCK]]
 
 
 def _names(sources: Sources) -> dict[str, str]:

@@ -223,36 +223,82 @@ def test_hostile_texts_run_nothing(watched: Watched, tmp_path: Path) -> None:
     link = page.evaluate("location.hash")
     assert watched.open(page_path, link).locator(".current").count()
     assert page.locator("img").count() == 0
-    assert page.locator("script").count() == 2
+    assert page.locator("script").count() == 3
     texts = page.locator("article").all_inner_texts()
     assert not any(control in text for text in texts for control in "\u202e\u2066\x1b")
     assert any("<script>alert(1)</script>" in text for text in texts)
     watched.open(page_path, f"#document={quote('<img src=x onerror=alert(1)>')}&error=__proto__")
 
 
-def test_ten_thousand_documents_open_at_once_and_are_drawn_near_the_view(watched: Watched, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report on 10,000 documents of 1,650 characters with 8 entities each."""
+    folder = tmp_path_factory.mktemp("large")
     words = "Butyrate from the gut microbiota lowers TNF and interleukin six in mice with colitis. " * 19
     starts = [found.start() for found in re.finditer("TNF|Butyrate|mice|gut", words)][:8]
-    spans = [Span(start, start + 3, "gene" if start % 2 else "chemical") for start in starts]
+    spans = tuple(Span(start, start + 3, "gene" if start % 2 else "chemical") for start in starts)
     scored = tuple(Span(span.start, span.end, span.label, 0.5) for span in spans[1:])
 
     def written(name: str, own: tuple[Span, ...]) -> str:
-        path = tmp_path / f"{name}.jsonl"
+        path = folder / f"{name}.jsonl"
         JsonLines().write((Document(str(number), (Passage(words, "abstract", own),)) for number in range(10_000)), path)
         return str(path)
 
-    arguments = ["--gold", written("gold", tuple(spans)), "--predictions", written("found", scored)]
-    page_path = tmp_path / "report.html"
-    assert main([*arguments, "--format", "JsonLines", "--resamples", "5", "--output", str(page_path)]) == 0
-    assert page_path.stat().st_size < 60e6
-    times = []
-    for _ in range(2):
-        page = watched.open(page_path)
-        times.append(page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"))
-    assert min(times) < 4_000, "2 seconds on a machine that does nothing else"
-    assert counted(page) == "10,000 of 10,000 documents, 10,000 errors"
+    arguments = ["--gold", written("gold", spans), "--predictions", written("found", scored)]
+    path = folder / "report.html"
+    assert main([*arguments, "--format", "JsonLines", "--resamples", "5", "--output", str(path)]) == 0
+    return path
+
+
+def processor_time(session: "sync_api.CDPSession") -> float:
+    """The seconds that the process of a page has computed, on all its threads; others on the machine add nothing."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return float(next(each["value"] for each in metrics if each["name"] == "ProcessTime"))
+
+
+def test_ten_thousand_documents_open_in_two_seconds_and_scroll(watched: Watched, large: Path) -> None:
+    assert large.stat().st_size < 60e6
+    page = watched.page
+    session = watched.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    page.goto(large.as_uri())
+    expect(page.locator("#count")).to_have_text("10,000 of 10,000 documents, 10,000 errors")
+    assert processor_time(session) < 2
     page.evaluate("document.querySelectorAll('article')[7000].scrollIntoView()")
     expect(page.locator("article").nth(7000).locator("h3")).to_be_visible()
+    before = processor_time(session)
+    blanks = page.evaluate("""async () => {
+      let blanks = 0;
+      for (let step = 0; step < 60; step++) {
+        scrollBy(0, 200);
+        await new Promise(requestAnimationFrame);
+        const article = document.elementFromPoint(300, innerHeight - 60)?.closest("article");
+        blanks += article !== null && article.firstChild === null;
+      }
+      return blanks;
+    }""")
+    assert blanks == 0
+    assert processor_time(session) - before < 60 * 0.1
     assert page.locator("article h3").count() < 100
     page.get_by_label("Text", exact=True).fill("no such text")
     expect(page.locator("#count")).to_have_text("0 of 10,000 documents, 0 errors")
+    page.get_by_label("Text", exact=True).fill("")
+    page.get_by_label("lowest score").fill("0.6")
+    expect(page.locator("#count")).to_have_text("0 of 10,000 documents, 0 errors")
+    page.get_by_label("lowest score").fill("0.5")
+    page.get_by_label("correct", exact=True).check()
+    expect(page.locator("#count")).to_have_text("10,000 of 10,000 documents, 70,000 entities")
+
+
+def test_a_link_to_the_last_of_ten_thousand_documents_leads_there(watched: Watched, large: Path) -> None:
+    page = watched.open(large, "#document=9999")
+    expect(page.locator("h3 a:focus")).to_be_in_viewport()
+    page.keyboard.press("p")
+    expect(page.locator("#place")).to_have_text("10,000 of 10,000")
+    link = page.evaluate("location.hash")
+    assert link.startswith("#document=9999&error=")
+    page = watched.open(large, link)
+    expect(page.locator(".part.current").first).to_be_in_viewport()
+    page.keyboard.press("p")
+    expect(page.locator("#place")).to_have_text("9,999 of 10,000")
+    expect(page.locator(".part.current").first).to_be_in_viewport()
