@@ -136,8 +136,8 @@ class CommandLine(LightningCLI):
             "--report",
             type=bool,
             default=True,
-            help="Write what the best checkpoint finds on dev after `fit`, or what `test` finds, as an HTML page beside "
-            "the checkpoint.",
+            help="Write a report beside the checkpoint: an HTML page on what the best one of `fit` finds on dev, or "
+            "on what `test` finds.",
         )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(EpochSeed, "epoch_seed")
