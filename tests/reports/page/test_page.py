@@ -120,6 +120,30 @@ def test_keys_go_from_error_to_error_and_back(page: Page) -> None:
     expect(page.locator("#count")).to_have_text("0 of 3 documents, 0 errors")
 
 
+def test_everything_is_reached_and_done_without_a_mouse(page: Page) -> None:
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip:focus")).to_be_in_viewport()
+    seen = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        seen.add(page.evaluate("Object.keys(document.activeElement.dataset)[0] ?? document.activeElement.localName"))
+    assert {"kind", "gold", "mention", "compare", "type", "a", "input", "select"} <= seen
+    page.locator(".matrix button[data-tip='chemical → drug: 1']").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#count")).to_have_text("1 of 3 documents, 1 error")
+    page.keyboard.press("n")
+    expect(page.locator(".pairs a:focus")).to_have_text(re.compile("Butyrate"))
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(page.locator("#tip")).to_contain_text("score 0.900")
+    page.keyboard.press("Escape")
+    expect(page.locator("#tip")).to_be_hidden()
+    chip = page.get_by_role("button", name="chemical → drug")
+    chip.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#count")).to_have_text("3 of 3 documents, 4 errors")
+
+
 def test_a_link_leads_to_its_error_whatever_is_filtered(watched: Watched, report: Path) -> None:
     page = watched.open(report)
     page.keyboard.press("p")
