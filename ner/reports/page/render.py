@@ -13,12 +13,13 @@ from ner.inference.display import PALETTE, visible
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
-def render(template: str, data: object, **context: object) -> str:
+def render(template: str, data: object, connects: bool = False, **context: object) -> str:
     """Return a page.
 
     Args:
         template: The name of its template, which the style and the script have too.
         data: What its script reads.
+        connects: Let its script send requests to the server that the page comes from.
         context: What its template reads; texts are escaped.
     """
     environment = Environment(
@@ -38,6 +39,7 @@ def render(template: str, data: object, **context: object) -> str:
         "script-src": _hash(script),
         "style-src": _hash(style),
         "img-src": "data:",
+        "connect-src": "'self'" if connects else "'none'",
         "base-uri": "'none'",
         "form-action": "'none'",
         "require-trusted-types-for": "'script'",
