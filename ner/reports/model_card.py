@@ -65,6 +65,27 @@ def model_card(
     return f"{str(card).rstrip()}\n"
 
 
+def training_facts(members: Sequence[Checkpoint]) -> tuple[str, dict[str, str]]:
+    """Return the name of the run, empty where it is not recorded, and what is known of the training, as plain text.
+
+    Args:
+        members: The members of the ensemble, at least one.
+    """
+    first = members[0]
+    corpus = _at(first.config, "data", "corpus")
+    # The encoder of an exported member is its own folder.
+    encoder = _at(first.config, "model", "encoder") or first.model.get("encoder")
+    seeds = [_at(member.config, SEED) for member in members]
+    facts = {
+        "encoder": _plain(encoder) if encoder else "",
+        "corpus": _plain(_at(corpus, "class_path") or corpus) if corpus else "",
+        "members": str(len(members)),
+        "seeds": "" if None in seeds else ", ".join(map(str, seeds)),
+    }
+    run = _at(first.config, "run")
+    return _plain(run) if run else "", {name: value for name, value in facts.items() if value}
+
+
 def _corpus_settings(corpus: object) -> list[Row]:
     arguments = _at(corpus, "init_args")
     settings = arguments if isinstance(arguments, Mapping) else {}

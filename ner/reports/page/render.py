@@ -14,13 +14,16 @@ from ner.inference.display import PALETTE, visible
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
-def render(template: str, data: object, blocks: Iterable[object] = (), **context: object) -> str:
+def render(
+    template: str, data: object, blocks: Iterable[object] = (), connects: bool = False, **context: object
+) -> str:
     """Return a page.
 
     Args:
         template: The name of its template, which the style and the script have too.
         data: What its script reads at once.
         blocks: What its script reads later, part by part.
+        connects: Let its script send requests to the server that the page comes from.
         context: What its template reads; texts are escaped.
     """
     environment = Environment(
@@ -40,6 +43,7 @@ def render(template: str, data: object, blocks: Iterable[object] = (), **context
         "script-src": _hash(script),
         "style-src": _hash(style),
         "img-src": "data:",
+        "connect-src": "'self'" if connects else "'none'",
         "base-uri": "'none'",
         "form-action": "'none'",
         "require-trusted-types-for": "'script'",
