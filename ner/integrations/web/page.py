@@ -2,8 +2,10 @@
 
 import re
 from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import asdict
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 
 import fastapi_offline
@@ -11,33 +13,60 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from ner.inference.display import PALETTE
+from ner.corpora.sample import Sample
 from ner.integrations.web.bounds import Bounds
 from ner.integrations.web.files import format_list
 from ner.integrations.web.model import ServedModel
-from ner.reports.page.labels import codes
+from ner.reports.page.labels import labels_of
 from ner.reports.page.render import render
 
 # What FastAPI itself takes from a content delivery network.
 STATIC = Path(fastapi_offline.__file__).with_name("static")
+# Formats that the page offers, and what it calls them.
+DOWNLOADS = {
+    "JsonLines": "JSON",
+    "PubTator": "PubTator",
+    "BioCXML": "BioC (XML)",
+    "BioCJSON": "BioC (JSON)",
+    "Brat": "brat (zip)",
+}
+EXAMPLES, LONGEST_EXAMPLE = 4, 300
 
 
 def page(model: ServedModel, bounds: Bounds, needs_token: bool) -> HTMLResponse:
     """Return the page to try the tagger."""
-    labels = [
-        {"name": name, "code": code, "colour": place % len(PALETTE), "is_striped": place >= len(PALETTE)}
-        for place, (name, code) in enumerate(zip(model.labels, codes(model.labels), strict=True))
-    ]
+    labels = list(labels_of(model.labels).values())
+    formats = format_list()
+    examples = list(islice(_examples(), EXAMPLES))
     data = {
-        "labels": labels,
-        "model": {"name": model.name, "digest": model.digest, "version": model.version, "facts": model.facts},
+        "labels": [label.as_json() for label in labels],
         "limits": asdict(bounds),
-        "formats": format_list(),
-        "needs_token": needs_token,
+        "examples": [text for _, text in examples],
+        "readable": [suffix for each in formats if each["can_read"] for suffix in each["suffixes"]],  # type: ignore[attr-defined]
+        "endings": {each["name"]: each["ending"] for each in formats if each["can_write"]},
     }
     # Its own policy stands in it; what may frame it can only be said here.
     headers = {"Content-Security-Policy": "frame-ancestors 'none'"}
-    return HTMLResponse(render("serve", data, connects=True, model=model, labels=labels), headers=headers)
+    html = render(
+        "serve",
+        data,
+        connects=True,
+        model=model,
+        labels=labels,
+        limits=bounds,
+        examples=[title for title, _ in examples],
+        formats=DOWNLOADS,
+        needs_token=needs_token,
+    )
+    return HTMLResponse(html, headers=headers)
+
+
+def _examples() -> Iterator[tuple[str, str]]:
+    """Yield the titles and the texts of short documents of the sample corpus that have entities and no markup."""
+    for document in Sample().read("dev"):
+        text = "\n\n".join(passage.text for passage in document.passages)
+        if document.passages[0].spans and not set("<>&") & set(text) and len(text) <= LONGEST_EXAMPLE:
+            yield document.passages[0].text, text
 
 
 def docs_page(title: str) -> HTMLResponse:

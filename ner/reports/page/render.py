@@ -20,7 +20,7 @@ def render(
     """Return a page.
 
     Args:
-        template: The name of its template, which the style and the script have too.
+        template: The name of its template, which the style and the script have too; ``common`` comes before both.
         data: What its script reads at once.
         blocks: What its script reads later, part by part.
         connects: Let its script send requests to the server that the page comes from.
@@ -36,8 +36,9 @@ def render(
     )
     environment.filters["decimals"] = lambda value: f"{value:.4f}"
     environment.filters["signed"] = lambda value: f"{value:+.4f}"
-    style = environment.get_template(f"{template}.css").render(palette=PALETTE)
-    script = (TEMPLATES / f"{template}.js").read_text(encoding="utf-8")
+    parts = ("common", template)
+    style = "".join(environment.get_template(f"{part}.css").render(palette=PALETTE) for part in parts)
+    script = "".join((TEMPLATES / f"{part}.js").read_text(encoding="utf-8") for part in parts)
     policy = {
         "default-src": "'none'",
         "script-src": _hash(script),

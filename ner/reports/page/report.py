@@ -132,7 +132,7 @@ def _labels(documents: Sequence[PageDocument]) -> dict[str, Label]:
 def _index(documents: Sequence[PageDocument], labels: dict[str, Label], has_against: bool) -> object:
     """Return what the page needs at once: labels, kinds, and a row of each document."""
     return {
-        "labels": [[label.name, label.code, label.colour, label.is_striped] for label in labels.values()],
+        "labels": [label.as_json() for label in labels.values()],
         "kinds": [[kind, KIND_NAMES[kind][0]] for kind in KINDS],
         "against": has_against,
         "block": BLOCK,

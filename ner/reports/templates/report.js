@@ -1,16 +1,12 @@
-"use strict";
-
 // A row of data.documents is [id, lengths of its texts, errors of A, right ones of A, entities of gold and A, errors that
 // one of A and B makes alone]; the documents themselves lie in blocks, which are read when one of theirs is needed.
 // A document is [id, [[section, text]], gold, A, B, pairs]; an entity [passage, start, end, label, score, quoted text];
 // a pair [1 for B, gold, prediction, kind, 1 if only these predictions make the error], with -1 for what is not there.
-const data = JSON.parse(document.getElementById("data").textContent);
 const CORRECT = data.kinds.findIndex(([key]) => key === "correct");
 const BAND = 13; // pixels of a band and the gap after it
 const AHEAD = "1200px 0px"; // how far from the view documents are drawn
 const MOST_PRINTED = 200;
 const GROUP = 100;
-const HIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/gu;
 const form = document.getElementById("filters");
 const list = document.getElementById("list");
 const tip = document.getElementById("tip");
@@ -22,21 +18,6 @@ let articles = [];
 let by = null; // what the filters say
 let current = null; // [place in shown, place among the chosen pairs]
 let contentHeight = 18;
-
-const visible = (text) => text.replace(HIDDEN, "\ufffd");
-// Offsets count code points, JavaScript's UTF-16 units.
-const points = (text) => (/[\ud800-\udfff]/.test(text) ? Array.from(text) : text);
-const cut = (text, start, end) => (typeof text === "string" ? text.slice(start, end) : text.slice(start, end).join(""));
-
-function make(name, properties = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key in element) element[key] = value;
-    else element.setAttribute(key, value);
-  }
-  element.append(...children);
-  return element;
-}
 
 const mention = (doc, entity) =>
   entity[5] ?? (entity[0] < 0 ? "" : cut(points(doc[1][entity[0]][1]), entity[1], entity[2]));
@@ -207,11 +188,6 @@ function describe(doc, pair) {
   if (gold) lines.push(`gold: ${name(gold)}`);
   if (predicted) lines.push(`predicted: ${name(predicted)}${predicted[4] === null ? "" : `, score ${predicted[4].toFixed(3)}`}`);
   return lines.join("\n");
-}
-
-function tag(label) {
-  const [name, code, colour, striped] = data.labels[label];
-  return make("span", { className: `tag c${colour}${striped ? " striped" : ""}`, title: visible(name) }, visible(code));
 }
 
 function drawPair(doc, number, place) {

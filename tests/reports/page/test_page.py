@@ -1,7 +1,6 @@
 """The page in a browser: what a click, a key, a filter and a link do, and what a hostile text cannot do."""
 
 import json
-import os
 import re
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +10,7 @@ import pytest
 from ner.cli.verbs.report import main
 from ner.documents import Document, Passage, Span
 from ner.formats import JsonLines
-from tests.reports.page.conftest import Watched
+from tests.browser import Watched, serious_violations
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra `test`)")
 expect, Page = sync_api.expect, sync_api.Page
@@ -191,17 +190,12 @@ def test_pointing_at_an_entity_shows_its_score(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(browser: "sync_api.Browser", report: Path, scheme: str) -> None:
-    script = os.environ.get("AXE_CORE")
-    if not script:
-        pytest.skip("AXE_CORE does not name axe.min.js of the npm package axe-core")
     # The page's policy runs no script but its own; the browser has to be told not to keep to it.
     watched = Watched(browser, color_scheme=scheme, bypass_csp=True)
     page = watched.open(report)
     listed(page)
     page.keyboard.press("n")
-    page.add_script_tag(path=script)
-    found = page.evaluate("axe.run()")["violations"]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")] == []
+    assert serious_violations(page) == []
     assert watched.seen == []
     watched.context.close()
 

@@ -12,7 +12,7 @@ from ner.cli.verbs.report import main
 from ner.corpora import GutBrainIE
 from ner.documents import Document, Span
 from ner.formats import JsonLines, PubTator
-from tests.reports.page.conftest import Watched
+from tests.browser import Watched
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra `test`)")
 expect = sync_api.expect
