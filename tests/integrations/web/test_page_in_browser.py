@@ -28,8 +28,8 @@ pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 CHECKPOINT = Path("checkpoints/quickstart/seed=42/best.ckpt")
 LIMITS = ["--waiting", "1", "--characters", "2000", "--body_bytes", "100000"]
 HOSTILE = (
-    "<script>alert(1)</script> kimchi \"'`><img src=http://localhost/x onerror=alert(1)> {{ 7*7 }} mice \u202egnp.exe\u2066 "
-    "javascript:alert(1) 🐁 </textarea></style><style>*{display:none}</style> Lactobacillus"
+    "<script>alert(1)</script> kimchi \"'`><img src=http://localhost/x onerror=alert(1)> {{ 7*7 }} mice "
+    "\u202egnp.exe\u2066 javascript:alert(1) 🐁 </textarea></style><style>*{display:none}</style> Lactobacillus"
 )
 
 
@@ -52,6 +52,7 @@ def serving(folder: Path, *options: str, **environment: str) -> Iterator[tuple[s
     finally:
         process.kill()
         process.wait()
+        process.stderr.close()
 
 
 @pytest.fixture(scope="module")
@@ -133,14 +134,16 @@ def test_a_newcomer_gets_to_a_file_with_two_clicks(page: Page, quickstart: Path)
 
 
 def test_what_is_shown_is_what_is_downloaded_in_every_format(page: Page, tmp_path: Path) -> None:
-    page.locator("[data-example='1']").click()
+    page.locator("[data-example]").first.click()
     expect(page.locator("mark").first).to_be_visible()
     everything = shown(page)
-    middle = sorted(score for _, _, score in everything)[len(everything) // 2]
-    page.get_by_label("Score of at least").fill(str(middle))
-    page.locator("#types button:visible").first.click()
+    least = sorted(score for _, _, score in everything)[2] + 0.01
+    page.get_by_label("Score of at least").fill(f"{least:.2f}")
+    above = shown(page)
+    assert 0 < len(above) < len(everything)
+    page.get_by_role("button", name=above[0][1]).click()
     kept = [each[:2] for each in shown(page)]
-    assert 0 < len(kept) < sum(score >= middle for _, _, score in everything)
+    assert 0 < len(kept) < len(above)
     expect(page.locator("#count")).to_have_text(f"{len(kept)} of {len(everything)} entities shown")
     for kind in (JsonLines, PubTator, BioCXML, BioCJSON):
         assert entities_of(read(kind, downloaded(page, kind.__name__), tmp_path)) == kept
@@ -173,7 +176,7 @@ def test_types_are_switched_off_and_on(page: Page) -> None:
 def test_offsets_are_those_of_code_points(page: Page) -> None:
     tag(page, "🐁𝛼 Kimchi lowers cortisol in mice 🐁")
     assert all(text in "🐁𝛼 Kimchi lowers cortisol in mice 🐁" for text, _, _ in shown(page))
-    assert "Kimchi" in [text for text, _, _ in shown(page)]
+    assert {"cortisol", "mice"} <= {text for text, _, _ in shown(page)}
 
 
 def test_title_and_abstract_are_read_separately_and_line_breaks_as_spaces(page: Page, tmp_path: Path) -> None:
@@ -196,6 +199,7 @@ def drop(page: Page, **files: str) -> None:
         }""",
         named,
     )
+    expect(page.locator("body")).not_to_have_attribute("aria-busy", "true")
     page.dispatch_event("body", "dragover", {"dataTransfer": transfer})
     expect(page.locator("#drop")).to_be_visible()
     page.dispatch_event("body", "drop", {"dataTransfer": transfer})
@@ -230,7 +234,7 @@ def test_files_are_chosen_by_a_button(page: Page, tmp_path: Path) -> None:
         ({"broken__json": "{"}, "broken.json: Cannot be read as"),
         ({"photo__png": "x"}, "photo.png: Files of this kind cannot be read."),
         ({"large__txt": "a " * 60_000}, "large.txt: It is too large: it has 0.1 MB, and 0.1 MB are the most."),
-        ({"long__txt": "kimchi " * 300}, "2,099 characters; split it into parts of 2,000 at most"),
+        ({"long__txt": "kimchi " * 300}, "2,100 characters; split it into parts of 2,000 at most"),
         ({"empty__jsonl": ""}, "no document in it"),
     ],
 )
@@ -262,7 +266,7 @@ def test_a_busy_service_is_asked_again(page: Page, address: str) -> None:
         )
         other.sendall(head.encode())
         page.locator("[data-example]").first.click()
-        expect(page.get_by_role("status")).to_have_text(re.compile("busy; trying again in 1 second"))
+        expect(page.get_by_role("status")).to_have_text(re.compile("busy; trying again in "))
         other.sendall(b'{"a": 12}')
     expect(page.get_by_role("status")).to_have_text(re.compile("found in 1 document"))
 
@@ -290,6 +294,7 @@ def test_a_token_is_asked_for_and_a_service_that_is_gone_is_told(browser: "sync_
 
 def test_hostile_texts_run_nothing(page: Page) -> None:
     tag(page, HOSTILE)
+    page.get_by_role("button", name="None", exact=True).click()
     text = page.locator("article").inner_text()
     assert "<script>alert(1)</script>" in text
     assert not set("\u202e\u2066") & set(text)
@@ -317,9 +322,8 @@ def test_all_of_it_is_done_by_keyboard(page: Page) -> None:
             page.keyboard.press("End")
             expect(page.locator("#least")).to_have_text("1.00")
             page.keyboard.press("Home")
-    assert {"example", "tag", "choose", "threshold", "label", "all", "none", "format", "download", "copy"} <= set(
-        reached
-    )
+    expected = {"example", "tag", "choose", "threshold", "label", "all", "none", "format", "download", "copy"}
+    assert expected <= set(reached)
     assert len(shown(page)) == before
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("Copied.")
