@@ -295,6 +295,7 @@ def test_a_token_is_asked_for_and_a_service_that_is_gone_is_told(browser: "sync_
 def test_hostile_texts_run_nothing(page: Page) -> None:
     tag(page, HOSTILE)
     page.get_by_role("button", name="None", exact=True).click()
+    page.locator("article").scroll_into_view_if_needed()
     text = page.locator("article").inner_text()
     assert "<script>alert(1)</script>" in text
     assert not set("\u202e\u2066") & set(text)
