@@ -44,11 +44,8 @@ def address_of(bound: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def serve(app: ASGIApp, bound: socket.socket, bounds: Bounds) -> None:
-    """Answer requests until SIGINT or SIGTERM; those that were taken are answered first."""
-    start_log()
-    # What uvicorn says of connections that break protocol is no matter of the service.
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+def server_of(app: ASGIApp, bounds: Bounds) -> uvicorn.Server:
+    """Return a server, to be run on a socket; it ends once what it has taken is answered."""
     config = uvicorn.Config(
         app,
         http="h11",
@@ -62,6 +59,14 @@ def serve(app: ASGIApp, bound: socket.socket, bounds: Bounds) -> None:
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=bounds.seconds,
     )
+    return uvicorn.Server(config)
+
+
+def serve(app: ASGIApp, bound: socket.socket, bounds: Bounds) -> None:
+    """Answer requests until SIGINT or SIGTERM; those that were taken are answered first."""
+    start_log()
+    # What uvicorn says of connections that break protocol is no matter of the service.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     # uvicorn raises the signal again once it has ended.
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run([bound])
+        server_of(app, bounds).run([bound])
