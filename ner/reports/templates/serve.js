@@ -122,7 +122,8 @@ function show(found, error = "") {
   draw();
   const entities = counts.reduce((sum, count) => sum + count, 0);
   say(documents.length ? `${plural(entities, "entity", "entities")} found in ${plural(documents.length, "document")}.` : "", error);
-  if (documents.length && !error) element("found").scrollIntoView({ block: "nearest" });
+  const isBelow = element("documents").getBoundingClientRect().top > 0.7 * innerHeight;
+  if (documents.length && !error && isBelow) element("found").scrollIntoView();
 }
 
 const startText = () => run(async (signal) => show(await tagText(signal)));

@@ -1,16 +1,12 @@
 """The page of `serve`, used as people use it: a real service, with the tagger of the quickstart."""
 
 import json
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
 import pytest
@@ -20,10 +16,14 @@ from ner.formats import BioCJSON, BioCXML, JsonLines, PubTator
 from ner.formats.base import Format
 from ner.inference.tagger import Tagger
 from tests.browser import Watched, serious_violations
+from tests.serving import Process, in_thread
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra `test`)")
 expect, Page = sync_api.expect, sync_api.Page
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
+
+if TYPE_CHECKING:
+    from ner.integrations.web.model import ServedModel
 
 CHECKPOINT = Path("checkpoints/quickstart/seed=42/best.ckpt")
 LIMITS = ["--waiting", "1", "--characters", "2000", "--body_bytes", "100000"]
@@ -33,33 +33,12 @@ HOSTILE = (
 )
 
 
-@contextmanager
-def serving(folder: Path, *options: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run `ner serve`, and return the address that it prints, and its process."""
-    command = [sys.executable, str(Path(__file__).parents[3] / "main.py"), "serve", "--checkpoints", str(CHECKPOINT)]
-    process = subprocess.Popen(
-        [*command, "--port", "0", *options],
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    try:
-        printed = next((line for line in process.stderr if "http://" in line), "")
-        yield re.findall(r"http://[\d.]+:\d+", printed)[0], process
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
-
-
 @pytest.fixture(scope="module")
-def address(quickstart: Path) -> Iterator[str]:
-    """The address of a service that works on one request at a time, on small ones."""
-    with serving(quickstart, *LIMITS) as (address, _):
-        yield address
+def address(quickstart: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address that `ner serve` prints, which works on one request at a time, on small ones."""
+    options = ["--checkpoints", str(quickstart / CHECKPOINT), *LIMITS]
+    with Process(options, tmp_path_factory.mktemp("serve")) as process:
+        yield re.findall(r"Open (http://[\d.]+:\d+) in a browser", process.errors)[0]
 
 
 @pytest.fixture
@@ -271,25 +250,25 @@ def test_a_busy_service_is_asked_again(page: Page, address: str) -> None:
     expect(page.get_by_role("status")).to_have_text(re.compile("found in 1 document"))
 
 
-def test_a_token_is_asked_for_and_a_service_that_is_gone_is_told(browser: "sync_api.Browser", quickstart: Path) -> None:
+def test_a_token_is_asked_for_and_a_service_that_is_gone_is_told(
+    browser: "sync_api.Browser", served: "ServedModel"
+) -> None:
     token = "a token of the tests"
-    with serving(quickstart, NER_SERVE_TOKEN=token) as (address, process):
-        page = Watched(browser, address).page
-        page.goto(address)
+    with in_thread(served, token=token) as port:
+        page = Watched(browser).page
+        page.goto(f"http://127.0.0.1:{port}")
         page.locator("[data-example]").first.click()
         expect(page.get_by_role("alert")).to_contain_text("needs an access token")
         page.get_by_label("Access token").fill(token)
         page.locator("[data-example]").first.click()
         expect(page.get_by_role("status")).to_have_text(re.compile("found in 1 document"))
         marked = shown(page)
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        page.get_by_role("button", name="Find entities").click()
-        expect(page.get_by_role("alert")).to_contain_text("The service does not answer.")
-        page.get_by_role("button", name="Download").click()
-        expect(page.get_by_role("alert")).to_contain_text("The service does not answer.")
-        assert shown(page) == marked
-        page.context.close()
+    page.get_by_role("button", name="Find entities").click()
+    expect(page.get_by_role("alert")).to_contain_text("The service does not answer.")
+    page.get_by_role("button", name="Download").click()
+    expect(page.get_by_role("alert")).to_contain_text("The service does not answer.")
+    assert shown(page) == marked
+    page.context.close()
 
 
 def test_hostile_texts_run_nothing(page: Page) -> None:

@@ -190,16 +190,10 @@ def test_the_page_names_the_model_and_lets_its_script_talk_to_this_service_alone
     assert "connect-src &#39;self&#39;" in page
     assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
     data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
-    assert [label["name"] for label in data["labels"]] == served.labels
-    assert data["model"]["facts"] == {
-        "encoder": "ner/corpora/sample_data/encoder", "corpus": "ner.corpora.Sample", "members": "2", "seeds": "11, 42",
-    }  # fmt: skip
-    assert {form["name"] for form in data["formats"] if form["can_write"]} > {
-        "PubTator",
-        "BioCXML",
-        "Brat",
-        "JsonLines",
-    }
+    assert [label[0] for label in data["labels"]] == served.labels
+    for name, fact in {"encoder": "ner/corpora/sample_data/encoder", "members": "2", "seeds": "11, 42"}.items():
+        assert f"<dt>{name}</dt><dd><bdi>{fact}</bdi></dd>" in page
+    assert data["endings"].keys() > {"PubTator", "BioCXML", "Brat", "JsonLines"}
     assert data["limits"]["characters"] == 50_000
 
 
