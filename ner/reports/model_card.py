@@ -6,6 +6,7 @@ Source: Mitchell et al. (2019), "Model cards for model reporting"; the front mat
 import json
 import re
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path, PurePath
 
 from huggingface_hub import ModelCard, ModelCardData
@@ -84,6 +85,11 @@ def training_facts(members: Sequence[Checkpoint]) -> tuple[str, dict[str, str]]:
     }
     run = _at(first.config, "run")
     return _plain(run) if run else "", {name: value for name, value in facts.items() if value}
+
+
+def model_digest(fingerprint: str) -> str:
+    """Return a digest of a model's fingerprint, which has a part for each member of an ensemble."""
+    return blake2b(fingerprint.encode(), digest_size=8).hexdigest()
 
 
 def _corpus_settings(corpus: object) -> list[Row]:

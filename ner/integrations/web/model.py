@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 from ner import __version__
@@ -12,7 +11,7 @@ from ner.checkpoints.manifest import is_exported
 from ner.inference.min_scores import MinScore
 from ner.inference.tagger import Tagger
 from ner.inference.torch_backend import backend_of, checkpoints_in
-from ner.reports.model_card import training_facts
+from ner.reports.model_card import model_digest, training_facts
 
 LICENSE = re.compile(r"^license: ([\w.-]{1,60})$", re.M)
 # The front matter of a model card is shorter.
@@ -56,8 +55,7 @@ def load_model(patterns: Sequence[str], min_score: MinScore = "auto") -> ServedM
     found = runs.find(patterns)
     members = ensemble.read([path for place in found for path in checkpoints_in(place)])
     backend = backend_of(members, precision="auto", min_score=min_score)
-    # The fingerprint of an ensemble has a part for each member.
-    digest = blake2b(backend.model.fingerprint().encode(), digest_size=8).hexdigest()
+    digest = model_digest(backend.model.fingerprint())
     name, facts = training_facts(members)
     facts |= {"license": license_id} if (license_id := _license(found[0])) else {}
     return ServedModel(Tagger(backend), name or found[0].absolute().name, digest, facts)

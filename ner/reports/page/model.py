@@ -1,11 +1,9 @@
 """What a report says of the model that made the predictions."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from collections.abc import Sequence
 
 from ner.checkpoints.checkpoint import Checkpoint
-
-SHOWN_DIGITS = 12
+from ner.reports.model_card import model_digest, training_facts
 
 
 def model_facts(members: Sequence[Checkpoint], fingerprint: str) -> dict[str, str]:
@@ -13,31 +11,12 @@ def model_facts(members: Sequence[Checkpoint], fingerprint: str) -> dict[str, st
 
     Args:
         members: The checkpoint, or those of an ensemble.
-        fingerprint: The digest of its weights, or those of its members.
+        fingerprint: That of the model.
     """
-    first = members[0]
-    what = f"ensemble of {len(members)}, " if len(members) > 1 else ""
-    digests = " ".join(digest[:SHOWN_DIGITS] for digest in fingerprint.split())
+    labels = members[0].labels
     return {
-        "model": f"{what}{', '.join(map(_training, members))}",
-        "encoder": _encoder(first),
-        "labels": f"{len(first.labels)}: {', '.join(first.labels)}",
-        "digest": f"{digests} (first digits of the weights' BLAKE2b)",
+        **training_facts(members)[1],
+        "epochs": ", ".join(str(member.epochs) for member in members),
+        "labels": f"{len(labels)}: {', '.join(labels)}",
+        "digest": model_digest(fingerprint),
     }
-
-
-def _training(member: Checkpoint) -> str:
-    seed = member.config.get("seed_everything")
-    name = PurePath(member.name).name if seed is None else f"seed {seed}"
-    return f"{name} ({member.epochs} epochs)" if member.epochs else name
-
-
-def _encoder(member: Checkpoint) -> str:
-    """Return the name of an encoder without the folders of a user's machine, and its size."""
-    configured = member.config.get("model")
-    recorded = configured if isinstance(configured, Mapping) else {}
-    name = str(recorded.get("encoder") or member.model.get("encoder") or "unknown")
-    config = member.model.get("encoder_config")
-    sizes = [config.get(key) for key in ("model_type", "num_hidden_layers", "hidden_size")] if config else []  # type: ignore[attr-defined]
-    shown = f" ({sizes[0]}, {sizes[1]} layers of {sizes[2]})" if sizes and all(sizes) else ""
-    return f"{PurePath(name).name if PurePath(name).is_absolute() else name}{shown}"

@@ -8,6 +8,7 @@ import pytest
 from main import main
 from ner.corpora.sample import FOLDER
 from ner.documents import Document, Passage, Span
+from ner.integrations.web.model import load_model
 from ner.training.callbacks.page_report import _named_apart, _whole
 from tests.cli.verbs.test_report import written
 
@@ -30,10 +31,14 @@ def test_it_shows_what_report_shows_of_the_predictions_of_predict(
     assert first == second
     assert any(entity[4] is not None for document in first["documents"] for entity in document[3])  # type: ignore[attr-defined]
     texts = [path.read_text(encoding="utf-8") for path in (folder / "report.html", Path("report.html"))]
-    facts = [dict(re.findall("<dt>(model|encoder|labels|digest)</dt><dd><bdi>(.*?)</bdi>", text)) for text in texts]
+    facts = [
+        dict(re.findall("<dt>(encoder|members|seeds|epochs|digest)</dt><dd><bdi>(.*?)</bdi>", text)) for text in texts
+    ]
     assert facts[0] == facts[1]
-    assert len(facts[0]) == 4
-    assert facts[0]["model"] == f"{'' if seed else 'ensemble of 2, seed 11 (4 epochs), '}seed 42 (4 epochs)"
+    assert facts[0].pop("digest") == load_model([str(folder)]).digest
+    seeds, epochs, members = ("42", "4", "1") if seed else ("11, 42", "4, 4", "2")
+    encoder = "ner/corpora/sample_data/encoder"
+    assert facts[0] == {"encoder": encoder, "members": members, "seeds": seeds, "epochs": epochs}
     assert all('id="training"' in text and 'id="scores"' in text for text in texts)
 
 
