@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before anything imports huggingface_hub, which reads it once: an unreachable hub costs over a minute a load.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -16,7 +18,11 @@ from ner.checkpoints.pretrained import tokenizer_json
 from ner.corpora import GutBrainIE
 from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.tokenizer import TextTokenizer
+from tests.browser import CHROMIUM, FLAGS, Watched
 from tests.submissions import entity, write
+
+if TYPE_CHECKING:
+    from playwright import sync_api as playwright
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -105,3 +111,22 @@ def gold(tmp_path: Path) -> Path:
 def predictions(tmp_path: Path) -> Path:
     """A file of predictions, one of them right."""
     return write(tmp_path / "predictions.json", {"1": {"entities": [entity(0, 3, "gene"), entity(0, 3, "drug")]}})
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["playwright.Browser"]:
+    """Chromium as the system has it; Playwright would download one of its own."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra `test`)")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with sync_api.sync_playwright() as started:
+        yield started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+@pytest.fixture
+def watched(browser: "playwright.Browser") -> Iterator[Watched]:
+    """A new page, which is closed and has to be silent at the end."""
+    watched = Watched(browser)
+    yield watched
+    assert watched.seen == []
+    watched.context.close()

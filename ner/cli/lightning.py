@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from ner.checkpoints import ensemble, runs
 from ner.cli.config_parser import ConfigParser, config_parser, format_option
+from ner.cli.messages import warned_before
 from ner.cli.recorded import restore, set_trained_defaults
 from ner.cli.selection import DEFAULT_SEED, RunSelection, read_selection, with_named_checkpoints
 from ner.errors import InputError, one_line
@@ -22,9 +23,10 @@ from ner.io.files import kept
 from ner.io.lock import OutputLock
 from ner.training.callbacks.choice import check_checkpoint, evaluation_callbacks, fit_callbacks
 from ner.training.callbacks.ensemble import SeedEnsemble
+from ner.training.callbacks.page_report import PageReport
 from ner.training.callbacks.precision import PrecisionLine
 from ner.training.callbacks.predictions import PredictionWriter
-from ner.training.callbacks.report import ScoreReport
+from ner.training.callbacks.report import ScoreReport, best_checkpoint
 from ner.training.callbacks.run_config import RunConfig
 from ner.training.callbacks.seeding import EpochSeed, Seed
 from ner.training.datamodule import NERDataModule
@@ -38,6 +40,9 @@ from ner.training.trainer import (
     prepare_trainer,
 )
 
+DEV_PAGE, TEST_PAGE = "report.html", "report-test.html"
+SILENT = {"trainer": {"enable_progress_bar": False, "logger": False}}
+
 
 def run(verb: str, arguments: Sequence[str]) -> None:
     """Run ``fit``, ``validate``, ``test`` or ``predict``.
@@ -50,7 +55,9 @@ def run(verb: str, arguments: Sequence[str]) -> None:
         # To see a configuration nobody needs the checkpoint that would change it.
         with suppress(*[InputError] * selection.has_option("print_config")):
             selection = with_named_checkpoints(selection, is_fit=verb == "fit")
-    CommandLine(verb, selection)
+    line = CommandLine(verb, selection)
+    if verb == "fit":
+        _report_on_best(line)
 
 
 class CommandLine(LightningCLI):
@@ -61,6 +68,7 @@ class CommandLine(LightningCLI):
         selection: The command line, and the checkpoint that is resumed or those that are evaluated.
         settings: Settings that override the command line, nested as in a configuration.
         is_reporting: Print scores and the paths of written files.
+        page: The report to write on an evaluation, if the setting ``report`` wants one.
 
     Raises:
         InputError: if the arguments or the checkpoints cannot be used.
@@ -73,11 +81,13 @@ class CommandLine(LightningCLI):
         selection: RunSelection,
         settings: Mapping[str, object] | None = None,
         is_reporting: bool = True,
+        page: Path | None = None,
     ) -> None:
         self._verb = verb
         self.selection = selection
         self._settings = settings
         self._is_reporting = is_reporting
+        self._page = selection.folder / TEST_PAGE if verb == "test" and selection.paths else page
         with (
             format_options(lambda setting: format_option(getattr(self, "datamodule", None), setting)),
             lightning_errors(),
@@ -148,6 +158,13 @@ class CommandLine(LightningCLI):
             help="Keep, score and save a moving average of the weights, of which each step keeps this share, such as "
             "0.999; off by default.",
         )
+        parser.add_argument(
+            "--report",
+            type=bool,
+            default=True,
+            help="Write a report beside the checkpoint: an HTML page on what the best one of `fit` finds on dev, or "
+            "on what `test` finds.",
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(EpochSeed, "epoch_seed")
         # Built in `instantiate_trainer`, with what the selection holds.
@@ -212,6 +229,8 @@ class CommandLine(LightningCLI):
         if self._verb == "predict":
             folder = self.selection.folder
             callbacks.append(PredictionWriter(**own.predictions, folder=folder, is_reporting=self._is_reporting))
+        if self._page is not None and own.report and not config.fast_dev_run:
+            callbacks.append(PageReport(self._page, members, self.selection.folder))
         self.trainer_defaults["callbacks"] = [
             *callbacks,
             *[ScoreReport()] * self._is_reporting,
@@ -233,6 +252,26 @@ def _unlabelled(teacher: object, texts: list[str] | str | None) -> list[str] | N
     if teacher is None:
         return None
     return [texts] if isinstance(texts, str) else list(texts or [])
+
+
+def evaluate_silently(selection: RunSelection, page: Path | None) -> CommandLine:
+    """Score the checkpoints of a run on dev once more: nothing is printed but the name of the report, if one is given.
+
+    Raises:
+        InputError: if the checkpoints cannot be used.
+    """
+    # What the corpus has to say was said before.
+    with warned_before():
+        return CommandLine("validate", selection, SILENT, is_reporting=False, page=page)
+
+
+def _report_on_best(trained: CommandLine) -> None:
+    """Write the report on the best checkpoint of a training, if it has kept one."""
+    checkpoint = best_checkpoint(trained.trainer)
+    own = trained.config["fit"]
+    if own.report and not own.trainer.fast_dev_run and checkpoint is not None and checkpoint.best_model_path:
+        best = Path(checkpoint.best_model_path)
+        evaluate_silently(trained.selection.with_checkpoints([best]), best.with_name(DEV_PAGE))
 
 
 def _dirpath(run: str, seed: int) -> str:

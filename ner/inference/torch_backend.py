@@ -91,11 +91,19 @@ def load(path: Path, device: str | None = None, precision: str = "auto", min_sco
     Raises:
         InputError: if there is no checkpoint, or it cannot be used.
     """
-    paths = [path]
-    if path.is_dir() and not is_exported(path):
-        own = path / "best.ckpt"
-        paths = [own] if own.exists() else runs.find(f"{escape(str(path))}/seed=*/best.ckpt")
-    return backend_of(ensemble.read(paths), device, precision, min_score)
+    return backend_of(ensemble.read(checkpoints_in(path)), device, precision, min_score)
+
+
+def checkpoints_in(path: Path) -> list[Path]:
+    """Return a checkpoint or an exported folder itself, and of a run's folder the best checkpoint of each seed.
+
+    Raises:
+        InputError: if the folder has none.
+    """
+    if not path.is_dir() or is_exported(path):
+        return [path]
+    own = path / "best.ckpt"
+    return [own] if own.exists() else runs.find(f"{escape(str(path))}/seed=*/best.ckpt")
 
 
 def backend_of(

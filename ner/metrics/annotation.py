@@ -66,11 +66,18 @@ def read_annotation(path: Path, source: Format, with_scores: bool = False) -> An
     if isinstance(source, GutBrainIE | GutBrainIESubmission):
         return _read_gutbrainie(path, source, with_scores)
     seen: set[str] = set()
-    passages = {
-        document.id: _by_location(document)
-        for document in documents_at(path, source)
-        if source.is_new(document.id, seen, str(path))
-    }
+    documents = (each for each in documents_at(path, source) if source.is_new(each.id, seen, str(path)))
+    return annotation_of(documents, path)
+
+
+def annotation_of(documents: Iterable[Document], path: Path) -> Annotation:
+    """Return the annotation of documents.
+
+    Args:
+        documents: Documents with identifiers that differ.
+        path: Where they are from, for messages.
+    """
+    passages = {document.id: _by_location(document) for document in documents}
     return Annotation(
         path,
         {

@@ -6,6 +6,7 @@ Source: Mitchell et al. (2019), "Model cards for model reporting"; the front mat
 import json
 import re
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path, PurePath
 
 from huggingface_hub import ModelCard, ModelCardData
@@ -66,6 +67,32 @@ def model_card(
         with_int8=with_int8,
     )
     return f"{str(card).rstrip()}\n"
+
+
+def training_facts(members: Sequence[Checkpoint]) -> tuple[str, dict[str, str]]:
+    """Return the name of the run, empty where it is not recorded, and what is known of the training, as plain text.
+
+    Args:
+        members: The members of the ensemble, at least one.
+    """
+    first = members[0]
+    corpus = _at(first.config, "data", "corpus")
+    # The encoder of an exported member is its own folder.
+    encoder = _at(first.config, "model", "encoder") or first.model.get("encoder")
+    seeds = [_at(member.config, SEED) for member in members]
+    facts = {
+        "encoder": _plain(encoder) if encoder else "",
+        "corpus": _plain(_at(corpus, "class_path") or corpus) if corpus else "",
+        "members": str(len(members)),
+        "seeds": "" if None in seeds else ", ".join(map(str, seeds)),
+    }
+    run = _at(first.config, "run")
+    return _plain(run) if run else "", {name: value for name, value in facts.items() if value}
+
+
+def model_digest(fingerprint: str) -> str:
+    """Return a digest of a model's fingerprint, which has a part for each member of an ensemble."""
+    return blake2b(fingerprint.encode(), digest_size=8).hexdigest()
 
 
 def _corpus_settings(corpus: object) -> list[Row]:

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from transformers import get_linear_schedule_with_warmup
@@ -270,7 +271,9 @@ class NERModule(LightningModule):
         total, count = self._total_loss(emissions, batch)
         # Weighted by its count, so that it does not depend on the batches.
         self.log(f"{stage}/loss", total / max(count, 1), batch_size=count, sync_dist=True)
-        tagged = decode(self.model, emissions, batch, self.label_set, min_scores=self.min_scores)
+        # Between the epochs of a training nobody reads the entities' scores.
+        with_scores = self.trainer.state.fn != TrainerFn.FITTING
+        tagged = decode(self.model, emissions, batch, self.label_set, with_scores, self.min_scores)
         for chunk, found in zip(tagged.texts.chunks, tagged.spans, strict=True):
             for index, spans in chunk.project(found).items():
                 passage = chunk.document.passages[index]

@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.checkpoints import runs
-from ner.cli.lightning import CommandLine
-from ner.cli.messages import warned_before
+from ner.cli.lightning import DEV_PAGE, CommandLine, evaluate_silently
 from ner.cli.parser import LightParser
 from ner.cli.selection import RunSelection, read_selection
 from ner.errors import InputError
@@ -27,7 +26,6 @@ finished epoch, and one that was trained with other settings is an error that na
 RESUME = "the same command resumes after the last finished epoch"
 ENSEMBLE = "ensemble"
 KINDS = {"last": "last epoch", "best": "best epoch"}
-SILENT = {"trainer": {"enable_progress_bar": False, "logger": False}}
 
 
 class _FinishedError(Exception):
@@ -111,16 +109,10 @@ def _scores(selection: RunSelection, seeds: Sequence[int]) -> tuple[str, dict[st
         pairs = zip(together.paths, together.members, strict=True)
         singles = [replace(together, paths=(path,), members=(member,)) for path, member in pairs]
         for row, chosen in zip(scores, [*singles, together], strict=False):
-            validated = _validated(chosen)
+            validated = evaluate_silently(chosen, chosen.folder / DEV_PAGE if kind == "best" else None)
             name = validated.datamodule.corpus.score_name
             scores[row][kind] = validated.model.scores["val"]
     return name, scores
-
-
-def _validated(selection: RunSelection) -> CommandLine:
-    # Each of these evaluations would repeat what the corpus has to say.
-    with warned_before():
-        return CommandLine("validate", selection, SILENT, is_reporting=False)
 
 
 def _table(name: str, scores: Mapping[str, Mapping[str, Score]]) -> Table:

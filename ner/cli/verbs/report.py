@@ -1,6 +1,6 @@
 """Write a report on predictions as one HTML page: scores, errors and documents."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,8 +13,12 @@ from ner.cli.scoring import Resamples, add_files, read_file
 from ner.corpora.gutbrainie.corpus import GutBrainIE
 from ner.errors import InputError
 from ner.io.files import check_writable, write_text
+from ner.metrics.annotation import Annotation
 from ner.reports.evaluation import Wanted
+from ner.reports.page.charts import Chart
+from ner.reports.page.model import model_facts
 from ner.reports.page.report import Sources, report_page
+from ner.reports.page.training import checkpoints_of, folder_of, training_charts
 
 DESCRIPTION = """Write a report on predictions as one HTML page, which a browser opens from disk and which loads nothing
 from anywhere: scores with intervals, errors, documents with gold and predictions and, where there are scores, other
@@ -33,12 +37,16 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.output.suffix != ".html":
         raise InputError(f"--output {chosen.output}: browsers open it by its ending; name a file that ends in .html")
     check_writable(chosen.output)
+    gold = read_file(chosen.gold, chosen, "gold_format")
+    predictions = read_file(chosen.predictions, chosen, "predictions_format", with_scores=True)
+    against = read_file(chosen.against, chosen, "predictions_format") if chosen.against else None
     sources = Sources(
-        read_file(chosen.gold, chosen, "gold_format"),
-        read_file(chosen.predictions, chosen, "predictions_format", with_scores=True),
-        read_file(chosen.against, chosen, "predictions_format") if chosen.against else None,
-        chosen.run,
+        gold,
+        predictions,
+        against,
+        _names({"gold": gold, "A": predictions, "B": against}),
         datetime.now().astimezone().date(),
+        *(_of_run(folder_of(chosen.run)) if chosen.run else ()),
     )
     page = report_page(sources, GutBrainIE.labels, chosen.version, chosen.resamples, chosen.bootstrap_seed)
     write_text(page, chosen.output)
@@ -46,12 +54,33 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _names(sides: Mapping[str, Annotation | None]) -> dict[str, str]:
+    """Return the names of files, without the other folders of a user's machine."""
+    return {side: "/".join(each.path.absolute().parts[-2:]) for side, each in sides.items() if each}
+
+
+def _of_run(folder: Path) -> tuple[list[Chart], dict[str, str]]:
+    """Return the charts of a run's training, and what is known of its best checkpoints.
+
+    Raises:
+        InputError: if it has no logs, or one of its files cannot be read.
+    """
+    charts, paths = training_charts(folder), checkpoints_of(folder)
+    if not paths:
+        return charts, {"run": folder.name}
+    from ner.checkpoints import ensemble  # noqa: PLC0415 - torch takes longer to import than a report to write
+
+    members = ensemble.read(paths)
+    digests = " ".join(ensemble.build_model(member, is_mapped=True).fingerprint() for member in members)
+    return charts, {"run": folder.name, **model_facts(members, digests)}
+
+
 def _parser() -> PlainParser:
     parser = PlainParser(prog=f"{program()} report", description=DESCRIPTION, allow_abbrev=False)
     add_files(parser)
     default = Wanted()
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="page to write, such as report.html")
-    parser.add_argument("--run", type=str | None, help="run whose CSV logs show the training: its name, or its folder")
+    parser.add_argument("--run", type=str | None, help="run that made the predictions: its name, or its folder")
     parser.add_argument("--resamples", type=Resamples, default=default.resamples, metavar="N", help="of the documents")
     parser.add_argument(
         "--bootstrap_seed", type=NonNegativeInt, default=default.bootstrap_seed, help="of the resamples"

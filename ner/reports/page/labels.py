@@ -34,6 +34,10 @@ class Label:
         """A label before it has this colour too."""
         return self.place >= len(PALETTE)
 
+    def as_json(self) -> list[object]:
+        """Return it as the script of a page reads it."""
+        return [self.name, self.code, self.colour, self.is_striped]
+
 
 def page_labels(gold: Iterable[Mention], predicted: Iterable[Mention]) -> dict[str, Label]:
     """Return the labels by name, the most frequent of the gold first, then those that are only predicted."""
@@ -42,6 +46,11 @@ def page_labels(gold: Iterable[Mention], predicted: Iterable[Mention]) -> dict[s
     names = [
         name for names in (in_gold, others) for name, _ in sorted(names.items(), key=lambda item: (-item[1], item))
     ]
+    return labels_of(names)
+
+
+def labels_of(names: Sequence[str]) -> dict[str, Label]:
+    """Return the labels of some names that differ, in their order."""
     return {name: Label(name, code, place) for place, (name, code) in enumerate(zip(names, codes(names), strict=True))}
 
 

@@ -123,6 +123,24 @@ def as_json(document: PageDocument, labels: Mapping[str, int]) -> Json:
     ]
 
 
+def index_row(document: PageDocument) -> Json:
+    """Return what the page's script knows of a document before it reads it.
+
+    These are its identifier, the lengths of its texts, errors of A, what A has right, entities of gold and A together,
+    and errors that A or B makes alone.
+    """
+    kinds = [each.kind for each in document.pairs if not each.is_against]
+    right = kinds.count("correct")
+    return [
+        document.name,
+        [len(text) for text in document.texts.values()],
+        len(kinds) - right,
+        right,
+        len(document.gold) + len(document.predicted),
+        sum(each.is_alone for each in document.pairs),
+    ]
+
+
 def _pairs(gold: Sequence[Mention], a: Sequence[Mention], b: Sequence[Mention] | None) -> list[PagePair]:
     of_a = match(gold, a, any_label=True)
     if b is None:

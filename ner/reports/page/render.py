@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,12 +14,16 @@ from ner.inference.display import PALETTE, visible
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
-def render(template: str, data: object, **context: object) -> str:
+def render(
+    template: str, data: object, blocks: Iterable[object] = (), connects: bool = False, **context: object
+) -> str:
     """Return a page.
 
     Args:
-        template: The name of its template, which the style and the script have too.
-        data: What its script reads.
+        template: The name of its template, which the style and the script have too; ``common`` comes before both.
+        data: What its script reads at once.
+        blocks: What its script reads later, part by part.
+        connects: Let its script send requests to the server that the page comes from.
         context: What its template reads; texts are escaped.
     """
     environment = Environment(
@@ -31,13 +36,15 @@ def render(template: str, data: object, **context: object) -> str:
     )
     environment.filters["decimals"] = lambda value: f"{value:.4f}"
     environment.filters["signed"] = lambda value: f"{value:+.4f}"
-    style = environment.get_template(f"{template}.css").render(palette=PALETTE)
-    script = (TEMPLATES / f"{template}.js").read_text(encoding="utf-8")
+    parts = ("common", template)
+    style = "".join(environment.get_template(f"{part}.css").render(palette=PALETTE) for part in parts)
+    script = "".join((TEMPLATES / f"{part}.js").read_text(encoding="utf-8") for part in parts)
     policy = {
         "default-src": "'none'",
         "script-src": _hash(script),
         "style-src": _hash(style),
         "img-src": "data:",
+        "connect-src": "'self'" if connects else "'none'",
         "base-uri": "'none'",
         "form-action": "'none'",
         "require-trusted-types-for": "'script'",
@@ -46,14 +53,15 @@ def render(template: str, data: object, **context: object) -> str:
         policy="; ".join(f"{name} {value}" for name, value in policy.items()),
         style=Markup(style),  # noqa: S704 - the package's own file
         script=Markup(script),  # noqa: S704 - the package's own file
-        data=Markup(_json(data)),  # noqa: S704 - nothing in it ends a script element
+        data=_json(data),
+        blocks=map(_json, blocks),
         **context,
     )
 
 
-def _json(data: object) -> str:
+def _json(data: object) -> Markup:
     """Return JSON in ASCII in which no markup begins."""
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704 - for a script element
 
 
 def _hash(text: str) -> str:

@@ -1,10 +1,9 @@
 """The report on predictions as one page."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 
 from ner import __version__
 from ner.metrics.annotation import Annotation
@@ -13,11 +12,10 @@ from ner.metrics.calibration import over_thresholds
 from ner.metrics.official import Version
 from ner.reports.evaluation import Wanted, evaluate
 from ner.reports.page import tables
-from ner.reports.page.charts import HEIGHT, WIDTH, reliability_chart, threshold_chart
+from ner.reports.page.charts import HEIGHT, WIDTH, Chart, reliability_chart, threshold_chart
 from ner.reports.page.labels import Label, page_labels
-from ner.reports.page.pairs import KINDS, Kind, PageDocument, as_json, page_documents
+from ner.reports.page.pairs import KINDS, Kind, PageDocument, as_json, index_row, page_documents
 from ner.reports.page.render import render
-from ner.reports.page.training import training_charts
 
 # Kinds in SemEval's words, and what they are.
 KIND_NAMES: dict[Kind, tuple[str, str]] = {
@@ -34,6 +32,8 @@ SCHEMES = {
     "partial": "boundary alone; an overlap counts half",
     "type": "type, where they overlap",
 }
+# Documents that the page reads at once.
+BLOCK = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,19 @@ class Sources:
         gold: The gold annotation.
         predictions: The predictions, A.
         against: The predictions B that they are compared with.
-        run: The name or the folder of the run that made A, for the course of its training.
+        names: What the page calls gold, ``A`` and ``B``.
         created: The day of the report.
+        training: Charts of the training of the model that made A.
+        model: What is known of this model, by headings.
     """
 
     gold: Annotation
     predictions: Annotation
     against: Annotation | None
-    run: str | None
+    names: Mapping[str, str]
     created: date
+    training: Sequence[Chart] = ()
+    model: Mapping[str, str] = field(default_factory=dict)
 
 
 def report_page(sources: Sources, labels: Sequence[str], version: Version, resamples: int, seed: int) -> str:
@@ -66,10 +70,9 @@ def report_page(sources: Sources, labels: Sequence[str], version: Version, resam
         seed: The seed of these draws.
 
     Raises:
-        InputError: as :func:`evaluate` and :func:`training_charts`.
+        InputError: as :func:`evaluate`.
     """
     gold, predictions = sources.gold, sources.predictions
-    charts = training_charts(sources.run) if sources.run else []
     has_scores = any(score is not None for scores in predictions.scores.values() for score in scores)
     wanted = Wanted(sources.against, resamples, seed, calibration=has_scores)
     results = evaluate(gold, predictions, labels, version, wanted)
@@ -82,9 +85,10 @@ def report_page(sources: Sources, labels: Sequence[str], version: Version, resam
     best = max(thresholds, key=lambda each: each.figures.f1, default=None)
     return render(
         "report",
-        _data(documents, of_labels, against is not None),
+        _index(documents, of_labels, against is not None),
+        _blocks(documents, of_labels),
         sources=sources,
-        names=_names(sources),
+        names=sources.names,
         package=f"ner {__version__}",
         results=results,
         intervals=intervals(gold.mentions, found.mentions, version, resamples, seed),
@@ -106,7 +110,7 @@ def report_page(sources: Sources, labels: Sequence[str], version: Version, resam
         comparison=results.comparison,
         alone=Counter(pair.is_against for document in documents for pair in document.pairs if pair.is_alone),
         scale=results.comparison and _scale(results.comparison),
-        training=charts,
+        training=sources.training,
         drawing={"width": WIDTH, "height": HEIGHT},
     )
 
@@ -125,18 +129,19 @@ def _labels(documents: Sequence[PageDocument]) -> dict[str, Label]:
     )
 
 
-def _data(documents: Sequence[PageDocument], labels: dict[str, Label], has_against: bool) -> object:
-    places = {name: place for place, name in enumerate(labels)}
+def _index(documents: Sequence[PageDocument], labels: dict[str, Label], has_against: bool) -> object:
+    """Return what the page needs at once: labels, kinds, and a row of each document."""
     return {
-        "labels": [[label.name, label.code, label.colour, label.is_striped] for label in labels.values()],
+        "labels": [label.as_json() for label in labels.values()],
         "kinds": [[kind, KIND_NAMES[kind][0]] for kind in KINDS],
         "against": has_against,
-        "documents": [as_json(document, places) for document in documents],
+        "block": BLOCK,
+        "documents": [index_row(document) for document in documents],
     }
 
 
-def _names(sources: Sources) -> dict[str, str]:
-    """Return the names of what the report is on, without the other folders of a user's machine."""
-    sides = {"gold": sources.gold, "A": sources.predictions, "B": sources.against}
-    names = {side: "/".join(each.path.absolute().parts[-2:]) for side, each in sides.items() if each}
-    return names if sources.run is None else {**names, "run": Path(sources.run).name}
+def _blocks(documents: Sequence[PageDocument], labels: dict[str, Label]) -> Iterator[object]:
+    """Yield the documents in blocks, which the page reads when it draws or filters one of their documents."""
+    places = {name: place for place, name in enumerate(labels)}
+    for first in range(0, len(documents), BLOCK):
+        yield [as_json(document, places) for document in documents[first : first + BLOCK]]

@@ -9,6 +9,7 @@ from ner.errors import InputError
 from ner.io.files import reading
 from ner.reports.page.charts import Chart, Points, line_chart
 
+SEEDS = "seed=*"
 LOGS = "logs/version_*/metrics.csv"
 CURVES = {
     "train/loss": "Training loss",
@@ -21,23 +22,29 @@ RATES = "lr-"
 Columns = Mapping[str, Points]
 
 
-def training_charts(run: str) -> list[Chart]:
+def folder_of(run: str) -> Path:
+    """Return the folder of a run, given by its name in ``checkpoints/``, or by a folder: its own, or one of a seed."""
+    return Path(run) if Path(run).is_dir() else runs.FOLDER / run
+
+
+def checkpoints_of(folder: Path) -> list[Path]:
+    """Return the best checkpoints in the folder of a run or of a seed, by seed."""
+    return [path for each in _seeds(folder) if (path := each / "best.ckpt").is_file()]
+
+
+def training_charts(folder: Path) -> list[Chart]:
     """Return charts of losses, dev scores and learning rates over the steps, the seeds of a run side by side.
 
     Args:
-        run: The name of a run in ``checkpoints/``, or the folder of one.
+        folder: The folder of a run, or that of one of its seeds.
 
     Raises:
         InputError: if there are no logs, or one cannot be read.
     """
-    folder = Path(run) if Path(run).is_dir() else runs.FOLDER / run
-    seeds = {
-        path.name.replace("=", " "): _columns(sorted(path.glob(LOGS), key=_version))
-        for path in sorted(folder.glob("seed=*"), key=_number)
-    }
+    seeds = {path.name.replace("=", " "): _columns(sorted(path.glob(LOGS), key=_version)) for path in _seeds(folder)}
     seeds = {name: columns for name, columns in seeds.items() if columns}
     if not seeds:
-        raise InputError(f"{folder}: no seed=*/{LOGS}; name a run that `fit` or `fit-seeds` trained with its CSV logs")
+        raise InputError(f"{folder}: no {SEEDS}/{LOGS}; name a run that `fit` or `fit-seeds` trained with its CSV logs")
     charts = [
         line_chart(title, "step", series)
         for column, title in CURVES.items()
@@ -48,6 +55,13 @@ def training_charts(run: str) -> list[Chart]:
     rates = {name.rpartition("/")[2]: points for name, points in first.items() if name.startswith(RATES)}
     has_positive = any(rate > 0 for points in rates.values() for _, rate in points)
     return [*charts, *([line_chart("Learning rates", "step", rates, is_log=True)] if has_positive else [])]
+
+
+def _seeds(folder: Path) -> list[Path]:
+    """Return the folders of a run's seeds; the folder itself where it is that of one."""
+    if folder.match(SEEDS):
+        return [folder]
+    return sorted(folder.glob(SEEDS), key=_number)
 
 
 def _columns(logs: Sequence[Path]) -> Columns:

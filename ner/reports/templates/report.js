@@ -1,56 +1,39 @@
-"use strict";
-
+// A row of data.documents is [id, lengths of its texts, errors of A, right ones of A, entities of gold and A, errors that
+// one of A and B makes alone]; the documents themselves lie in blocks, which are read when one of theirs is needed.
 // A document is [id, [[section, text]], gold, A, B, pairs]; an entity [passage, start, end, label, score, quoted text];
 // a pair [1 for B, gold, prediction, kind, 1 if only these predictions make the error], with -1 for what is not there.
-const data = JSON.parse(document.getElementById("data").textContent);
 const CORRECT = data.kinds.findIndex(([key]) => key === "correct");
 const BAND = 13; // pixels of a band and the gap after it
 const AHEAD = "1200px 0px"; // how far from the view documents are drawn
 const MOST_PRINTED = 200;
-const HIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/gu;
+const GROUP = 100;
 const form = document.getElementById("filters");
 const list = document.getElementById("list");
 const tip = document.getElementById("tip");
 
 const initial = () => ({ cell: null, mention: null });
 let chosen = initial();
-let shown = []; // [place of the document, places of its chosen pairs], in the order of the page
+let shown = []; // { place of the document, number of its chosen pairs, their places where they are known }, in order
 let articles = [];
+let by = null; // what the filters say
 let current = null; // [place in shown, place among the chosen pairs]
 let contentHeight = 18;
-
-const visible = (text) => text.replace(HIDDEN, "\ufffd");
-// Offsets count code points, JavaScript's UTF-16 units.
-const points = (text) => (/[\ud800-\udfff]/.test(text) ? Array.from(text) : text);
-const cut = (text, start, end) => (typeof text === "string" ? text.slice(start, end) : text.slice(start, end).join(""));
-
-function make(name, properties = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key in element) element[key] = value;
-    else element.setAttribute(key, value);
-  }
-  element.append(...children);
-  return element;
-}
 
 const mention = (doc, entity) =>
   entity[5] ?? (entity[0] < 0 ? "" : cut(points(doc[1][entity[0]][1]), entity[1], entity[2]));
 const goldOf = (doc, pair) => (pair[1] < 0 ? null : doc[2][pair[1]]);
 const predictedOf = (doc, pair) => (pair[2] < 0 ? null : doc[pair[0] ? 4 : 3][pair[2]]);
-const errorsOf = (doc) => doc[5].filter((pair) => pair[0] === 0 && pair[3] !== CORRECT).length;
+const f1 = ([, , , right, entities]) => (entities ? (2 * right) / entities : 1);
+const ORDERS = { file: () => 0, errors: (row) => -row[2], f1, difference: (row) => -row[5] };
 
-function f1(doc) {
-  const right = doc[5].filter((pair) => pair[0] === 0 && pair[3] === CORRECT).length;
-  return doc[2].length + doc[3].length ? (2 * right) / (doc[2].length + doc[3].length) : 1;
+const blocks = [...document.querySelectorAll("script.block")];
+const read = [];
+
+function documentAt(place) {
+  const number = Math.floor(place / data.block);
+  read[number] ??= JSON.parse(blocks[number].textContent);
+  return read[number][place % data.block];
 }
-
-const ORDERS = {
-  file: () => 0,
-  errors: (doc) => -errorsOf(doc),
-  f1: (doc) => f1(doc),
-  difference: (doc) => -doc[5].filter((pair) => pair[4]).length,
-};
 
 function settings() {
   const values = new FormData(form);
@@ -66,7 +49,7 @@ function settings() {
   };
 }
 
-function isWanted(doc, pair, by) {
+function isWanted(doc, pair) {
   const [side, , , kind, alone] = pair;
   if (!by.kinds.has(kind)) return false;
   if (by.compare === "a" ? side : !alone || side === { "a-alone": 1, "b-alone": 0 }[by.compare]) return false;
@@ -89,20 +72,32 @@ function isNarrow(by) {
 }
 
 function apply() {
-  const by = settings();
+  by = settings();
   const narrow = isNarrow(by);
-  const rank = data.documents.map(ORDERS[by.order]);
+  // All errors of A are counted in the rows; for anything else the documents are read.
+  const plain = !narrow && !by.text && !by.kinds.has(CORRECT);
   shown = [];
-  data.documents.forEach((doc, place) => {
-    if (!holds(doc, by.text)) return;
-    const pairs = doc[5].flatMap((pair, number) => (isWanted(doc, pair, by) ? [number] : []));
-    if (pairs.length || !narrow) shown.push([place, pairs.sort((a, b) => position(doc, a) - position(doc, b))]);
+  data.documents.forEach((row, place) => {
+    if (plain) shown.push({ place, count: row[2] });
+    else if (holds(documentAt(place), by.text)) {
+      const pairs = wantedIn(documentAt(place));
+      if (pairs.length || !narrow) shown.push({ place, count: pairs.length, pairs });
+    }
   });
-  shown.sort(([a], [b]) => rank[a] - rank[b] || a - b);
+  const rank = data.documents.map(ORDERS[by.order]);
+  shown.sort((a, b) => rank[a.place] - rank[b.place] || a.place - b.place);
   current = null;
   lay();
   tell();
 }
+
+function wantedIn(doc) {
+  const pairs = doc[5].flatMap((pair, number) => (isWanted(doc, pair) ? [number] : []));
+  return pairs.sort((a, b) => position(doc, a) - position(doc, b));
+}
+
+const pairsOf = (entry) => (entry.pairs ??= wantedIn(documentAt(entry.place)));
+const countOf = (entries) => entries.reduce((sum, { count }) => sum + count, 0);
 
 /** Return a number that orders the pairs of a document as its text does. */
 function position(doc, number) {
@@ -111,8 +106,8 @@ function position(doc, number) {
 }
 
 function tell() {
-  const entities = shown.reduce((sum, [, pairs]) => sum + pairs.length, 0);
-  const [one, more] = settings().kinds.has(CORRECT) ? ["entity", "entities"] : ["error", "errors"];
+  const entities = countOf(shown);
+  const [one, more] = by.kinds.has(CORRECT) ? ["entity", "entities"] : ["error", "errors"];
   document.getElementById("count").textContent =
     `${shown.length.toLocaleString("en")} of ${data.documents.length.toLocaleString("en")} documents, ` +
     `${entities.toLocaleString("en")} ${entities === 1 ? one : more}`;
@@ -133,9 +128,9 @@ function tell() {
 }
 
 function number() {
-  const before = current ? shown.slice(0, current[0]).reduce((sum, [, pairs]) => sum + pairs.length, 0) + current[1] + 1 : 0;
-  const all = shown.reduce((sum, [, pairs]) => sum + pairs.length, 0);
-  document.getElementById("place").textContent = all ? `${before || "–"} of ${all.toLocaleString("en")}` : "none";
+  const before = current ? countOf(shown.slice(0, current[0])) + current[1] + 1 : 0;
+  const all = countOf(shown);
+  document.getElementById("place").textContent = all ? `${before ? before.toLocaleString("en") : "–"} of ${all.toLocaleString("en")}` : "none";
 }
 
 // Documents are drawn while they are near the view; others are empty boxes of about their height.
@@ -155,23 +150,25 @@ const observer = new IntersectionObserver(
 function lay() {
   observer.disconnect();
   const perLine = Math.max(30, Math.min(832, list.clientWidth) / 7.6);
-  articles = shown.map(([place, pairs], number) => {
+  articles = shown.map(({ place, count }, number) => {
     const article = make("article", { className: "document" });
-    const lines = data.documents[place][1].reduce((sum, [, text]) => sum + Math.ceil(text.length / perLine), 0);
-    article.style.minHeight = `${90 + 52 * lines + 6 * pairs.length}px`;
+    const lines = data.documents[place][1].reduce((sum, length) => sum + Math.ceil(length / perLine), 0);
+    article.style.minHeight = `${90 + 52 * lines + 6 * count}px`;
     article.number = number;
     return article;
   });
-  list.replaceChildren(...articles);
+  // In groups, so that a change of one height moves a few hundred boxes and not all of them.
+  const groups = [];
+  for (let first = 0; first < articles.length; first += GROUP) groups.push(make("div", {}, ...articles.slice(first, first + GROUP)));
+  list.replaceChildren(...groups);
   for (const article of articles) observer.observe(article);
 }
 
 function draw(article) {
   if (article.firstChild) return;
-  const [place, pairs] = shown[article.number];
-  const doc = data.documents[place];
-  const errors = errorsOf(doc);
-  const facts = `${errors} ${errors === 1 ? "error" : "errors"}, F1 ${f1(doc).toFixed(2)}`;
+  const { place } = shown[article.number];
+  const [doc, pairs, row] = [documentAt(place), pairsOf(shown[article.number]), data.documents[place]];
+  const facts = `${row[2]} ${row[2] === 1 ? "error" : "errors"}, F1 ${f1(row).toFixed(2)}`;
   const heading = make("h3", {}, make("a", { href: link(doc) }, make("bdi", {}, visible(doc[0]))), make("small", {}, facts));
   const texts = doc[1].flatMap(([section, text], passage) => [
     ...(section ? [make("p", { className: "section" }, visible(section))] : []),
@@ -193,11 +190,6 @@ function describe(doc, pair) {
   return lines.join("\n");
 }
 
-function tag(label) {
-  const [name, code, colour, striped] = data.labels[label];
-  return make("span", { className: `tag c${colour}${striped ? " striped" : ""}`, title: visible(name) }, visible(code));
-}
-
 function drawPair(doc, number, place) {
   const pair = doc[5][number];
   const gold = goldOf(doc, pair);
@@ -211,7 +203,7 @@ function drawPair(doc, number, place) {
   );
   anchor.onclick = (event) => {
     event.preventDefault();
-    go([place, shown[place][1].indexOf(number)]);
+    go([place, pairsOf(shown[place]).indexOf(number)]);
   };
   return anchor;
 }
@@ -300,14 +292,13 @@ function go(place) {
   unmark();
   current = place;
   const article = articles[place[0]];
-  const [at, pairs] = shown[place[0]];
-  const pair = pairs[place[1]];
+  const pair = pairsOf(shown[place[0]])[place[1]];
   // Neighbours are drawn first, so that their heights do not change under it.
   for (const near of articles.slice(Math.max(0, place[0] - 2), place[0] + 2)) draw(near);
   mark(article, pair);
   const anchor = article.querySelector(`a[data-pair="${pair}"]`);
   anchor.focus({ preventScroll: true });
-  history.replaceState(null, "", link(data.documents[at], pair));
+  history.replaceState(null, "", link(data.documents[shown[place[0]].place], pair));
   const target = article.querySelector(".part.current") ?? anchor;
   target.scrollIntoView({ block: "center" });
   requestAnimationFrame(() => target.scrollIntoView({ block: "center" }));
@@ -315,36 +306,35 @@ function go(place) {
 }
 
 function step(by) {
-  let [place, pair] = current ?? (by > 0 ? [0, -1] : [shown.length, 0]);
+  let [place, pair] = current ?? (by > 0 ? [-1, 0] : [shown.length, 0]);
   pair += by;
-  while (place < shown.length && place >= 0 && !(pair >= 0 && pair < (shown[place]?.[1].length ?? 0))) {
-    place += by;
-    pair = by > 0 ? 0 : (shown[place]?.[1].length ?? 0) - 1;
+  if (!current || pair < 0 || pair >= shown[place].count) {
+    do place += by;
+    while (shown[place]?.count === 0);
+    pair = by > 0 ? 0 : shown[place]?.count - 1;
   }
-  if (!current && by < 0) {
-    place = shown.findLastIndex(([, pairs]) => pairs.length);
-    pair = place < 0 ? 0 : shown[place][1].length - 1;
-  }
-  if (shown[place]?.[1].length) go([place, pair]);
+  if (shown[place]) go([place, pair]);
 }
 
 /** Show what the address names: a document, and perhaps one of its errors. */
 function follow() {
   const named = new URLSearchParams(location.hash.slice(1));
   if (!named.has("document")) return;
-  const find = (list) => list.findIndex(([place]) => data.documents[place][0].toWellFormed() === named.get("document"));
+  const at = data.documents.findIndex(([id]) => id.toWellFormed() === named.get("document"));
+  if (at < 0) return;
   const error = named.has("error") ? Number(named.get("error")) - 1 : null;
-  let place = find(shown);
-  if (place < 0 || (error !== null && !shown[place][1].includes(error))) {
+  const find = () => shown.findIndex(({ place }) => place === at);
+  let place = find();
+  if (place < 0 || (error !== null && !pairsOf(shown[place]).includes(error))) {
     reset();
     for (const box of form.elements.kind) box.checked = true;
-    const target = data.documents.find((doc) => doc[0].toWellFormed() === named.get("document"));
-    if (target && error !== null && target[5][error]?.[0] === 1) form.elements.compare.value = target[5][error][4] ? "b-alone" : "a";
+    const pair = error === null ? null : documentAt(at)[5][error];
+    if (pair?.[0] === 1) form.elements.compare.value = pair[4] ? "b-alone" : "a";
     apply();
-    place = find(shown);
+    place = find();
   }
   if (place < 0) return;
-  const pair = error === null ? -1 : shown[place][1].indexOf(error);
+  const pair = error === null ? -1 : pairsOf(shown[place]).indexOf(error);
   if (pair >= 0) {
     go([place, pair]);
     return;
@@ -375,9 +365,9 @@ document.addEventListener("click", ({ target }) => {
   const button = target.closest("button");
   const part = target.closest(".part");
   if (part) {
-    const [, pairs] = shown[part.closest("article").number];
-    const pair = pairs.findIndex((number) => part.pairs.includes(number));
-    if (pair >= 0) go([part.closest("article").number, pair]);
+    const place = part.closest("article").number;
+    const pair = pairsOf(shown[place]).findIndex((number) => part.pairs.includes(number));
+    if (pair >= 0) go([place, pair]);
   }
   if (!button) return;
   const { kind, gold, predicted, mention: text, compare, type } = button.dataset;

@@ -107,7 +107,7 @@ class ScoreReport(Callback):
 
     def _is_best(self, trainer: Trainer) -> bool:
         """Return whether this epoch is the best so far, by the metric that `best.ckpt` follows."""
-        checkpoint = _best_checkpoint(trainer)
+        checkpoint = best_checkpoint(trainer)
         if checkpoint is None or checkpoint.monitor not in trainer.callback_metrics:
             return True
         value = float(trainer.callback_metrics[checkpoint.monitor])
@@ -136,7 +136,7 @@ def _module(module: LightningModule) -> NERModule:
     return module
 
 
-def _best_checkpoint(trainer: Trainer) -> ModelCheckpoint | None:
+def best_checkpoint(trainer: Trainer) -> ModelCheckpoint | None:
     """Return the callback that keeps the best epoch."""
     found = (callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint))
     return next((callback for callback in found if callback.monitor), None)

@@ -40,7 +40,13 @@ def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
 
 def test_fit_leaves_two_checkpoints_the_configuration_and_logs(trained: Path) -> None:
     folder = trained / "checkpoints" / "quickstart" / "seed=42"
-    assert sorted(path.name for path in folder.iterdir()) == ["best.ckpt", "config.yaml", "last.ckpt", "logs"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "best.ckpt",
+        "config.yaml",
+        "last.ckpt",
+        "logs",
+        "report.html",
+    ]
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     assert config["data"]["corpus"]["class_path"] == "ner.corpora.Sample"
     header = (folder / "logs" / "version_0" / "metrics.csv").read_text(encoding="utf-8").splitlines()[0]
@@ -65,7 +71,16 @@ def test_fit_ends_with_the_dev_scores_and_what_it_wrote(
     folder = fit(tmp_path, monkeypatch)
     printed = capsys.readouterr().out
     assert "official GutBrainIE score" in printed
-    for word in (*Sample.labels, "micro", "macro", "best.ckpt", "last.ckpt", "config.yaml", "metrics.csv"):
+    for word in (
+        *Sample.labels,
+        "micro",
+        "macro",
+        "best.ckpt",
+        "last.ckpt",
+        "config.yaml",
+        "metrics.csv",
+        "report.html",
+    ):
         assert word in printed
     assert str(folder / "best.ckpt") in printed
     assert "are those of a toy" in caplog.text

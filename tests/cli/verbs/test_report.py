@@ -16,11 +16,13 @@ DEV = str(Path(__file__).parents[3] / "ner" / "corpora" / "sample_data" / "dev.j
 
 
 def written(page: Path) -> dict[str, object]:
-    """Return the data of a page's script."""
-    [data] = re.findall('<script type="application/json" id="data">(.*?)</script>', page.read_text(encoding="utf-8"))
-    content = json.loads(data)
+    """Return the data of a page's script, its blocks of documents as one list."""
+    index, *blocks = re.findall('<script type="application/json" .*?>(.*?)</script>', page.read_text(encoding="utf-8"))
+    content = json.loads(index)
     assert isinstance(content, dict)
-    return content
+    documents = [document for block in blocks for document in json.loads(block)]
+    assert [each[0] for each in documents] == [each[0] for each in content["documents"]]
+    return {**content, "documents": documents}
 
 
 def test_the_page_names_no_place_but_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ def test_its_scores_are_those_of_validate_on_the_same_documents(best: Path, caps
         tables.append([line for line in printed.splitlines() if line.startswith((" micro ", " macro "))])
     assert tables[0] == tables[1]
     assert len(tables[0]) == 4
+    assert f"{tables[0][0].split()[-1]}</p>" in best.with_name("report-test.html").read_text(encoding="utf-8")
 
 
 def test_a_split_without_annotation_points_to_predict(best: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,5 @@
-"""A headless Chromium, and the report that most tests look at."""
+"""The report that most tests look at."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +8,11 @@ import pytest
 from ner.cli.verbs.report import main
 from ner.documents import Document, Passage, Span
 from ner.formats import JsonLines
+from tests.browser import Watched
 
 if TYPE_CHECKING:
     from playwright import sync_api as playwright
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 TEXTS = {
     "one": "🐁 Butyrate lowers TNF in mice",
     "two": "gut microbiota of patients",
@@ -45,16 +42,6 @@ def write(path: Path, entities: dict[str, list[tuple[str, ...]]]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator["playwright.Browser"]:
-    """Chromium as the system has it; Playwright would download one of its own."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra `test`)")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    with sync_api.sync_playwright() as started:
-        yield started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-
-
-@pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report on A against B, in JSON Lines."""
     folder = tmp_path_factory.mktemp("report")
@@ -69,38 +56,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arguments += ["--format", "JsonLines", "--run", str(folder / "toy"), "--resamples", "200"]
     assert main([*arguments, "--output", str(folder / "report.html")]) == 0
     return folder / "report.html"
-
-
-class Watched:
-    """A page that has asked for nothing, and has no dialog and no message on its console."""
-
-    def __init__(self, browser: "playwright.Browser", **options: object) -> None:
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(60_000)
-        self.seen: list[str] = []
-        self.page.on("console", lambda message: self.seen.append(message.text))
-        self.page.on("pageerror", lambda error: self.seen.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.seen.append(dialog.message), dialog.dismiss()))
-        self.page.on("request", self._note)
-
-    def _note(self, request: "playwright.Request") -> None:
-        if not request.url.startswith(("file:", "data:")):
-            self.seen.append(request.url)
-
-    def open(self, path: Path, fragment: str = "") -> "playwright.Page":
-        self.page.goto("about:blank")
-        self.page.goto(path.as_uri() + fragment)
-        return self.page
-
-
-@pytest.fixture
-def watched(browser: "playwright.Browser") -> Iterator[Watched]:
-    """A new page, which is closed and has to be silent at the end."""
-    watched = Watched(browser)
-    yield watched
-    assert watched.seen == []
-    watched.context.close()
 
 
 @pytest.fixture

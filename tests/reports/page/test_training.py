@@ -6,7 +6,7 @@ import pytest
 
 from ner.errors import InputError
 from ner.reports.page.charts import Axis
-from ner.reports.page.training import training_charts
+from ner.reports.page.training import checkpoints_of, folder_of, training_charts
 
 
 def log(run: Path, seed: int, version: int, text: str) -> None:
@@ -20,7 +20,7 @@ def test_seeds_stand_side_by_side_and_a_resumed_one_goes_on(tmp_path: Path) -> N
     log(tmp_path, 42, 10, "epoch,step,train/loss\n1,30,1.0\n")
     log(tmp_path, 42, 9, "epoch,step,train/loss\n1,20,2.5\n1,30,5.0\n")
     log(tmp_path, 7, 0, "epoch,step,train/loss,val/micro_f1,lr-AdamW/crf\n0,10,4.0,,\n0,10,,0.5,0.1\n")
-    charts = {chart.title: chart for chart in training_charts(str(tmp_path))}
+    charts = {chart.title: chart for chart in training_charts(tmp_path)}
     assert list(charts) == ["Training loss", "Micro F1 on dev", "Learning rates"]
     assert charts["Training loss"].series == {
         "seed 7": [(10, 4.0)],
@@ -32,17 +32,28 @@ def test_seeds_stand_side_by_side_and_a_resumed_one_goes_on(tmp_path: Path) -> N
     ]
 
 
+def test_the_folder_of_a_seed_stands_for_that_seed_alone(tmp_path: Path) -> None:
+    for seed in (11, 7):
+        log(tmp_path, seed, 0, "epoch,step,train/loss\n0,10,3.0\n")
+        (tmp_path / f"seed={seed}" / "best.ckpt").touch()
+    [chart] = training_charts(tmp_path / "seed=11")
+    assert list(chart.series) == ["seed 11"]
+    assert checkpoints_of(tmp_path / "seed=11") == [tmp_path / "seed=11" / "best.ckpt"]
+    assert checkpoints_of(tmp_path) == [tmp_path / f"seed={seed}" / "best.ckpt" for seed in (7, 11)]
+    assert folder_of(str(tmp_path)) == tmp_path
+
+
 @pytest.mark.parametrize("text", ["epoch,train/loss\n0,1\n", "step,train/loss\n0,x\n", "step,train/loss\n,1\n"])
 def test_another_file_is_refused_by_its_name(tmp_path: Path, text: str) -> None:
     log(tmp_path, 42, 0, text)
     with pytest.raises(InputError, match=r"metrics\.csv: not a CSV log of a training"):
-        training_charts(str(tmp_path))
+        training_charts(tmp_path)
 
 
 def test_a_run_without_logs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"checkpoints/toy: no seed=\*/logs"):
-        training_charts("toy")
+        training_charts(folder_of("toy"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The service: a page and an HTTP interface to a tagger."""
