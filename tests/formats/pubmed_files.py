@@ -55,7 +55,9 @@ def article(pmid: int | str, title: str = "On guts.", abstract: str = "Brains to
 
 def deletion(*pmids: int | str) -> str:
     """Return the part of an update file that takes citations back."""
-    return "<DeleteCitation>\n" + "".join(f'<PMID Version="1">{pmid}</PMID>\n' for pmid in pmids) + "</DeleteCitation>\n"
+    return (
+        "<DeleteCitation>\n" + "".join(f'<PMID Version="1">{pmid}</PMID>\n' for pmid in pmids) + "</DeleteCitation>\n"
+    )
 
 
 def write_set(path: Path, parts: Iterable[str], head: str = HEAD, end: str = END) -> Path:

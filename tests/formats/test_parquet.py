@@ -170,6 +170,13 @@ def test_a_file_that_is_cut_off_is_one_line(kept: float, tmp_path: Path) -> None
     assert "\n" not in str(it.value)
 
 
+def documents_or_error(path: Path) -> list[Document] | InputError:
+    try:
+        return list(Parquet().read(path))
+    except InputError as error:
+        return error
+
+
 def test_damaged_bytes_are_one_line_or_leave_documents(tmp_path: Path) -> None:
     path = tmp_path / "in.parquet"
     Parquet().write([Document(str(number), (MICE, RICE)) for number in range(100)], path)
@@ -177,16 +184,15 @@ def test_damaged_bytes_are_one_line_or_leave_documents(tmp_path: Path) -> None:
     refused = 0
     for place in range(0, len(content), 41):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
-        try:
-            list(Parquet().read(path))
-        except InputError as error:
-            assert "\n" not in str(error)
+        found = documents_or_error(path)
+        if isinstance(found, InputError):
+            assert "\n" not in str(found)
             refused += 1
     assert refused
 
 
 def test_what_is_compressed_twice_is_refused_and_not_found_in_folders(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Parquet is compressed in itself; name a file without .gz"):
+    with pytest.raises(InputError, match=r"Parquet is compressed in itself; name a file without \.gz"):
         Parquet().write([], tmp_path / "out.parquet.gz")
     with pytest.raises(InputError, match="Parquet is compressed in itself"):
         list(Parquet().read(tmp_path / "in.parquet.gz"))
@@ -211,7 +217,9 @@ def test_standard_output_and_input_are_pipes(tmp_path: Path) -> None:
         "from pathlib import Path; from ner.documents import Document, Passage; from ner.formats import Parquet; "
         "Parquet().write([Document('1', (Passage('a'),))], Path('-'))"
     )
-    read = "from pathlib import Path; from ner.formats import Parquet; assert list(Parquet().read(Path('-')))[0].id == '1'"
+    read = (
+        "from pathlib import Path; from ner.formats import Parquet; assert list(Parquet().read(Path('-')))[0].id == '1'"
+    )
     command = f'"$0" -c "{write}" | "$0" -c "{read}"'
     subprocess.run(["bash", "-o", "pipefail", "-c", command, sys.executable], check=True)
 
