@@ -17,10 +17,13 @@ from ner.formats.brat import Brat
 from ner.formats.conll import CoNLL
 from ner.formats.gutbrainie import GutBrainIE
 from ner.formats.jsonl import JsonLines
+from ner.formats.parquet import Parquet
 from ner.formats.plain_text import PlainText
 from ner.formats.pubtator import PubTator
 
-FORMATS = [BioCJSON(), BioCXML(), Brat(), CoNLL(), GutBrainIE(), JsonLines(), PlainText(), PubTator()]
+FORMATS = [BioCJSON(), BioCXML(), Brat(), CoNLL(), GutBrainIE(), JsonLines(), Parquet(), PlainText(), PubTator()]
+IN_FILES = [target for target in FORMATS if not target.writes_folder]
+COMPRESSIBLE = [target for target in IN_FILES if not isinstance(target, Parquet)]
 names = pytest.mark.parametrize("target", FORMATS, ids=lambda target: type(target).__name__)
 
 
@@ -39,7 +42,7 @@ def test_shares_are_the_documents_with_their_numbers(target: Format, first: int,
     assert list(target.read_share(tmp_path / "there", first, step)) == whole[first::step]
 
 
-@pytest.mark.parametrize("target", [target for target in FORMATS if not target.writes_folder], ids=repr)
+@pytest.mark.parametrize("target", COMPRESSIBLE, ids=repr)
 def test_compressed_files_are_written_and_read_by_their_names(target: Format, tmp_path: Path) -> None:
     plain, compressed = (tmp_path / f"a{target.suffixes[0]}{ending}" for ending in ("", ".gz"))
     for path in (plain, compressed):
@@ -51,7 +54,7 @@ def test_compressed_files_are_written_and_read_by_their_names(target: Format, tm
     assert [document.passages for document in target.read(tmp_path)] == [document.passages for document in whole]
 
 
-@pytest.mark.parametrize("target", [target for target in FORMATS if not target.writes_folder], ids=repr)
+@pytest.mark.parametrize("target", IN_FILES, ids=repr)
 def test_numbers_go_on_from_file_to_file(target: Format, tmp_path: Path) -> None:
     for number, name in enumerate(["a", "b", "c"]):
         target.write(documents(3, 3 * number), tmp_path / f"{name}{target.suffixes[0]}")
