@@ -21,9 +21,9 @@ RESUME = "the same command resumes after what was tagged"
 PACKAGES = ("ray", "pyarrow")
 # Where an ending stands for more than one format.
 USUAL = {".xml": "PubMedXML", ".json": "GutBrainIE"}
-DESCRIPTION = """Tag files of any number and size into a folder of Parquet files, a row for each document. A run that ends
-early, however it ends, is resumed by the same command, and new input files are added by it. Inputs and output are paths or
-addresses, such as s3://bucket/folder. It needs the extra `bulk`."""
+DESCRIPTION = """Tag files of any number and size into a folder of Parquet files, one row a document. The same command
+resumes a run that ended early, however it ended, and adds new input files. Inputs and output are paths or addresses,
+such as s3://bucket/folder. It needs the extra `bulk`."""
 
 
 def main(arguments: Sequence[str]) -> int:

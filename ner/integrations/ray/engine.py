@@ -1,18 +1,17 @@
 """The loop that reads files, has their blocks tagged and joins the parts, whatever dies meanwhile.
 
-The loop holds ranges of documents and references, never documents. A part of a file that is neither done nor on its way is
-read again: that one rule resumes a run, and repairs the loss of a reader, a tagger, a node or a block. Nothing but a call to
-an actor is ever retried by Ray itself.
+The loop holds ranges of documents and references, never documents. A range of a file that is neither done nor on its way
+is read again: this one rule resumes a run, and repairs the loss of a reader, a node or a block. Ray itself retries nothing
+but merges.
 """
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
@@ -192,7 +191,8 @@ class Engine:
 
     def _read_next(self, reader: _Reader) -> bool:
         """Ask a reader for a block, of the next file if it has none, and return if there is any to ask for."""
-        if reader.state is None:
+        state = reader.state
+        if state is None:
             state = reader.state = self._next_file()
             if state is None:
                 return False
@@ -200,13 +200,13 @@ class Engine:
             reader.handle.open.remote(state.file, Ranges([*state.done, *state.flying]))
         header, block = reader.handle.next.options(num_returns=2).remote()
         reader.is_busy = True
-        self._calls[header] = partial(self._has_read, reader, reader.state, block)
+        self._calls[header] = partial(self._has_read, reader, state, block)
         return True
 
     def _has_read(self, reader: _Reader, state: FileState, block: Reference, reference: Reference) -> None:
         reader.is_busy = False
         try:
-            header: Header = ray.get(reference)
+            header = cast(Header, ray.get(reference))
         except RayTaskError as error:
             header = Header(broken=one_line(error.cause))
         except RayError:
@@ -254,7 +254,7 @@ class Engine:
 
     def _has_loaded(self, tagger: _Tagger, reference: Reference) -> None:
         try:
-            self._progress.ready(ray.get(reference))
+            self._progress.ready(cast(str, ray.get(reference)))
         except RayTaskError as error:
             raise InputError(one_line(error.cause)) from None
         except RayError as error:
@@ -290,7 +290,7 @@ class Engine:
         tagger.calls -= 1
         state, part = task.state, task.part
         try:
-            report: Report = ray.get(reference)
+            report = cast(Report, ray.get(reference))
         except RayTaskError as error:
             if not isinstance(error.cause, RayError):
                 raise InputError(one_line(error.cause)) from error
@@ -319,7 +319,7 @@ class Engine:
             self._queue.appendleft(task)
             return
         try:
-            block: Block = ray.get(task.block, timeout=WAIT_SECONDS)
+            block = cast(Block, ray.get(task.block, timeout=WAIT_SECONDS))
         except (RayError, GetTimeoutError):
             self._lose(task)
             return
@@ -348,7 +348,7 @@ class Engine:
     def _has_merged(self, parts: list[WrittenPart], reference: Reference) -> None:
         self._merging = False
         try:
-            temporary = ray.get(reference)
+            temporary = cast(str, ray.get(reference))
         except RayTaskError as error:
             raise InputError(one_line(error.cause)) from error
         except RayError:

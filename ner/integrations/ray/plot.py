@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 from io import BytesIO
+from itertools import pairwise
 
 from ner.integrations.ray.progress import Point
 
@@ -26,7 +27,7 @@ def throughput_png(course: Sequence[Point]) -> bytes | None:
     edges = [point.seconds for point in points]
     rates = [
         (after.documents - before.documents) / max(after.seconds - before.seconds, 1e-9)
-        for before, after in zip(points, points[1:], strict=False)
+        for before, after in pairwise(points)
     ]
     axes.stairs(rates, edges, fill=True)
     axes.set(xlabel="seconds", ylabel="documents/s", ylim=(0, None))

@@ -34,6 +34,7 @@ CPU_BLOCK, GPU_BLOCK = 100, 1600
 # Of shared memory, for a Ray of this run's own: it holds the few blocks on their way.
 OBJECT_STORE_BYTES = 256 << 20
 ROOM_SECONDS = 2.0
+QUIET = {"logging_level": logging.ERROR, "log_to_driver": False}
 SUMMARY, PLOT = "summary.json", "throughput.png"
 
 
@@ -106,9 +107,11 @@ def cluster(address: str | None) -> Iterator[None]:
     # A later version's behaviour, about whose coming every process would warn.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    own = {} if address else {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     try:
-        ray.init(address or "local", logging_level=logging.ERROR, log_to_driver=False, configure_logging=True, **own)
+        if address is None:
+            ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **QUIET)
+        else:
+            ray.init(address, **QUIET)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise InputError(f"--address {address}: no Ray cluster there: {one_line(error)[:200]}") from None
     for number, handler in handlers.items():
@@ -198,17 +201,22 @@ def _crew(wanted: Wanted, model: ModelFiles, settings: Mapping[str, object]) -> 
 
 def _room(wanted: Wanted) -> tuple[bool, Callable[[], int]]:
     """Return if actors compute on GPUs, and a function that returns how many of them the cluster has room for."""
-    is_gpu = ray.cluster_resources().get("GPU", 0) >= 1
+    is_gpu = _resource("GPU") >= 1
     known, until = 1, 0.0
 
     def most() -> int:
         nonlocal known, until
         if time.monotonic() >= until:
-            room = int(ray.cluster_resources().get("GPU" if is_gpu else "CPU", 0))
+            room = _resource("GPU" if is_gpu else "CPU")
             known, until = max(min(room, wanted.actors or room), 1), time.monotonic() + ROOM_SECONDS
         return known
 
     return is_gpu, most
+
+
+def _resource(name: str) -> int:
+    """Return how much of a resource the cluster has, taken or not."""
+    return int(ray.cluster_resources().get(name, 0))  # type: ignore[no-untyped-call]
 
 
 def _missing(engine: Engine, after: Done) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Files on disks, and wherever pyarrow's file systems reach, such as ``s3://bucket/folder``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -88,7 +88,7 @@ def _matching(system: FileSystem, path: str, suffixes: tuple[str, ...]) -> Itera
     else:
         [info] = system.get_file_info([path])
         is_folder = info.type == FileType.Directory
-        files = iter(system.get_file_info(FileSelector(path)) if is_folder else [info])
+        files: Iterable[FileInfo] = iter(system.get_file_info(FileSelector(path)) if is_folder else [info])
         if is_folder and suffixes:
             files = (info for info in files if info.path.removesuffix(COMPRESSED).endswith(suffixes))
     return (info for info in files if info.type == FileType.File and not info.base_name.startswith("."))
