@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 
 from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
 from ner.errors import InputError, one_line
-from ner.inference.backends import TaggedTexts
+from ner.inference.backends import Precision, TaggedTexts
 from ner.inference.decoding import decode
 from ner.inference.min_scores import MinScore, resolve
 from ner.labels import LabelSet
@@ -21,7 +21,6 @@ from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.texts import Texts
 from ner.runtime import has_fast_bf16
 
-Precision = Literal["auto", "32", "bf16", "16"]
 DTYPES = {"bf16": torch.bfloat16, "16": torch.float16}
 
 log = logging.getLogger(__name__)

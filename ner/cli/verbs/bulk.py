@@ -13,8 +13,8 @@ from ner.cli.parser import program
 from ner.errors import InputError
 from ner.formats import Format
 from ner.formats.base import format_options
+from ner.inference.backends import Precision
 from ner.inference.min_scores import MinScore, check_min_score
-from ner.inference.torch_backend import Precision
 from ner.io.files import COMPRESSED
 
 RESUME = "the same command resumes after what was tagged"

@@ -12,6 +12,6 @@
     progress, plot what the user sees
     run            all of it together
 
-The loop calls plain actors and is not Ray Data's. That cuts and joins blocks on their way, so that none stands for a range
-of a file. What is done could only be told by the ids of all rows, and updates of PubMed repeat ids.
+The loop calls plain actors and is not Ray Data's. That cuts and joins blocks on their way, so that none stands for a
+range of a file. What is done could only be told by the ids of all rows, and updates of PubMed repeat ids.
 """

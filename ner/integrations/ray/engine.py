@@ -1,8 +1,8 @@
 """The loop that reads files, has their blocks tagged and joins the parts, whatever dies meanwhile.
 
-The loop holds ranges of documents and references, never documents. A range of a file that is neither done nor on its way
-is read again: this one rule resumes a run, and repairs the loss of a reader, a node or a block. Ray itself retries nothing
-but merges.
+The loop holds ranges of documents and references, never documents. A range of a file that is neither done nor on its
+way is read again: this one rule resumes a run, and repairs the loss of a reader, a node or a block. Ray itself retries
+nothing but merges.
 """
 
 from collections import deque
@@ -21,9 +21,8 @@ from ner.integrations.ray.merging import FILE_BYTES
 from ner.integrations.ray.output import Done, Output, WrittenPart
 from ner.integrations.ray.parts import Part, Ranges
 from ner.integrations.ray.progress import Progress
-from ner.integrations.ray.reading import Block, Header
+from ner.integrations.ray.reading import Block, Header, Report
 from ner.integrations.ray.storage import InputFile
-from ner.integrations.ray.tagging import Report
 
 # Blocks that an actor has at once, so that it never waits for the next, and blocks that wait for each actor.
 BLOCKS_AT_ONCE = 2
@@ -86,7 +85,7 @@ class FileState:
 
 @dataclass(eq=False)
 class _Task:
-    """A block that waits or is being tagged."""
+    """A block that waits or is being tagged, and how often its tagger has died of that or of something else."""
 
     state: FileState
     part: Part
@@ -106,6 +105,7 @@ class _Tagger:
     handle: Handle
     is_ready: bool = False
     calls: int = 0
+    is_reserved: bool = False
 
 
 class Engine:
@@ -278,16 +278,19 @@ class Engine:
     def _tag_on(self) -> None:
         for calls in range(BLOCKS_AT_ONCE):
             for tagger in self._taggers:
-                if not self._queue:
+                # A block whose tagger has died has one for itself, so that no other takes the blame.
+                if not self._queue or (self._queue[0].deaths and calls):
                     return
-                if tagger.is_ready and tagger.calls == calls:
+                if tagger.is_ready and tagger.calls == calls and not tagger.is_reserved:
                     task = self._queue.popleft()
+                    tagger.is_reserved = task.deaths > 0
                     block = self._crew.prepare(task.block) if self._crew.prepare else task.block
                     tagger.calls += 1
                     self._calls[tagger.handle.tag.remote(block)] = partial(self._has_tagged, tagger, task)
 
     def _has_tagged(self, tagger: _Tagger, task: _Task, reference: Reference) -> None:
         tagger.calls -= 1
+        tagger.is_reserved = False
         state, part = task.state, task.part
         try:
             report = cast(Report, ray.get(reference))
@@ -296,6 +299,8 @@ class Engine:
                 raise InputError(one_line(error.cause)) from error
             self._lose(task)
         except RayActorError:
+            if tagger in self._taggers:
+                self._progress.warn("a tagger has ended; its documents are tagged again")
             self._drop(tagger)
             self._again(task)
         except RayError:
@@ -325,7 +330,8 @@ class Engine:
             return
         single = block.given_up(f"the process that tagged it ended {MOST_DEATHS} times")
         for part in block.halves() if len(block.part) > 1 else (single,):
-            self._queue.appendleft(_Task(task.state, part.part, ray.put(part), MOST_DEATHS - 1))
+            deaths = MOST_DEATHS - 1 if len(part.part) > 1 else 1
+            self._queue.appendleft(_Task(task.state, part.part, ray.put(part), deaths))
 
     def _take(self, written: WrittenPart) -> None:
         """Keep a part until it goes into a file, which takes only parts of files that were read to their ends."""

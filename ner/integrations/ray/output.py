@@ -5,8 +5,8 @@
     parts/<part>.parquet     parts that are tagged and not joined to a file yet; gone at the end
     summary.json             counts and times of the last run; throughput.png shows its course
 
-A part is done once a file holds it, or once it is under its own name. Only the process that holds the lock gives files of
-joined parts their names, so that no part is in two of them. A process that outlives a killed run can do no more than
+A part is done once a file holds it, or once it is under its own name. Only the process that holds the lock gives files
+of joined parts their names, so that no part is in two of them. A process that outlives a killed run can do no more than
 write a part again, with the same content.
 """
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from ner.documents import Document
+from ner.documents import Document, Passage
 from ner.errors import InputError, one_line
 from ner.formats.base import FileFormat, Format, Record, in_one_line
 from ner.integrations.ray.parts import Part, Ranges
@@ -27,6 +27,7 @@ class Unreadable:
     document: Document | None = None
 
 
+NO_TEXT = Document("", (Passage("", annotated_until=0),))
 Reading: TypeAlias = Callable[[], Document | Unreadable]
 
 
@@ -56,6 +57,23 @@ class Block:
         """Return the block with an error in place of each document that has none."""
         failed = (text if isinstance(text, Unreadable) else Unreadable(error, text) for text in self.documents)
         return Block(self.source, self.part, tuple(failed))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A block that is tagged and written.
+
+    Args:
+        documents: Its documents.
+        errors: Those of them with an error.
+        size: Bytes of the part.
+        seconds: Time that the actor was busy with it.
+    """
+
+    documents: int
+    errors: int
+    size: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

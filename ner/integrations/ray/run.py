@@ -34,7 +34,6 @@ CPU_BLOCK, GPU_BLOCK = 100, 1600
 # Of shared memory, for a Ray of this run's own: it holds the few blocks on their way.
 OBJECT_STORE_BYTES = 256 << 20
 ROOM_SECONDS = 2.0
-QUIET = {"logging_level": logging.ERROR, "log_to_driver": False}
 SUMMARY, PLOT = "summary.json", "throughput.png"
 
 
@@ -108,10 +107,13 @@ def cluster(address: str | None) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        if address is None:
-            ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **QUIET)
-        else:
-            ray.init(address, **QUIET)
+        ray.init(
+            address or "local",
+            include_dashboard=None if address else False,
+            object_store_memory=None if address else OBJECT_STORE_BYTES,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+        )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise InputError(f"--address {address}: no Ray cluster there: {one_line(error)[:200]}") from None
     for number, handler in handlers.items():

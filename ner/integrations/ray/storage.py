@@ -79,6 +79,7 @@ def find_inputs(patterns: Sequence[str], suffixes: Sequence[str]) -> list[InputF
 
 
 def _matching(system: FileSystem, path: str, suffixes: tuple[str, ...]) -> Iterator[FileInfo]:
+    files: Iterable[FileInfo]
     if WILDCARDS & set(path):
         parts = PurePosixPath(path).parts
         plain = next(index for index, part in enumerate(parts) if WILDCARDS & set(part))
@@ -88,7 +89,7 @@ def _matching(system: FileSystem, path: str, suffixes: tuple[str, ...]) -> Itera
     else:
         [info] = system.get_file_info([path])
         is_folder = info.type == FileType.Directory
-        files: Iterable[FileInfo] = iter(system.get_file_info(FileSelector(path)) if is_folder else [info])
+        files = system.get_file_info(FileSelector(path)) if is_folder else [info]
         if is_folder and suffixes:
             files = (info for info in files if info.path.removesuffix(COMPRESSED).endswith(suffixes))
     return (info for info in files if info.type == FileType.File and not info.base_name.startswith("."))

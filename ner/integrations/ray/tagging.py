@@ -1,5 +1,6 @@
 """The tagging of blocks: an actor that tags each block and writes it as a part."""
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,9 +8,7 @@ from functools import cache
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
-from ner.checkpoints import ensemble
 from ner.documents import Document, Passage
 from ner.errors import one_line
 from ner.formats.parquet import COMPRESSION, Row, table_of
@@ -17,16 +16,13 @@ from ner.inference.assembly import Assembler
 from ner.inference.backends import Backend
 from ner.inference.min_scores import MinScore
 from ner.inference.pipeline import pool_batches
-from ner.inference.torch_backend import backend_of
 from ner.integrations.ray.model import ModelFiles, paths_on_node
 from ner.integrations.ray.output import part_name
-from ner.integrations.ray.reading import Block, Unreadable
+from ner.integrations.ray.reading import NO_TEXT, Block, Report, Unreadable
 from ner.integrations.ray.storage import Folder
 from ner.preprocessing.bucketing import GPU_TOKENS
 from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.texts import Texts
-
-NO_TEXT = Document("", (Passage("", annotated_until=0),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +44,6 @@ class TaggerSettings:
     batch_tokens: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A block that is tagged and written.
-
-    Args:
-        documents: Its documents.
-        errors: Those of them with an error.
-        size: Bytes of the part.
-        seconds: Time that the actor was busy with it.
-    """
-
-    documents: int
-    errors: int
-    size: int
-    seconds: float
-
-
 class TaggingActor:
     """An actor that tags.
 
@@ -84,10 +63,16 @@ class TaggingActor:
         Raises:
             InputError: if it cannot be used.
         """
+        import torch  # noqa: PLC0415 - the loop imports this module too, and takes half the memory without it
+
+        from ner.checkpoints import ensemble  # noqa: PLC0415
+        from ner.inference.torch_backend import backend_of  # noqa: PLC0415
+
         settings = self._settings
         if not settings.is_gpu:
             # There is an actor for every core.
             torch.set_num_threads(1)
+            os.environ["RAYON_NUM_THREADS"] = "1"
         members = ensemble.read(paths_on_node(settings.model))
         device = "cuda" if settings.is_gpu else "cpu"
         self._backend = backend_of(members, device, settings.precision, settings.min_score, is_mapped=True)
@@ -183,4 +168,6 @@ def _replaced(text: str) -> str:
 
 @cache
 def _preprocessor(model: ModelFiles) -> Preprocessor:
+    from ner.checkpoints import ensemble  # noqa: PLC0415
+
     return ensemble.read(paths_on_node(model))[0].preprocessor
