@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -116,12 +116,21 @@ def cluster(address: str | None) -> Iterator[None]:
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise InputError(f"--address {address}: no Ray cluster there: {one_line(error)[:200]}") from None
+    _keep_quiet()
     for number, handler in handlers.items():
         signal.signal(number, handler)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _keep_quiet() -> None:
+    """Keep Ray from printing a paragraph for each process that ends: the loop prints a line."""
+    with suppress(ImportError, AttributeError):  # no part of Ray's interface
+        from ray._private.ray_logging import global_worker_stdstream_dispatcher  # noqa: PLC0415
+
+        global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
 
 
 def describe(wanted: Wanted) -> list[str]:
