@@ -1,6 +1,7 @@
 """What every format has: shares of the work, options on the command line, one line for an error."""
 
 import gzip
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,29 @@ def test_numbers_go_on_from_file_to_file(target: Format, tmp_path: Path) -> None
     whole = list(enumerate(target.read(tmp_path)))
     assert len(whole) == 9
     assert list(target.read_share(tmp_path, 1, 4)) == whole[1::4]
+
+
+def peak(target: Format, path: Path, count: int) -> int:
+    """The most memory that Python takes to read so many documents."""
+    target.write(documents(count), path)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in target.read(path)) == count
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+STREAMED = [BioCJSON(), BioCXML(), CoNLL(), JsonLines(), PlainText(), PubTator()]
+
+
+@pytest.mark.parametrize("target", STREAMED, ids=repr)
+def test_memory_does_not_grow_with_a_compressed_file(target: Format, tmp_path: Path) -> None:
+    path = tmp_path / f"a{target.suffixes[0]}.gz"
+    peak(target, path, 10)
+    few, many = peak(target, path, 3000), peak(target, path, 9000)
+    # Identifiers alone may be kept, to find those that come twice.
+    assert many - few < 6000 * 150
 
 
 BROKEN = {
