@@ -1,10 +1,11 @@
 """Files in the layout of PubMed's baseline, with articles of the tests' own."""
 
-import gzip
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from xml.sax.saxutils import escape
+
+from ner.io.files import writing
 
 HEAD = (
     '<?xml version="1.0" encoding="utf-8"?>\n'
@@ -62,7 +63,6 @@ def deletion(*pmids: int | str) -> str:
 
 def write_set(path: Path, parts: Iterable[str], head: str = HEAD, end: str = END) -> Path:
     """Write parts, one after the other, as a file of PubMed; compressed if its name says so."""
-    opened = gzip.open(path, "wt", 1, "utf-8") if path.suffix == ".gz" else path.open("w", encoding="utf-8")
-    with opened as file:
+    with writing(path) as file:
         file.writelines(chain([head], parts, [end]))
     return path

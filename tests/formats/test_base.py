@@ -1,6 +1,7 @@
 """What every format has: shares of the work, options on the command line, one line for an error."""
 
 import gzip
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,27 @@ def test_numbers_go_on_from_file_to_file(target: Format, tmp_path: Path) -> None
     whole = list(enumerate(target.read(tmp_path)))
     assert len(whole) == 9
     assert list(target.read_share(tmp_path, 1, 4)) == whole[1::4]
+
+
+def peak(target: Format, path: Path, count: int) -> int:
+    """The most memory that Python takes to read so many documents of 8,000 characters."""
+    target.write((Document(str(number), (Passage("Mice ate. " * 800),)) for number in range(count)), path)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in target.read(path)) == count
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+STREAMED = [BioCJSON(), BioCXML(), JsonLines(), PlainText(), PubTator()]
+
+
+@pytest.mark.parametrize("target", STREAMED, ids=repr)
+def test_memory_does_not_grow_with_a_compressed_file(target: Format, tmp_path: Path) -> None:
+    path = tmp_path / f"a{target.suffixes[0]}.gz"
+    few, many = peak(target, path, 50), peak(target, path, 150)
+    assert many - few < 100 * 8000 / 4
 
 
 BROKEN = {

@@ -31,7 +31,10 @@ def titled(draw: st.DrawFn) -> Document:
     for section in sections:
         text = draw(texts)
         cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
-        spans = [Span(*borders, "x", draw(st.none() | st.floats(0, 1))) for borders in zip(cuts[::2], cuts[1::2])]
+        spans = [
+            Span(*borders, "x", draw(st.none() | st.floats(0, 1)))
+            for borders in zip(cuts[::2], cuts[1::2], strict=False)
+        ]
         passages.append(Passage(text, section, () if until == 0 else tuple(spans), until))
     return Document(draw(texts), tuple(passages), year=draw(st.none() | st.integers(1, 9999)))
 

@@ -11,6 +11,7 @@
     engine         the loop that hands blocks from the readers to the taggers
     progress, plot what the user sees
     run            all of it together
+    tasks          one function on the nodes of a cluster, for several seeds
 
 The loop calls plain actors and is not Ray Data's. That cuts and joins blocks on their way, so that none stands for a
 range of a file. What is done could only be told by the ids of all rows, and updates of PubMed repeat ids.

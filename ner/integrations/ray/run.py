@@ -96,8 +96,12 @@ class Summary:
 
 
 @contextmanager
-def cluster(address: str | None) -> Iterator[None]:
+def cluster(address: str | None, option: str = "address") -> Iterator[None]:
     """Connect to a Ray cluster, or start a Ray on this machine that ends with the block.
+
+    Args:
+        address: Of the cluster; ``None`` for this machine.
+        option: The option that names it, without dashes, for messages.
 
     Raises:
         InputError: if there is no cluster at the address.
@@ -115,7 +119,7 @@ def cluster(address: str | None) -> Iterator[None]:
             log_to_driver=False,
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise InputError(f"--address {address}: no Ray cluster there: {one_line(error)[:200]}") from None
+        raise InputError(f"--{option} {address}: no Ray cluster there: {one_line(error)[:200]}") from None
     _keep_quiet()
     for number, handler in handlers.items():
         signal.signal(number, handler)
