@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -12,6 +13,7 @@ from ner.errors import InputError, one_line
 
 # Of shared memory, for a Ray of a command's own: it holds the few blocks on their way.
 OBJECT_STORE_BYTES = 256 << 20
+ANSWER_SECONDS = 5
 
 
 @contextmanager
@@ -25,6 +27,7 @@ def cluster(address: str | None, option: str = "address") -> Iterator[None]:
     Raises:
         InputError: if there is no cluster at the address.
     """
+    _check_there(address, option)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # A later version's behaviour, about whose coming every process would warn.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -46,6 +49,16 @@ def cluster(address: str | None, option: str = "address") -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_there(address: str | None, option: str) -> None:
+    """Refuse an address where nobody answers, for which Ray would wait for minutes."""
+    host, colon, port = (address or "").rpartition(":")
+    if colon and port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), ANSWER_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise InputError(f"--{option} {address}: no Ray cluster there: {one_line(error)}") from None
 
 
 def _keep_quiet() -> None:

@@ -36,7 +36,7 @@ class Wanted:
     """What a run is asked for.
 
     Args:
-        checkpoints: The model: checkpoints, exported folders, folders of runs, or patterns of them.
+        checkpoints: The model: checkpoints and exported folders.
         inputs: The files.
         source: Their format.
         output: The output folder.
@@ -47,7 +47,7 @@ class Wanted:
         min_score: The least score of an entity.
     """
 
-    checkpoints: Sequence[str]
+    checkpoints: Sequence[Path]
     inputs: Sequence[InputFile]
     source: Format
     output: str
