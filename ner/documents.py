@@ -92,9 +92,11 @@ class Document:
         tier: Quality level of the annotation, empty where the corpus has none.
         annotator: Who annotated, empty where unknown.
         weight: Factor of the document in the training loss.
+        year: The year of publication, ``None`` where unknown.
 
     Raises:
-        ValueError: if there is no passage, or the weight is negative or not finite.
+        ValueError: if there is no passage, the weight is negative or not finite, or the year has not one to four
+            digits.
     """
 
     id: str
@@ -102,12 +104,15 @@ class Document:
     tier: str = ""
     annotator: str = ""
     weight: float = 1.0
+    year: int | None = None
 
     def __post_init__(self) -> None:
         if not self.passages:
             raise ValueError(f"document {self.id} has no passage")
         if not 0 <= self.weight < inf:
             raise ValueError(f"the weight of a document is a number from 0, not {self.weight}")
+        if self.year is not None and not 0 < self.year < 10_000:
+            raise ValueError(f"a year has one to four digits, unlike {self.year}")
 
     @property
     def is_annotated(self) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from glob import escape, glob
 from pathlib import Path
 
+from ner.checkpoints.manifest import is_exported
 from ner.errors import InputError
 
 FOLDER = Path("checkpoints")
@@ -71,6 +72,18 @@ def find(patterns: str | Sequence[str]) -> list[Path]:
     if not found:
         raise InputError("an ensemble needs checkpoints: none is named")
     return list(found)
+
+
+def trained(path: Path) -> list[Path]:
+    """Return the best checkpoints of all seeds in a run's folder, or of a seed's folder; any other path as it is.
+
+    Raises:
+        InputError: if a run's folder has none.
+    """
+    if not path.is_dir() or is_exported(path):
+        return [path]
+    own = path / "best.ckpt"
+    return [own] if own.exists() else find(f"{escape(str(path))}/seed=*/best.ckpt")
 
 
 def resumed(run: str, seed: str, path: object) -> list[Path]:

@@ -63,6 +63,8 @@ def _text_losses(first: Document, second: Document) -> Iterator[str]:
 def _annotation_losses(first: Document, second: Document) -> Iterator[str]:
     if [(first.tier, first.annotator, first.weight)] != [(second.tier, second.annotator, second.weight)]:
         yield "tiers, annotators or weights of documents"
+    if first.year != second.year:
+        yield "years of documents"
     if first.is_annotated != second.is_annotated:
         yield "whether documents are annotated"
     elif sum(_unknown(first)) != sum(_unknown(second)):

@@ -24,8 +24,8 @@ class JsonLines(FileFormat):
     (``["MESH:D003920"]``) where it has them: characters ``[start, end)`` of its passage, counted in code points. A
     passage without ``spans`` is not annotated; one with an empty list has no entity.
     ``{"id": ..., "text": ..., "spans": [...]}`` is short for a document of one passage. ``section``,
-    ``annotated_until`` and ``tokens`` (``[[0, 4], ...]``) of a passage, ``tier``, ``annotator`` and ``weight`` of a
-    document are optional. Other keys are ignored, and identifiers of documents may come again.
+    ``annotated_until`` and ``tokens`` (``[[0, 4], ...]``) of a passage, ``tier``, ``annotator``, ``weight`` and
+    ``year`` of a document are optional. Other keys are ignored, and identifiers of documents may come again.
 
     A line that is no document is an error whatever ``on_bad_span`` says; ``on_duplicate`` makes no difference.
     """
@@ -53,7 +53,7 @@ def line_of(document: Document) -> str:
 def record_of(document: Document) -> dict[str, object]:
     """Return a document as the JSON object of its line."""
     record: dict[str, object] = {"id": document.id, "passages": [_passage_record(part) for part in document.passages]}
-    defaults = {"tier": "", "annotator": "", "weight": 1.0}
+    defaults = {"tier": "", "annotator": "", "weight": 1.0, "year": None}
     return record | {
         name: getattr(document, name) for name, default in defaults.items() if getattr(document, name) != default
     }
@@ -76,6 +76,7 @@ def document_of(record: object, with_annotation: bool = True) -> Document:
         tier=fields.string("tier", ""),
         annotator=fields.string("annotator", ""),
         weight=fields.number("weight", 1.0),
+        year=None if fields.values.get("year") is None else fields.integer("year"),
     )
 
 

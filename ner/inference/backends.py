@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ner.documents import Span
 from ner.errors import InputError
@@ -14,6 +14,8 @@ from ner.labels import LabelSet
 from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.ragged import Integers
 from ner.preprocessing.texts import Texts
+
+Precision = Literal["auto", "32", "bf16", "16"]
 
 
 @dataclass(frozen=True, slots=True)

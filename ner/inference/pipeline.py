@@ -4,7 +4,7 @@
 :class:`ner.training.stream.DocumentStream`, tags them in the module's step and assembles them in a callback.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from ner.documents import Document
@@ -58,10 +58,20 @@ def batches_of(
     source = iter(numbered)
     size, largest = (_documents_in(batches, batch_tokens) for batches in (FIRST_POOL_BATCHES, POOL_BATCHES))
     while pool := list(islice(source, size)):
-        texts = preprocessor.encode((document for _, document in pool), numbers=(number for number, _ in pool))
-        for indices in length_batches(*preprocessor.shapes(texts), batch_size, batch_tokens):
-            yield texts.take(indices)
+        yield from pool_batches(pool, preprocessor, batch_tokens, batch_size)
         size = min(2 * size, largest)
+
+
+def pool_batches(
+    pool: Sequence[tuple[int, Document]],
+    preprocessor: Preprocessor,
+    batch_tokens: int,
+    batch_size: int = BATCH_SIZE,
+) -> Iterator[Texts]:
+    """Yield the texts of one pool in batches, the shortest first; arguments as for :func:`batches_of`."""
+    texts = preprocessor.encode((document for _, document in pool), numbers=(number for number, _ in pool))
+    for indices in length_batches(*preprocessor.shapes(texts), batch_size, batch_tokens):
+        yield texts.take(indices)
 
 
 def _documents_in(batches: int, batch_tokens: int) -> int:

@@ -2,17 +2,15 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from glob import escape
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 
 from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
-from ner.checkpoints.manifest import is_exported
 from ner.errors import InputError, one_line
-from ner.inference.backends import TaggedTexts
+from ner.inference.backends import Precision, TaggedTexts
 from ner.inference.decoding import decode
 from ner.inference.min_scores import MinScore, resolve
 from ner.labels import LabelSet
@@ -23,7 +21,6 @@ from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.texts import Texts
 from ner.runtime import has_fast_bf16
 
-Precision = Literal["auto", "32", "bf16", "16"]
 DTYPES = {"bf16": torch.bfloat16, "16": torch.float16}
 
 log = logging.getLogger(__name__)
@@ -91,25 +88,24 @@ def load(path: Path, device: str | None = None, precision: str = "auto", min_sco
     Raises:
         InputError: if there is no checkpoint, or it cannot be used.
     """
-    return backend_of(ensemble.read(checkpoints_in(path)), device, precision, min_score)
-
-
-def checkpoints_in(path: Path) -> list[Path]:
-    """Return a checkpoint or an exported folder itself, and of a run's folder the best checkpoint of each seed.
-
-    Raises:
-        InputError: if the folder has none.
-    """
-    if not path.is_dir() or is_exported(path):
-        return [path]
-    own = path / "best.ckpt"
-    return [own] if own.exists() else runs.find(f"{escape(str(path))}/seed=*/best.ckpt")
+    return backend_of(ensemble.read(runs.trained(path)), device, precision, min_score)
 
 
 def backend_of(
-    members: Sequence[Checkpoint], device: str | None = None, precision: str = "32", min_score: MinScore = "auto"
+    members: Sequence[Checkpoint],
+    device: str | None = None,
+    precision: str = "32",
+    min_score: MinScore = "auto",
+    is_mapped: bool = False,
 ) -> TorchBackend:
     """Return a backend for one checkpoint, or for the ensemble of several that fit together.
+
+    Args:
+        members: The checkpoints.
+        device: Where to compute; by default on a GPU, if there is one.
+        precision: Of the encoder.
+        min_score: The least score of an entity; by default what the checkpoints say.
+        is_mapped: On a CPU, leave the weights in their files, so that processes share them.
 
     Raises:
         InputError: if there is none, or the weights of one cannot be used.
@@ -118,7 +114,7 @@ def backend_of(
         raise InputError("a tagger needs a checkpoint: none is given")
     labels = LabelSet(members[0].labels)
     min_scores = resolve(min_score, mean_min_scores(members), labels.labels)
-    models = [ensemble.build_model(member) for member in members]
+    models = [ensemble.build_model(member, is_mapped) for member in members]
     model = models[0] if len(models) == 1 else CRFEnsemble(models)
     return TorchBackend(model, labels, members[0].preprocessor, device, precision, min_scores)
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.errors import InputError
-from tests.benchmarks import crf, gpu, growth, inference, preprocessing, threads, training
+from tests.benchmarks import bulk_scale, crf, gpu, growth, inference, preprocessing, threads, training
 from tests.benchmarks.measuring import Bar
 from tests.benchmarks.texts import Setting, setting
 
@@ -48,6 +48,9 @@ def main() -> int:
     parser.add_argument("--bars", nargs="+", choices=numbers, help="only the bars of these numbers' parts")
     parser.add_argument("--growth", action="store_true", help="growth with documents and tokens instead, with a plot")
     parser.add_argument("--gpu", action="store_true", help="figures of a CUDA GPU instead")
+    parser.add_argument(
+        "--bulk", action="store_true", help="what a document of PubMed costs, for the paper calculation"
+    )
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     chosen.output.mkdir(parents=True, exist_ok=True)
@@ -59,6 +62,11 @@ def main() -> int:
         rows = gpu.measure()
         _show(console, ("what", "figure"), rows.items())
         _write(chosen.output / "gpu.json", rows)
+        return 0
+    if chosen.bulk:
+        parts = bulk_scale.measure(chosen.encoder)
+        bulk_scale.show(parts, console)
+        _write(chosen.output / "bulk.json", asdict(parts))
         return 0
     if chosen.growth:
         _growth(setting(chosen.encoder), chosen.output, console)

@@ -1,6 +1,7 @@
 """What every format has: shares of the work, options on the command line, one line for an error."""
 
 import gzip
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,13 @@ from ner.formats.brat import Brat
 from ner.formats.conll import CoNLL
 from ner.formats.gutbrainie import GutBrainIE
 from ner.formats.jsonl import JsonLines
+from ner.formats.parquet import Parquet
 from ner.formats.plain_text import PlainText
 from ner.formats.pubtator import PubTator
 
-FORMATS = [BioCJSON(), BioCXML(), Brat(), CoNLL(), GutBrainIE(), JsonLines(), PlainText(), PubTator()]
+FORMATS = [BioCJSON(), BioCXML(), Brat(), CoNLL(), GutBrainIE(), JsonLines(), Parquet(), PlainText(), PubTator()]
+IN_FILES = [target for target in FORMATS if not target.writes_folder]
+COMPRESSIBLE = [target for target in IN_FILES if not isinstance(target, Parquet)]
 names = pytest.mark.parametrize("target", FORMATS, ids=lambda target: type(target).__name__)
 
 
@@ -39,7 +43,7 @@ def test_shares_are_the_documents_with_their_numbers(target: Format, first: int,
     assert list(target.read_share(tmp_path / "there", first, step)) == whole[first::step]
 
 
-@pytest.mark.parametrize("target", [target for target in FORMATS if not target.writes_folder], ids=repr)
+@pytest.mark.parametrize("target", COMPRESSIBLE, ids=repr)
 def test_compressed_files_are_written_and_read_by_their_names(target: Format, tmp_path: Path) -> None:
     plain, compressed = (tmp_path / f"a{target.suffixes[0]}{ending}" for ending in ("", ".gz"))
     for path in (plain, compressed):
@@ -51,13 +55,34 @@ def test_compressed_files_are_written_and_read_by_their_names(target: Format, tm
     assert [document.passages for document in target.read(tmp_path)] == [document.passages for document in whole]
 
 
-@pytest.mark.parametrize("target", [target for target in FORMATS if not target.writes_folder], ids=repr)
+@pytest.mark.parametrize("target", IN_FILES, ids=repr)
 def test_numbers_go_on_from_file_to_file(target: Format, tmp_path: Path) -> None:
     for number, name in enumerate(["a", "b", "c"]):
         target.write(documents(3, 3 * number), tmp_path / f"{name}{target.suffixes[0]}")
     whole = list(enumerate(target.read(tmp_path)))
     assert len(whole) == 9
     assert list(target.read_share(tmp_path, 1, 4)) == whole[1::4]
+
+
+def peak(target: Format, path: Path, count: int) -> int:
+    """The most memory that Python takes to read so many documents of 8,000 characters."""
+    target.write((Document(str(number), (Passage("Mice ate. " * 800),)) for number in range(count)), path)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in target.read(path)) == count
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+STREAMED = [BioCJSON(), BioCXML(), JsonLines(), PlainText(), PubTator()]
+
+
+@pytest.mark.parametrize("target", STREAMED, ids=repr)
+def test_memory_does_not_grow_with_a_compressed_file(target: Format, tmp_path: Path) -> None:
+    path = tmp_path / f"a{target.suffixes[0]}.gz"
+    few, many = peak(target, path, 50), peak(target, path, 150)
+    assert many - few < 100 * 8000 / 4
 
 
 BROKEN = {

@@ -15,6 +15,7 @@ from ner.formats.comparison import losses
 from ner.formats.conll import CoNLL
 from ner.formats.gutbrainie import GutBrainIE as GutBrainIEFormat
 from ner.formats.jsonl import JsonLines
+from ner.formats.parquet import Parquet
 from ner.formats.plain_text import PlainText
 from ner.formats.pubtator import PubTator
 
@@ -26,6 +27,7 @@ PROVENANCE = "tiers, annotators or weights of documents"
     ("target", "lost"),
     [
         (JsonLines(), {}),
+        (Parquet(), {}),
         (BioCXML(), {}),
         (BioCJSON(), {}),
         (BioCJSON(offsets="bytes"), {}),

@@ -16,10 +16,24 @@ from ner.formats.brat import Brat
 from ner.formats.conll import CoNLL
 from ner.formats.gutbrainie import GutBrainIE
 from ner.formats.jsonl import JsonLines
+from ner.formats.parquet import Parquet
 from ner.formats.plain_text import PlainText
+from ner.formats.pubmed_xml import PubMedXML
 from ner.formats.pubtator import PubTator
+from tests.formats.pubmed_files import article, write_set
 
-FORMATS: list[Callable[..., Format]] = [BioCJSON, BioCXML, Brat, CoNLL, GutBrainIE, JsonLines, PlainText, PubTator]
+WRITTEN: list[Callable[..., Format]] = [
+    BioCJSON,
+    BioCXML,
+    Brat,
+    CoNLL,
+    GutBrainIE,
+    JsonLines,
+    Parquet,
+    PlainText,
+    PubTator,
+]
+FORMATS = [*WRITTEN, PubMedXML]
 every_format = pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.__name__)
 skipping = st.sampled_from(["error", "skip"])
 # What files of these formats are made of, beside any bytes.
@@ -54,6 +68,7 @@ PIECES += [
     b"N1\tReference ",
 ]
 PIECES += [b"-DOCSTART-", b"###MEDLINE:", b"B-", b"I-x", b"O"]
+PIECES += [b"<PubmedArticleSet>", b"<PubmedArticle>", b"</PubmedArticle>", b"PAR1"]
 pieces = st.sampled_from(PIECES)
 
 
@@ -117,8 +132,8 @@ def real_files(folder: Path) -> dict[str, bytes]:
             for part in document.passages
         ]
         documents.append(Document(document.id, tuple(parts)))
-    found = {}
-    for kind in FORMATS:
+    found = {"PubMedXML": write_set(folder / "whole.xml", map(article, range(3))).read_bytes()}
+    for kind in WRITTEN:
         target = kind()
         path = folder / f"whole-{type(target).__name__}"
         target.write(documents, path)

@@ -17,8 +17,8 @@ from ner.corpora.gutbrainie.corpus import GutBrainIE
 from ner.corpora.pubmed.client import BASE_URL, MOST_ARTICLES, EUtilities
 from ner.corpora.pubmed.fetch import Harvest, harvest
 from ner.corpora.pubmed.resume import FetchJournal
-from ner.corpora.pubmed.xml import InlineTags, Sections, Style
 from ner.errors import InputError
+from ner.formats._pubmed import InlineTags, Sections, Style
 from ner.io.files import STANDARD, check_writable, write_text
 from ner.metrics.submissions import read_content
 

@@ -3,6 +3,8 @@
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -19,7 +21,8 @@ from ner.reports.tables import Row, build_table
 from ner.training.callbacks.seeding import SEEDS
 from ner.training.trainer import is_first_process
 
-HELP = """Train several seeds of one configuration, one after the other, into checkpoints/<run>/seed=<n>/.
+HELP = """Train several seeds of one configuration into checkpoints/<run>/seed=<n>/, one after the other or, with
+--ray.address, at the same time: on a GPU each where the cluster has some, else on a share of its cores.
 
 Every flag of `fit` passes through. A seed that is finished is skipped, one that was interrupted resumes after its last
 finished epoch, and one that was trained with other settings is an error that names them."""
@@ -55,6 +58,11 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = LightParser(prog="fit-seeds", description=HELP, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="42,11,17", help="numbers, separated by commas (default: 42,11,17)")
+    parser.add_argument(
+        "--ray.address",
+        dest="address",
+        help="of a Ray cluster whose nodes share this folder, or auto; local is this machine alone (extra `bulk`)",
+    )
     chosen, rest = parser.parse_known_args(list(arguments))
     seeds = _numbers(chosen.seeds)
     selection = read_selection(rest)
@@ -64,15 +72,46 @@ def main(arguments: Sequence[str]) -> int:
     if not selection.has_option("print_config"):
         _check_sources(selection, seeds)
     console = Console(soft_wrap=True, quiet=not is_first_process())
-    for seed in seeds:
-        console.rule(f"{selection.run_name}, seed {seed}")
-        last = _path(selection, seed, "last")
-        try:
-            _SeedFit("fit", selection.with_checkpoints([last] if last.exists() else []), {"seed_everything": seed})
-        except _FinishedError:
-            console.print(f"{last.parent}: finished, skipped", highlight=False)
+    if chosen.address is None or selection.has_option("print_config"):
+        for seed in seeds:
+            console.rule(f"{selection.run_name}, seed {seed}")
+            _train(selection, seed)
+    else:
+        _train_on_cluster(chosen.address, selection, seeds, console)
     console.print(_table(*_scores(selection, seeds)))
     return 0
+
+
+def _train(selection: RunSelection, seed: int) -> None:
+    """Train a seed, or what is left of it."""
+    last = _path(selection, seed, "last")
+    try:
+        _SeedFit("fit", selection.with_checkpoints([last] if last.exists() else []), {"seed_everything": seed})
+    except _FinishedError:
+        console = Console(soft_wrap=True, quiet=not is_first_process())
+        console.print(f"{last.parent}: finished, skipped", highlight=False)
+
+
+def _train_on_cluster(address: str, selection: RunSelection, seeds: Sequence[int], console: Console) -> None:
+    """Train the seeds at the same time, and print what each has printed when it ends.
+
+    Raises:
+        InputError: if there is no cluster, or a seed could not be trained; the others are.
+    """
+    if find_spec("ray") is None:
+        raise InputError("--ray.address needs ray, the extra `bulk`: pip install 'ner[bulk]'")
+    from ner.integrations.ray.cluster import cluster  # noqa: PLC0415 - an extra, as the next
+    from ner.integrations.ray.tasks import call_each  # noqa: PLC0415
+
+    mistakes = []
+    with cluster(None if address == "local" else address, "ray.address"):
+        for seed, outcome in call_each(partial(_train, selection), seeds):
+            console.rule(f"{selection.run_name}, seed {seed}")
+            console.print(outcome.printed, end="", markup=False, highlight=False)
+            mistakes += [f"seed {seed}: {outcome.mistake}"] * bool(outcome.mistake)
+    if mistakes:
+        others = f" (and {len(mistakes) - 1} more of the seeds)" if len(mistakes) > 1 else ""
+        raise InputError(f"{mistakes[0]}{others}")
 
 
 def _path(selection: RunSelection, seed: int, kind: str) -> Path:

@@ -19,8 +19,9 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from ner.corpora.pubmed.xml import Article, PubMedXMLError, Search, Style, parse_articles, parse_search
+from ner.corpora.pubmed.search import Search, parse_search
 from ner.errors import InputError
+from ner.formats._pubmed import Article, PubMedXMLError, Style, parse_articles
 
 T = TypeVar("T")
 

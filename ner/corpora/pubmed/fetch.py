@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from ner.corpora.pubmed.client import EUtilities
 from ner.corpora.pubmed.resume import FetchJournal
-from ner.corpora.pubmed.xml import Article, Search
+from ner.corpora.pubmed.search import Search
 from ner.errors import InputError
+from ner.formats._pubmed import Article
 
 BATCH = 200
 # The smallest request where few articles are missing: some of them will have no abstract.

@@ -5,8 +5,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Self
 
-from ner.corpora.pubmed.xml import Article, Style
 from ner.errors import InputError
+from ner.formats._pubmed import Article, Style
 from ner.io.journal import Journal
 
 FIELDS = {field.name for field in fields(Article)}

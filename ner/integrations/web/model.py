@@ -10,7 +10,7 @@ from ner.checkpoints import ensemble, runs
 from ner.checkpoints.manifest import is_exported
 from ner.inference.min_scores import MinScore
 from ner.inference.tagger import Tagger
-from ner.inference.torch_backend import backend_of, checkpoints_in
+from ner.inference.torch_backend import backend_of
 from ner.reports.model_card import model_digest, training_facts
 
 LICENSE = re.compile(r"^license: ([\w.-]{1,60})$", re.M)
@@ -53,7 +53,7 @@ def load_model(patterns: Sequence[str], min_score: MinScore = "auto") -> ServedM
         InputError: if there is none, one cannot be used, or they do not fit together.
     """
     found = runs.find(patterns)
-    members = ensemble.read([path for place in found for path in checkpoints_in(place)])
+    members = ensemble.read([path for place in found for path in runs.trained(place)])
     backend = backend_of(members, precision="auto", min_score=min_score)
     digest = model_digest(backend.model.fingerprint())
     name, facts = training_facts(members)

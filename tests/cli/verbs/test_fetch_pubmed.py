@@ -16,7 +16,7 @@ from main import main
 from ner.corpora import GutBrainIE
 from ner.corpora.pubmed import client as pubmed
 from ner.corpora.pubmed.resume import FetchJournal
-from ner.corpora.pubmed.xml import Style
+from ner.formats._pubmed import Style
 from tests.corpora.pubmed.eutilities import Clock, EUtilitiesServer, article_xml
 
 REPOSITORY = Path(__file__).parents[3]

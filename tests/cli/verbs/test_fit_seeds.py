@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from ray.cluster_utils import Cluster
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
@@ -76,6 +77,65 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_an_undisturbed_one(quick
         assert main(COMMAND) == 0
     for seed in (11, 42):
         torch.testing.assert_close(weights(tmp_path, seed), weights(quickstart, seed), rtol=0, atol=0)
+
+
+def test_seeds_on_a_cluster_are_those_that_are_trained_one_after_the_other(
+    quickstart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # As many threads a seed as the others were trained with.
+    cores = 2 * torch.get_num_threads()
+    cluster = Cluster(
+        True, head_node_args={"num_cpus": cores, "object_store_memory": 10**8, "include_dashboard": False}
+    )
+    try:
+        assert main([*COMMAND, "--ray.address", cluster.address]) == 0
+    finally:
+        cluster.shutdown()
+    printed = capsys.readouterr().out
+    for seed in (11, 42):
+        torch.testing.assert_close(weights(tmp_path, seed), weights(quickstart, seed), rtol=0, atol=0)
+        assert printed.count(f"quickstart, seed {seed}") == 1
+        assert printed.index(f"quickstart, seed {seed}") < printed.index("standard deviation")
+    assert "seed=42/last.ckpt" in printed
+
+
+def test_an_interruption_ends_all_seeds_on_a_cluster(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            str(REPOSITORY / "main.py"),
+            *COMMAND,
+            "--ray.address",
+            "local",
+            "--trainer.max_epochs",
+            "999",
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    last = tmp_path / RUN / "seed=42" / "last.ckpt"
+    until = time.monotonic() + 240
+    while not last.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGINT, errors
+    assert errors.splitlines()[-1] == "interrupted; the same command resumes after the last finished epoch"
+    epochs = read_checkpoint(last).epochs
+    time.sleep(2)
+    assert read_checkpoint(last).epochs == epochs
+
+
+def test_without_ray_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ner.cli.verbs.fit_seeds.find_spec", lambda name: None)
+    assert main([*COMMAND, "--ray.address", "auto"]) == 2
+    assert "--ray.address needs ray, the extra `bulk`: pip install 'ner[bulk]'" in capsys.readouterr().err
 
 
 def test_a_seed_that_was_trained_otherwise_is_an_error_that_names_the_key(

@@ -10,6 +10,8 @@ import yaml
 
 from main import main
 from ner.corpora.sample import FOLDER
+from ner.formats import JsonLines, Parquet
+from tests.formats import pubmed_files
 
 SAMPLE_TEST = FOLDER / "test.json"
 REPOSITORY = Path(__file__).parents[3]
@@ -112,6 +114,19 @@ def test_the_dev_split_is_tagged_on_request(best: Path) -> None:
     assert main([*common, "split.jsonl", "--data.predict_split", "dev"]) == 0
     assert main([*common, "path.jsonl", "--data.predict_path", str(FOLDER / "dev.json")]) == 0
     assert Path("split.jsonl").read_bytes() == Path("path.jsonl").read_bytes()
+
+
+def test_a_compressed_file_of_pubmed_is_tagged_into_parquet(best: Path) -> None:
+    articles = [pubmed_files.article(1, "Kimchi lowers cortisol.", year=1999), pubmed_files.article(2, "Mice ate.")]
+    pubmed_files.write_set(Path("in.xml.gz"), articles)
+    given = ["--data.predict_path", "in.xml.gz", "--data.predict_format", "PubMedXML", "--predictions.scores", "true"]
+    for kind, path in (("Parquet", "out.parquet"), ("JsonLines", "out.jsonl")):
+        command = ["predict", "--ckpt_path", best.name, *given, "--predictions.format", kind]
+        assert main([*command, "--predictions.path", path]) == 0
+    found = list(Parquet().read(Path("out.parquet")))
+    assert [(document.id, document.year) for document in found] == [("1", 1999), ("2", 2021)]
+    assert found == list(JsonLines().read(Path("out.jsonl")))
+    assert any(passage.spans for document in found for passage in document.passages)
 
 
 def test_annotation_of_the_input_stops_nothing(best: Path, capsys: pytest.CaptureFixture[str]) -> None:

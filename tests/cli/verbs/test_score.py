@@ -11,7 +11,7 @@ import pytest
 from ner.cli.verbs.score import main
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.formats import JsonLines
+from ner.formats import JsonLines, Parquet
 from tests.submissions import entity, write
 
 
@@ -390,6 +390,17 @@ def test_json_holds_every_score(columns: tuple[Path, Path], capsys: pytest.Captu
     assert tokens["labels"]["gene"] == {"p": 1 / 2, "r": 1, "f1": pytest.approx(2 / 3)}
     assert results["against"]["micro"]["difference"] == 0
     assert results["calibration"]["entities"] == 3
+
+
+def test_parquet_is_scored_as_json_lines(columns: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    gold, found = columns
+    rows = found.with_suffix(".parquet")
+    Parquet().write(JsonLines().read(found), rows)
+    options = (*IN_COLUMNS[:-1], "Parquet", "--json")
+    again = written(capsys, "--gold", gold, "--predictions", rows, *options)
+    assert json.loads(again) == json.loads(
+        written(capsys, "--gold", gold, "--predictions", found, *IN_COLUMNS, "--json")
+    )
 
 
 def test_one_format_may_be_that_of_all_files_and_missing_documents_are_counted(

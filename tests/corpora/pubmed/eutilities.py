@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 from ner.corpora.pubmed.client import EUtilities
 from ner.corpora.pubmed.fetch import Harvest, harvest
 from ner.corpora.pubmed.resume import FetchJournal
-from ner.corpora.pubmed.xml import Style
+from ner.formats._pubmed import Style
 
 QUERY = "gut-brain axis"
 EMAIL = "you@example.org"

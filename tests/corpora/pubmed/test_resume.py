@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from ner.corpora.pubmed.resume import FetchJournal
-from ner.corpora.pubmed.xml import Style
 from ner.errors import InputError
+from ner.formats._pubmed import Style
 from tests.corpora.pubmed.eutilities import QUERY, EUtilitiesServer, article_xml, pmids, run
 
 

@@ -1,7 +1,7 @@
-"""Read PubMed's XML: articles, with the whole text of every element, and search results.
+"""The articles of PubMed's XML, with the whole text of every element.
 
 The elements are those of PubMed's DTD, https://dtd.nlm.nih.gov/ncbi/pubmed/doc/out/250101/. The DTD itself is never
-loaded: nothing outside the answer is read.
+loaded: nothing outside the text is read.
 """
 
 import re
@@ -65,34 +65,13 @@ class Article:
     abstract: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """The result of a search.
-
-    Args:
-        count: The number of articles.
-        pmids: The first of them, in PubMed's order.
-        web_environment: The name and
-        query_key: the number under which the server keeps the result.
-        translation: The query as PubMed understood it.
-        remarks: Its warnings and errors about parts of the query.
-    """
-
-    count: int
-    pmids: tuple[str, ...]
-    web_environment: str = ""
-    query_key: str = ""
-    translation: str = ""
-    remarks: tuple[str, ...] = ()
-
-
 def parse_articles(content: bytes, style: Style | None = None) -> list[Article]:
     """Read the articles and books of an ``efetch`` answer, in its order.
 
     Raises:
         PubMedXMLError: if it is truncated, not XML, or a refusal.
     """
-    root = _root(content, "PubmedArticleSet")
+    root = root_of(content, "PubmedArticleSet")
     style = style or Style()
     articles = []
     for element in root:
@@ -103,37 +82,16 @@ def parse_articles(content: bytes, style: Style | None = None) -> list[Article]:
     return articles
 
 
-def parse_search(content: bytes) -> Search:
-    """Read an ``esearch`` answer.
+def root_of(content: bytes, tag: str) -> ET.Element:
+    """Return the root of an answer, which has a tag.
 
     Raises:
         PubMedXMLError: if it is truncated, not XML, or a refusal.
     """
-    root = _root(content, "eSearchResult")
-    count = _field(root, "Count")
-    if not (count.isascii() and count.isdecimal()):
-        raise PubMedXMLError(f"a search result with {count!r} as its count")
-    remarks = [
-        f"{element.tag}: {text}"
-        for group in (*root.findall("ErrorList"), *root.findall("WarningList"))
-        for element in group
-        if (text := _text(element))
-    ]
-    return Search(
-        int(count),
-        tuple(dict.fromkeys(pmid for element in root.findall("IdList/Id") if (pmid := _text(element)))),
-        _field(root, "WebEnv"),
-        _field(root, "QueryKey"),
-        _field(root, "QueryTranslation"),
-        tuple(remarks),
-    )
-
-
-def _root(content: bytes, tag: str) -> ET.Element:
     root = _parse(content)
     error = root if root.tag == "ERROR" else root.find("ERROR")
     if error is not None:
-        raise PubMedXMLError(f"PubMed refuses: {_text(error) or 'without a reason'}")
+        raise PubMedXMLError(f"PubMed refuses: {text_of(error) or 'without a reason'}")
     if root.tag != tag:
         raise PubMedXMLError(f"an answer of <{root.tag}> instead of <{tag}>")
     return root
@@ -179,7 +137,7 @@ def _article(element: ET.Element, style: Style) -> Article:
         _pmid(element, "MedlineCitation/PMID"),
         _title(article, style),
         _authors(article.findall("AuthorList")),
-        _field(article, "Journal/Title") or _field(element, "MedlineCitation/MedlineJournalInfo/MedlineTA"),
+        field_of(article, "Journal/Title") or field_of(element, "MedlineCitation/MedlineJournalInfo/MedlineTA"),
         _year(article, dates),
         _abstract(article, style) or _other_abstract(element.findall("MedlineCitation/OtherAbstract"), style),
     )
@@ -192,7 +150,7 @@ def _book(element: ET.Element, style: Style) -> Article:
         raise PubMedXMLError("a <PubmedBookArticle> without <BookDocument>")
     authors = [*document.findall("AuthorList"), *document.findall("Book/AuthorList")]
     book_title = document.find("Book/BookTitle")
-    name = "" if book_title is None else _text(book_title, style)
+    name = "" if book_title is None else text_of(book_title, style)
     return Article(
         _pmid(document, "PMID"),
         _title(document, style) or name,
@@ -205,14 +163,14 @@ def _book(element: ET.Element, style: Style) -> Article:
 
 
 def _pmid(element: ET.Element, path: str) -> str:
-    pmid = _field(element, path)
+    pmid = field_of(element, path)
     if not pmid:
         raise PubMedXMLError("an article without PMID")
     return pmid
 
 
 def _title(element: ET.Element, style: Style) -> str:
-    titles = [_text(found, style) for tag in ("ArticleTitle", "VernacularTitle") for found in element.findall(tag)]
+    titles = [text_of(found, style) for tag in ("ArticleTitle", "VernacularTitle") for found in element.findall(tag)]
     return next((title for title in titles if title and title != NO_TITLE), "")
 
 
@@ -231,7 +189,7 @@ def _sections(abstract: ET.Element, style: Style) -> str:
     texts = [
         (XML_SPACE.sub(" ", section.get("Label", "")).strip(" "), text)
         for section in abstract.findall("AbstractText")
-        if (text := _text(section, style))
+        if (text := text_of(section, style))
     ]
     if style.sections == "joined":
         return " ".join(text for _, text in texts)
@@ -241,22 +199,23 @@ def _sections(abstract: ET.Element, style: Style) -> str:
 def _authors(lists: list[ET.Element]) -> str:
     names = []
     for author in (author for found in lists for author in found.findall("Author")):
-        parts = (_field(author, "ForeName") or _field(author, "Initials"), _field(author, "LastName"))
-        names.append(" ".join(filter(None, parts)) or _field(author, "CollectiveName"))
+        parts = (field_of(author, "ForeName") or field_of(author, "Initials"), field_of(author, "LastName"))
+        names.append(" ".join(filter(None, parts)) or field_of(author, "CollectiveName"))
     return "; ".join(filter(None, names))
 
 
 def _year(element: ET.Element, paths: tuple[str, ...]) -> str:
-    found = (YEAR.search(_field(element, path)) for path in paths)
+    found = (YEAR.search(field_of(element, path)) for path in paths)
     return next((match.group() for match in found if match), "")
 
 
-def _field(element: ET.Element, path: str) -> str:
+def field_of(element: ET.Element, path: str) -> str:
+    """Return the text of the first element at a path; empty where there is none."""
     found = element.find(path)
-    return "" if found is None else _text(found)
+    return "" if found is None else text_of(found)
 
 
-def _text(element: ET.Element, style: Style | None = None) -> str:
+def text_of(element: ET.Element, style: Style | None = None) -> str:
     """Return the text of an element and of those in it, with each run of white space as one blank."""
     keeps_tags = style is not None and style.inline_tags == "keep"
     pieces = _tagged(element) if keeps_tags else element.itertext()

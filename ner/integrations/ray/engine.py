@@ -1,0 +1,363 @@
+"""The loop that reads files, has their blocks tagged and joins the parts, whatever dies meanwhile.
+
+The loop holds ranges of documents and references, never documents. A range of a file that is neither done nor on its
+way is read again: this one rule resumes a run, and repairs the loss of a reader, a node or a block. Ray itself retries
+nothing but merges.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from math import ceil
+from typing import Any, TypeAlias, cast
+
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+
+from ner.errors import InputError, one_line
+from ner.integrations.ray.merging import FILE_BYTES
+from ner.integrations.ray.output import Done, Output, WrittenPart
+from ner.integrations.ray.parts import Part, Ranges
+from ner.integrations.ray.progress import Progress
+from ner.integrations.ray.reading import Block, Header, Report
+from ner.integrations.ray.storage import InputFile
+
+# Blocks that an actor has at once, so that it never waits for the next, and blocks that wait for each actor.
+BLOCKS_AT_ONCE = 2
+BLOCKS_WAITING = 2
+TAGGERS_PER_READER = 8
+# A block whose tagger dies so often is halved, and a document in the end given up; a file is, whose reader does.
+MOST_DEATHS = 3
+MOST_READER_DEATHS = 10
+MOST_LOADING_DEATHS = 5
+WAIT_SECONDS = 0.5
+
+# Ray gives its handles and references no types.
+Handle: TypeAlias = Any
+Reference: TypeAlias = Any
+
+
+@dataclass(frozen=True)
+class Crew:
+    """What the loop calls.
+
+    Args:
+        start_reader: Starts a :class:`ner.integrations.ray.reading.Reader`.
+        start_tagger: Starts a :class:`ner.integrations.ray.tagging.TaggingActor`.
+        most_taggers: Returns how many of them the cluster has room for.
+        merge: Starts :func:`ner.integrations.ray.merging.merge`.
+        prepare: Starts :func:`ner.integrations.ray.tagging.prepare`; ``None`` if taggers do that themselves.
+    """
+
+    start_reader: Callable[[], Handle]
+    start_tagger: Callable[[], Handle]
+    most_taggers: Callable[[], int]
+    merge: Callable[[list[Part]], Reference]
+    prepare: Callable[[Reference], Reference] | None = None
+
+
+@dataclass(eq=False)
+class FileState:
+    """A file on its way: ranges of it that are done, and that wait or are being tagged."""
+
+    file: InputFile
+    done: Ranges
+    end: int | None
+    flying: Ranges = field(default_factory=Ranges)
+    broken: str = ""
+    is_being_read: bool = False
+    deaths: int = 0
+    parts: list[WrittenPart] = field(default_factory=list)
+
+    @property
+    def is_finished(self) -> bool:
+        """All of it is done, or it cannot be read."""
+        return bool(self.broken) or self.end == len(self.done)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Documents of it are neither done nor on their way, and nobody reads them."""
+        is_known = self.end is not None and len(self.done) + len(self.flying) >= self.end
+        return not (self.broken or self.is_being_read or is_known)
+
+
+@dataclass(eq=False)
+class _Task:
+    """A block that waits or is being tagged, and how often its tagger has died of that or of something else."""
+
+    state: FileState
+    part: Part
+    block: Reference
+    deaths: int = 0
+
+
+@dataclass(eq=False)
+class _Reader:
+    handle: Handle
+    state: FileState | None = None
+    is_busy: bool = False
+
+
+@dataclass(eq=False)
+class _Tagger:
+    handle: Handle
+    is_ready: bool = False
+    calls: int = 0
+    is_reserved: bool = False
+
+
+class Engine:
+    """One run.
+
+    Args:
+        inputs: The files.
+        done: What the output holds.
+        output: The output folder.
+        crew: Who does the work.
+        progress: Is told of it.
+    """
+
+    def __init__(self, inputs: Iterable[InputFile], done: Done, output: Output, crew: Crew, progress: Progress) -> None:
+        self.states = {file.key: FileState(file, done.ranges[file.key], done.ends.get(file.key)) for file in inputs}
+        self._output = output
+        self._crew = crew
+        self._progress = progress
+        self._queue: deque[_Task] = deque()
+        self._calls: dict[Reference, Callable[[Reference], None]] = {}
+        self._open = [state for state in self.states.values() if not state.is_finished]
+        self._unread = deque(self._open)
+        self._readers: list[_Reader] = []
+        self._taggers: list[_Tagger] = []
+        self._loading_deaths = 0
+        self._mergeable: list[WrittenPart] = []
+        self._merging = False
+        for written in done.parts:
+            if written.part.file in self.states:
+                self._take(written)
+
+    def run(self) -> None:
+        """Tag all files.
+
+        Raises:
+            InputError: if the model cannot be used, or the output cannot be written.
+        """
+        while True:
+            self._read_on()
+            self._start_taggers()
+            self._tag_on()
+            self._merge_on()
+            if self._is_over():
+                return
+            assert self._calls  # whatever is left to do, somebody does
+            finished, _ = ray.wait(list(self._calls), timeout=WAIT_SECONDS)
+            if len(self._calls) > 1 and finished:
+                finished, _ = ray.wait(list(self._calls), num_returns=len(self._calls), timeout=0)
+            for reference in finished:
+                self._calls.pop(reference)(reference)
+            ready = sum(tagger.is_ready for tagger in self._taggers)
+            self._progress.update(ready, is_working=any(tagger.calls for tagger in self._taggers))
+
+    def _is_over(self) -> bool:
+        """Return if nothing is left to do; actors that the cluster has no room for may still wait for it."""
+        is_busy = self._queue or self._mergeable or self._merging or any(tagger.calls for tagger in self._taggers)
+        return not is_busy and self._is_tagged()
+
+    def _is_tagged(self) -> bool:
+        self._open = [state for state in self._open if not state.is_finished]
+        return not self._open
+
+    def _read_on(self) -> None:
+        most = self._crew.most_taggers()
+        wanted = (BLOCKS_AT_ONCE + BLOCKS_WAITING) * most
+        coming = sum(tagger.calls for tagger in self._taggers) + len(self._queue)
+        coming += sum(reader.is_busy for reader in self._readers)
+        for reader in self._readers:
+            if coming >= wanted:
+                return
+            if not reader.is_busy and self._read_next(reader):
+                coming += 1
+        while coming < wanted and len(self._readers) < ceil(most / TAGGERS_PER_READER) and self._next_file():
+            reader = _Reader(self._crew.start_reader())
+            self._readers.append(reader)
+            self._read_next(reader)
+            coming += 1
+
+    def _next_file(self) -> FileState | None:
+        while self._unread and not self._unread[0].has_gaps:
+            self._unread.popleft()
+        return self._unread[0] if self._unread else None
+
+    def _read_next(self, reader: _Reader) -> bool:
+        """Ask a reader for a block, of the next file if it has none, and return if there is any to ask for."""
+        state = reader.state
+        if state is None:
+            state = reader.state = self._next_file()
+            if state is None:
+                return False
+            state.is_being_read = True
+            reader.handle.open.remote(state.file, Ranges([*state.done, *state.flying]))
+        header, block = reader.handle.next.options(num_returns=2).remote()
+        reader.is_busy = True
+        self._calls[header] = partial(self._has_read, reader, state, block)
+        return True
+
+    def _has_read(self, reader: _Reader, state: FileState, block: Reference, reference: Reference) -> None:
+        reader.is_busy = False
+        try:
+            header = cast(Header, ray.get(reference))
+        except RayTaskError as error:
+            header = Header(broken=one_line(error.cause))
+        except RayError:
+            self._readers.remove(reader)
+            state.deaths += 1
+            if state.deaths < MOST_READER_DEATHS:
+                self._leave(state)
+                return
+            header = Header(broken=f"the process that reads it ended {MOST_READER_DEATHS} times")
+        if header.part is None:
+            reader.state = None
+            state.broken = header.broken
+            if not header.broken:
+                self._end(state, header.documents)
+            else:
+                self._progress.warn(
+                    f"{state.file.location}: broken after {header.documents} documents: {header.broken}"
+                )
+            self._leave(state)
+            return
+        state.flying.add(header.part.start, header.part.stop)
+        if header.part.is_last:
+            self._end(state, header.part.stop)
+        self._queue.append(_Task(state, header.part, block))
+
+    def _leave(self, state: FileState) -> None:
+        """Note that nobody reads a file; what is missing of it is read again."""
+        state.is_being_read = False
+        if state.has_gaps:
+            self._unread.append(state)
+
+    def _end(self, state: FileState, documents: int) -> None:
+        """Note how many documents a file has: its parts can go into files."""
+        state.end = documents
+        self._progress.ends(state.file, documents)
+        self._mergeable += state.parts
+        state.parts = []
+
+    def _start_taggers(self) -> None:
+        work = len(self._queue) + sum(tagger.calls for tagger in self._taggers)
+        for _ in range(min(self._crew.most_taggers(), work) - len(self._taggers)):
+            tagger = _Tagger(self._crew.start_tagger())
+            self._taggers.append(tagger)
+            self._calls[tagger.handle.load.remote()] = partial(self._has_loaded, tagger)
+
+    def _has_loaded(self, tagger: _Tagger, reference: Reference) -> None:
+        try:
+            self._progress.ready(cast(str, ray.get(reference)))
+        except RayTaskError as error:
+            raise InputError(one_line(error.cause)) from None
+        except RayError as error:
+            self._drop(tagger)
+            self._loading_deaths += 1
+            if self._loading_deaths >= MOST_LOADING_DEATHS:
+                fix = "look for what ends it, such as too little memory"
+                raise InputError(
+                    f"the process that loads the model ended {MOST_LOADING_DEATHS} times; {fix}"
+                ) from error
+            return
+        tagger.is_ready = True
+        self._loading_deaths = 0
+
+    def _drop(self, tagger: _Tagger) -> None:
+        if tagger in self._taggers:
+            self._taggers.remove(tagger)
+            with suppress(RayError):
+                ray.kill(tagger.handle)
+
+    def _tag_on(self) -> None:
+        for calls in range(BLOCKS_AT_ONCE):
+            for tagger in self._taggers:
+                # A block whose tagger has died has one for itself, so that no other takes the blame.
+                if not self._queue or (self._queue[0].deaths and calls):
+                    return
+                if tagger.is_ready and tagger.calls == calls and not tagger.is_reserved:
+                    task = self._queue.popleft()
+                    tagger.is_reserved = task.deaths > 0
+                    block = self._crew.prepare(task.block) if self._crew.prepare else task.block
+                    tagger.calls += 1
+                    self._calls[tagger.handle.tag.remote(block)] = partial(self._has_tagged, tagger, task)
+
+    def _has_tagged(self, tagger: _Tagger, task: _Task, reference: Reference) -> None:
+        tagger.calls -= 1
+        tagger.is_reserved = False
+        state, part = task.state, task.part
+        try:
+            report = cast(Report, ray.get(reference))
+        except RayTaskError as error:
+            if not isinstance(error.cause, RayError):
+                raise InputError(one_line(error.cause)) from error
+            self._lose(task)
+        except RayActorError:
+            if tagger in self._taggers:
+                self._progress.warn("a tagger has ended; its documents are tagged again")
+            self._drop(tagger)
+            self._again(task)
+        except RayError:
+            self._lose(task)
+        else:
+            state.flying.remove(part.start, part.stop)
+            state.done.add(part.start, part.stop)
+            self._take(WrittenPart(part, report.size))
+            self._progress.add(report)
+
+    def _lose(self, task: _Task) -> None:
+        """Let a block that is lost be read again."""
+        task.state.flying.remove(task.part.start, task.part.stop)
+        if not task.state.is_being_read:
+            self._leave(task.state)
+
+    def _again(self, task: _Task) -> None:
+        """Let a block whose tagger died wait again, in halves if that came often: a document may be the reason."""
+        task.deaths += 1
+        if task.deaths < MOST_DEATHS:
+            self._queue.appendleft(task)
+            return
+        try:
+            block = cast(Block, ray.get(task.block, timeout=WAIT_SECONDS))
+        except (RayError, GetTimeoutError):
+            self._lose(task)
+            return
+        single = block.given_up(f"the process that tagged it ended {MOST_DEATHS} times")
+        for part in block.halves() if len(block.part) > 1 else (single,):
+            deaths = MOST_DEATHS - 1 if len(part.part) > 1 else 1
+            self._queue.appendleft(_Task(task.state, part.part, ray.put(part), deaths))
+
+    def _take(self, written: WrittenPart) -> None:
+        """Keep a part until it goes into a file, which takes only parts of files that were read to their ends."""
+        state = self.states[written.part.file]
+        (state.parts if state.end is None else self._mergeable).append(written)
+
+    def _merge_on(self) -> None:
+        is_end = not self._queue and not any(tagger.calls for tagger in self._taggers) and self._is_tagged()
+        is_much = sum(part.size for part in self._mergeable) >= 2 * FILE_BYTES
+        if self._merging or not self._mergeable or not (is_end or is_much):
+            return
+        self._mergeable.sort(key=lambda written: (self.states[written.part.file].file.location, written.part))
+        chosen, size = [], 0
+        while self._mergeable and (not is_much or size < FILE_BYTES):
+            chosen.append(self._mergeable.pop(0))
+            size += chosen[-1].size
+        self._merging = True
+        self._calls[self._crew.merge([written.part for written in chosen])] = partial(self._has_merged, chosen)
+
+    def _has_merged(self, parts: list[WrittenPart], reference: Reference) -> None:
+        self._merging = False
+        try:
+            temporary = cast(str, ray.get(reference))
+        except RayTaskError as error:
+            raise InputError(one_line(error.cause)) from error
+        except RayError:
+            self._mergeable += parts
+            return
+        self._output.publish(temporary, [written.part for written in parts])

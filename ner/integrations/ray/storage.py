@@ -1,0 +1,217 @@
+"""Files on disks, and wherever pyarrow's file systems reach, such as ``s3://bucket/folder``."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path, PurePosixPath
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import pyarrow as pa
+from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
+
+from ner.errors import InputError, one_line
+from ner.io.files import COMPRESSED
+
+WILDCARDS = frozenset("*[")
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file to tag.
+
+    Args:
+        location: Its absolute path or its address, with which rows name their source.
+        size: Its bytes.
+    """
+
+    location: str
+    size: int
+
+    @property
+    def key(self) -> str:
+        """A digest of the location, as a part of file names."""
+        return blake2b(self.location.encode(), digest_size=10).hexdigest()
+
+
+def file_system(location: str) -> tuple[FileSystem, str]:
+    """Return the file system of a path or address, and the path on it.
+
+    Raises:
+        InputError: if there is no such file system.
+    """
+    if "://" not in location:
+        return LocalFileSystem(), str(Path(location).expanduser().absolute())
+    try:
+        system, path = FileSystem.from_uri(location)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{location}: no address that pyarrow reads: {one_line(error)}") from None
+    return system, path.rstrip("/")
+
+
+def find_inputs(patterns: Sequence[str], suffixes: Sequence[str]) -> list[InputFile]:
+    """Return the files that paths, addresses and patterns name, each once, in the order of their names.
+
+    Args:
+        patterns: Files, folders, or patterns with ``*``.
+        suffixes: The endings of the files that are taken of a folder, compressed or not; none stand for all.
+
+    Raises:
+        InputError: if one names no file.
+    """
+    found: dict[str, InputFile] = {}
+    for pattern in patterns:
+        system, path = file_system(pattern)
+        query = pattern[pattern.index("?") :] if "://" in pattern and "?" in pattern else ""
+        before = pattern.removesuffix(query).rstrip("/").removesuffix(path) if "://" in pattern else ""
+        try:
+            files = list(_matching(system, path, tuple(suffixes)))
+        except OSError as error:
+            raise InputError(f"{pattern}: cannot be read ({one_line(error)}); check the path") from None
+        if not files:
+            raise InputError(f"{pattern}: no such file; name files, a folder or a pattern that has some")
+        for file in files:
+            location = f"{before}{file.path}{query}"
+            found.setdefault(location, InputFile(location, file.size))
+    return sorted(found.values(), key=lambda file: file.location)
+
+
+def _matching(system: FileSystem, path: str, suffixes: tuple[str, ...]) -> Iterator[FileInfo]:
+    files: Iterable[FileInfo]
+    if WILDCARDS & set(path):
+        parts = PurePosixPath(path).parts
+        plain = next(index for index, part in enumerate(parts) if WILDCARDS & set(part))
+        folder = str(PurePosixPath(*parts[:plain]))
+        selected = FileSelector(folder, allow_not_found=True, recursive=plain < len(parts) - 1)
+        files = (info for info in system.get_file_info(selected) if PurePosixPath(info.path).match(path))
+    else:
+        [info] = system.get_file_info([path])
+        is_folder = info.type == FileType.Directory
+        files = system.get_file_info(FileSelector(path)) if is_folder else [info]
+        if is_folder and suffixes:
+            files = (info for info in files if info.path.removesuffix(COMPRESSED).endswith(suffixes))
+    return (info for info in files if info.type == FileType.File and not info.base_name.startswith("."))
+
+
+@contextmanager
+def local_copy(file: InputFile) -> Iterator[Path]:
+    """Yield the path of a file that is on disk, or of a copy, which is deleted at the end.
+
+    Raises:
+        OSError: if the file cannot be copied.
+    """
+    system, path = file_system(file.location)
+    if isinstance(system, LocalFileSystem):
+        yield Path(path)
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / PurePosixPath(path).name
+        with system.open_input_stream(path, compression=None) as source, copy.open("wb") as target:
+            copyfileobj(source, target)
+        yield copy
+
+
+class Folder:
+    """A folder whose files appear whole or not at all.
+
+    Args:
+        location: Its path or address.
+    """
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+        self.system, self.path = file_system(location)
+
+    def make(self, inner: str = "") -> None:
+        """Create the folder, or one in it.
+
+        Raises:
+            InputError: if it cannot be created.
+        """
+        try:
+            self.system.create_dir(self._at(inner), recursive=True)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def files(self, inner: str = "") -> list[FileInfo]:
+        """Return the files in the folder, or in one in it, by name; none if it is missing."""
+        found = self.system.get_file_info(FileSelector(self._at(inner), allow_not_found=True))
+        return sorted((info for info in found if info.type == FileType.File), key=lambda info: info.base_name)
+
+    def exists(self, name: str) -> bool:
+        """Return if there is a file of a name."""
+        return bool(self.system.get_file_info([self._at(name)])[0].type == FileType.File)
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file."""
+        with self.system.open_input_stream(self._at(name), compression=None) as file:
+            return bytes(file.read())
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[pa.NativeFile]:
+        """Open a file that appears under its name at the end; what fails leaves nothing.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        target = self._at(name)
+        temporary = str(PurePosixPath(target).with_name(f".{uuid4().hex}.tmp"))
+        try:
+            with self.system.open_output_stream(temporary, compression=None) as file:
+                yield file
+            self._sync(temporary)
+            self.system.move(temporary, target)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        finally:
+            with suppress(OSError):
+                self.system.delete_file(temporary)
+
+    def write(self, content: bytes, name: str) -> None:
+        """Write a file.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        with self.writing(name) as file:
+            file.write(content)
+
+    def move(self, name: str, other: str) -> None:
+        """Give a file another name.
+
+        Raises:
+            InputError: if that is not possible.
+        """
+        try:
+            self.system.move(self._at(name), self._at(other))
+            self._sync(self._at(""))
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def delete(self, name: str) -> None:
+        """Delete a file, if it is there."""
+        with suppress(FileNotFoundError):
+            self.system.delete_file(self._at(name))
+
+    def delete_folder(self, inner: str) -> None:
+        """Delete a folder in this one, if it is there."""
+        with suppress(FileNotFoundError):
+            self.system.delete_dir(self._at(inner))
+
+    def _sync(self, path: str) -> None:
+        """Bring a file or folder on a disk to it, so that no crash of the machine leaves an empty file under a name."""
+        if isinstance(self.system, LocalFileSystem):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _at(self, name: str) -> str:
+        return f"{self.path}/{name}" if name else self.path
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(f"{self.location}: cannot be written ({one_line(error)}); choose another folder")

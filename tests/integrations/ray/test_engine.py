@@ -1,0 +1,124 @@
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import ray
+from rich.console import Console
+
+from ner.documents import Document, Passage
+from ner.formats import JsonLines
+from ner.integrations.ray import engine as engine_module
+from ner.integrations.ray.engine import Engine
+from ner.integrations.ray.output import Done, Output
+from ner.integrations.ray.progress import Progress
+from ner.integrations.ray.storage import find_inputs
+from tests.integrations.ray.actors import POISON, crew
+from tests.integrations.ray.documents import rows
+from tests.integrations.ray.runs import REPOSITORY, count_parts
+
+
+@pytest.fixture(scope="module", autouse=True)
+def local_ray() -> Iterator[None]:
+    """A Ray of two CPUs."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+        ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=100 << 20, log_to_driver=False)
+        yield
+        ray.shutdown()
+
+
+def _write(folder: Path, *files: list[str]) -> None:
+    folder.mkdir(exist_ok=True)
+    for number, names in enumerate(files):
+        JsonLines().write((Document(name, (Passage("a text"),)) for name in names), folder / f"{number}.jsonl")
+
+
+def _run(folder: Path, block_documents: int = 10, taggers: int = 2) -> tuple[Engine, Done, Progress]:
+    inputs = find_inputs([str(folder / "in")], (".jsonl",))
+    output = Output(str(folder / "out"))
+    output.open({})
+    done = output.scan(inputs, is_cleaning=True)
+    with Progress(inputs, 0, Console(quiet=True)) as progress:
+        engine = Engine(inputs, done, output, crew(str(folder / "out"), taggers, 0.0, block_documents), progress)
+        engine.run()
+    return engine, output.scan(inputs), progress
+
+
+def _names(folder: Path) -> Counter[str]:
+    return Counter(str(row["id"]) for row in rows(folder / "out"))
+
+
+def test_every_document_is_a_row_and_a_second_run_has_nothing_to_do(tmp_path: Path) -> None:
+    _write(tmp_path / "in", [str(n) for n in range(95)], [], [str(n) for n in range(95, 100)])
+    _, done, _ = _run(tmp_path)
+    assert done.documents == 100
+    assert _names(tmp_path) == Counter(map(str, range(100)))
+    assert sum(map(len, done.ranges.values())) == 100
+    assert sorted(done.ends.values()) == [0, 5, 95]
+    _, again, progress = _run(tmp_path)
+    assert (progress.documents, again.files) == (0, done.files)
+
+
+def test_files_that_come_later_are_added(tmp_path: Path) -> None:
+    _write(tmp_path / "in", ["a", "b"])
+    _run(tmp_path)
+    _write(tmp_path / "in", ["a", "b"], ["c"])
+    _, done, progress = _run(tmp_path)
+    assert (progress.documents, done.files) == (1, 2)
+    assert _names(tmp_path) == Counter("abc")
+
+
+def test_a_document_that_kills_its_tagger_is_given_up_alone(tmp_path: Path) -> None:
+    _write(tmp_path / "in", [*"abc", POISON, *"defg"])
+    _, done, progress = _run(tmp_path, block_documents=8)
+    assert (done.documents, done.errors, progress.errors) == (8, 1, 1)
+    found = {str(row["id"]): row["error"] for row in rows(tmp_path / "out")}
+    assert found == {**dict.fromkeys("abcdefg"), POISON: "the process that tagged it ended 3 times"}
+
+
+def test_files_are_closed_once_they_are_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write(tmp_path / "in", *[[f"{file} {n}" for n in range(20)] for file in range(6)])
+    monkeypatch.setattr(engine_module, "FILE_BYTES", 20_000)
+    _, done, _ = _run(tmp_path, block_documents=5)
+    assert done.files > 1
+    assert done.documents == len(_names(tmp_path)) == 120
+
+
+def test_a_broken_file_leaves_nothing_and_holds_up_nobody(tmp_path: Path) -> None:
+    _write(tmp_path / "in", ["a", "b"], ["c"])
+    (tmp_path / "in" / "2.jsonl").write_bytes(b'{"id": "d", "text": "fine"}\n\xff\n')
+    engine, done, progress = _run(tmp_path)
+    [state] = [state for state in engine.states.values() if state.broken]
+    assert "not UTF-8" in state.broken
+    assert [line for line in progress.warnings if "2.jsonl" in line]
+    assert _names(tmp_path) == Counter("abc")
+    (tmp_path / "in" / "2.jsonl").write_bytes(b'{"id": "d", "text": "fine"}\n{"id": "e", "text": "fine"}\n')
+    _, done, _ = _run(tmp_path)
+    assert _names(tmp_path) == Counter("abcde")
+    assert done.parts == []
+
+
+def test_what_an_interrupted_run_left_is_not_tagged_again(tmp_path: Path) -> None:
+    _write(tmp_path / "in", [str(n) for n in range(50)])
+    inputs = find_inputs([str(tmp_path / "in")], (".jsonl",))
+    output = Output(str(tmp_path / "out"))
+    output.open({})
+    workers = crew(str(tmp_path / "out"), 2, 0.0, 10)
+    calls = 0
+
+    def fail_after_two() -> int:
+        nonlocal calls
+        calls += count_parts(tmp_path / "out") >= 2
+        if calls:
+            raise KeyboardInterrupt
+        return 2
+
+    with pytest.raises(KeyboardInterrupt), Progress(inputs, 0, Console(quiet=True)) as progress:
+        Engine(inputs, output.scan(inputs), output, replace(workers, most_taggers=fail_after_two), progress).run()
+    left = sum(len(written.part) for written in output.scan(inputs).parts)
+    assert left >= 20
+    _, done, progress = _run(tmp_path)
+    assert progress.documents <= 50 - left
+    assert (done.documents, _names(tmp_path)) == (50, Counter(map(str, range(50))))

@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from ner.errors import InputError
+from ner.integrations.ray.storage import Folder, InputFile, find_inputs, local_copy
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.jsonl", "a.jsonl.gz", "c.txt", ".d.jsonl", "inner/e.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+def _names(files: list[InputFile], folder: Path) -> list[str]:
+    return [file.location.removeprefix("file://").removeprefix(f"{folder}/") for file in files]
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_files_are_found_by_paths_folders_and_patterns(folder: Path, scheme: str) -> None:
+    def found(*names: str) -> list[str]:
+        return _names(find_inputs([f"{scheme}{folder}/{name}" for name in names], (".jsonl",)), folder)
+
+    assert found("") == ["a.jsonl.gz", "b.jsonl"]
+    assert found("c.txt", "b.jsonl", "b.jsonl") == ["b.jsonl", "c.txt"]
+    assert found("*.jsonl*") == ["a.jsonl.gz", "b.jsonl"]
+    assert found("*/*.jsonl", "c*") == ["c.txt", "inner/e.jsonl"]
+
+
+def test_a_relative_path_and_an_absolute_one_are_the_same_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert len(find_inputs(["b.jsonl", str(folder / "b.jsonl")], ())) == 1
+
+
+@pytest.mark.parametrize("name", ["nothing.jsonl", "x*.jsonl", "nowhere/*.jsonl"])
+def test_a_pattern_that_names_no_file_is_refused(folder: Path, name: str) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        find_inputs([str(folder / name)], ())
+
+
+def test_an_unknown_file_system_is_refused() -> None:
+    with pytest.raises(InputError, match="no address that pyarrow reads"):
+        find_inputs(["nowhere://bucket/x"], ())
+
+
+def test_a_file_on_disk_is_not_copied(folder: Path) -> None:
+    path = folder / "b.jsonl"
+    with local_copy(InputFile(str(path), 7)) as copy:
+        assert copy == path
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path / "new"))
+    folder.make()
+
+    def fail() -> None:
+        with folder.writing("a") as file:
+            file.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert not list((tmp_path / "new").iterdir())
+    folder.write(b"whole", "a")
+    assert folder.read("a") == b"whole"
+    assert [info.base_name for info in folder.files()] == ["a"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        Folder(str(tmp_path / "file" / "inner")).make()
