@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from ner import __version__
@@ -19,6 +20,15 @@ from ner.integrations.web.refusals import answer_to, refusal
 from ner.integrations.web.routes import Service, router
 
 DESCRIPTION = "Finds biomedical entities in texts. Offsets are half-open and count code points of a passage."
+
+# Variables of the environment could otherwise have texts and errors sent to a collector.
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 def create_app(
@@ -43,7 +53,13 @@ def create_app(
             await work
 
     app = FastAPI(
-        title=model.name, description=DESCRIPTION, version=__version__, lifespan=working, docs_url=None, redoc_url=None
+        title=model.name,
+        description=DESCRIPTION,
+        version=__version__,
+        lifespan=working,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=NO_TELEMETRY,
     )
     app.state.service = Service(model, batches, bounds)
     app.include_router(router)
