@@ -22,6 +22,8 @@ from tests.serving import REPOSITORY, Client, Process
 CLIENTS = 64
 WRK = Path(__file__).with_name("requests.lua")
 SAMPLED_SECONDS = 0.2
+# For the answers to 64 clients on a slow machine.
+LONGEST_SECONDS = 600
 ENDS = 5
 
 
@@ -155,7 +157,8 @@ def end_under_load(setting: Setting) -> list[Figure]:
 
 @contextmanager
 def _service(setting: Setting) -> Iterator[Process]:
-    with Process(["--checkpoints", setting.checkpoints], setting.folder) as process:
+    arguments = ["--checkpoints", setting.checkpoints, "--seconds", str(LONGEST_SECONDS)]
+    with Process(arguments, setting.folder) as process:
         yield process
 
 
@@ -178,7 +181,18 @@ def _predict(setting: Setting, number: int) -> tuple[float, float, list[dict]]:
 
 def _wrk(port: int, setting: Setting, clients: int, seconds: int | None = None) -> dict[str, float]:
     address, duration = f"http://127.0.0.1:{port}", f"{seconds or setting.seconds}s"
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{duration}", "--timeout", "90s", "-s", str(WRK), address, "--"]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{clients}",
+        f"-d{duration}",
+        "--timeout",
+        f"{LONGEST_SECONDS}s",
+        "-s",
+        str(WRK),
+        address,
+        "--",
+    ]
     outcome = subprocess.run([*command, str(setting.bodies)], check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(outcome.stdout.splitlines()[-1])
     return found
@@ -192,7 +206,9 @@ def _tag(client: Client, record: dict) -> tuple[int, list[dict]]:
 def _tagged(port: int, records: Sequence[dict]) -> list[list[dict]]:
     """Tag each document in a request of its own, many at once."""
     with ThreadPoolExecutor(CLIENTS) as pool:
-        return [entities for _, entities in pool.map(lambda record: _tag(Client(port), record), records)]
+        answers = list(pool.map(lambda record: _tag(Client(port), record), records))
+    assert {status for status, _ in answers} == {200}
+    return [entities for _, entities in answers]
 
 
 def _differ(entities: Sequence[dict], predicted: dict) -> bool:

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
+from fastapi.security import HTTPBearer
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException as AnyHTTPException
 
@@ -62,7 +63,9 @@ def create_app(
         telemetry=NO_TELEMETRY,
     )
     app.state.service = Service(model, batches, bounds)
-    app.include_router(router)
+    # For /docs to ask for the token; the guard has checked it.
+    scheme = [] if token is None else [Depends(HTTPBearer(auto_error=False))]
+    app.include_router(router, dependencies=scheme)
     app.mount("/static", static_files())
     pages = {"/": page(model, bounds, token is not None), "/docs": docs_page(model.name)}
     for path, html in pages.items():
