@@ -186,7 +186,8 @@ def _states(callbacks: object) -> dict[str, dict[str, Any]]:
     """Return the states of the callbacks that are read, as far as they are readable."""
     states = callbacks if isinstance(callbacks, dict) else {}
     return {
-        name: state
+        # Early stopping keeps the best value as a tensor, which nothing here reads.
+        name: {key: value for key, value in state.items() if not isinstance(value, Tensor)}
         for name, state in states.items()
         if isinstance(name, str) and name.startswith(("EarlyStopping", "ScoreReport")) and isinstance(state, dict)
     }

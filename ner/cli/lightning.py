@@ -1,5 +1,6 @@
 """LightningCLI with the classes of this project, for the verbs that train or evaluate."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -39,6 +40,8 @@ from ner.training.trainer import (
     lightning_errors,
     prepare_trainer,
 )
+
+log = logging.getLogger(__name__)
 
 DEV_PAGE, TEST_PAGE = "report.html", "report-test.html"
 SILENT = {"trainer": {"enable_progress_bar": False, "logger": False}}
@@ -271,7 +274,10 @@ def _report_on_best(trained: CommandLine) -> None:
     own = trained.config["fit"]
     if own.report and not own.trainer.fast_dev_run and checkpoint is not None and checkpoint.best_model_path:
         best = Path(checkpoint.best_model_path)
-        evaluate_silently(trained.selection.with_checkpoints([best]), best.with_name(DEV_PAGE))
+        try:
+            evaluate_silently(trained.selection.with_checkpoints([best]), best.with_name(DEV_PAGE))
+        except InputError as error:
+            log.warning("No report, but the training is done: %s", error)
 
 
 def _dirpath(run: str, seed: int) -> str:

@@ -266,6 +266,7 @@ def test_what_is_found_behind_the_annotation_is_neither_right_nor_wrong(
 ) -> None:
     monkeypatch.setattr(module.model, "decode", lambda *_: np.array([[1, 0, 0, 1]]))
     monkeypatch.setattr(module, "log", lambda *_, **__: None)
+    monkeypatch.setattr(module, "_trainer", Trainer(accelerator="cpu", logger=False, enable_checkpointing=False))
     module.validation_step(batch_of(preprocessor, document("mice ate the rats", annotated_until=8)))
     assert module.val_score.compute().micro == pytest.approx((1.0, 1.0, 1.0))
 

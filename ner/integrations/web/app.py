@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
+from fastapi.security import HTTPBearer
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from ner import __version__
@@ -19,6 +21,15 @@ from ner.integrations.web.refusals import answer_to, refusal
 from ner.integrations.web.routes import Service, router
 
 DESCRIPTION = "Finds biomedical entities in texts. Offsets are half-open and count code points of a passage."
+
+# Variables of the environment could otherwise have texts and errors sent to a collector.
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 def create_app(
@@ -43,10 +54,18 @@ def create_app(
             await work
 
     app = FastAPI(
-        title=model.name, description=DESCRIPTION, version=__version__, lifespan=working, docs_url=None, redoc_url=None
+        title=model.name,
+        description=DESCRIPTION,
+        version=__version__,
+        lifespan=working,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=NO_TELEMETRY,
     )
     app.state.service = Service(model, batches, bounds)
-    app.include_router(router)
+    # For /docs to ask for the token; the guard has checked it.
+    scheme = [] if token is None else [Depends(HTTPBearer(auto_error=False))]
+    app.include_router(router, dependencies=scheme)
     app.mount("/static", static_files())
     pages = {"/": page(model, bounds, token is not None), "/docs": docs_page(model.name)}
     for path, html in pages.items():

@@ -8,6 +8,7 @@ another shape of answers would each need a copy of the model; and it listens on 
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +16,11 @@ from dataclasses import dataclass, field
 
 from ner.documents import Document
 
-# Enough for texts of about the same length to meet, and few enough to be done in about a second on two cores.
+# Enough for texts of about the same length to meet, and few enough that a request that comes now waits no longer than
+# this before its turn begins, however slow the model.
+BATCH_SECONDS = 0.5
 BATCH_DOCUMENTS = 32
-BATCH_CHARACTERS = 60_000
+LEAST_CHARACTERS, MOST_CHARACTERS = 2_000, 60_000
 
 Tag = Callable[[Sequence[Document]], Iterable[Document]]
 
@@ -54,6 +57,7 @@ class Batches:
         self._tag = tag
         self._waiting: deque[_Request] = deque()
         self._has_work = asyncio.Event()
+        self._most_characters = LEAST_CHARACTERS
 
     async def tag(self, documents: Sequence[Document]) -> list[Document]:
         """Return documents with the entities that are found in them. Who is cancelled is not worked for any more."""
@@ -75,24 +79,30 @@ class Batches:
                     self._has_work.clear()
                     continue
                 documents = [document for _, document in batch]
+                start = time.monotonic()
                 outcomes = await asyncio.get_running_loop().run_in_executor(thread, self._outcomes, documents)
+                self._learn_speed(sum(map(_length, documents)), time.monotonic() - start)
                 for (request, _), outcome in zip(batch, outcomes, strict=True):
                     request.add(outcome)
 
     def _next(self) -> list[tuple[_Request, Document]]:
         batch: list[tuple[_Request, Document]] = []
         characters = 0
-        while self._waiting and len(batch) < BATCH_DOCUMENTS and characters < BATCH_CHARACTERS:
+        while self._waiting and len(batch) < BATCH_DOCUMENTS and characters < self._most_characters:
             request = self._waiting.popleft()
             if request.answer.done():  # cancelled
                 continue
             document = request.documents[request.taken]
             request.taken += 1
             batch.append((request, document))
-            characters += sum(len(passage.text) for passage in document.passages)
+            characters += _length(document)
             if request.taken < len(request.documents):
                 self._waiting.append(request)
         return batch
+
+    def _learn_speed(self, characters: int, seconds: float) -> None:
+        fitting = int(BATCH_SECONDS * characters / max(seconds, 1e-3))
+        self._most_characters = min(max(fitting, LEAST_CHARACTERS), MOST_CHARACTERS)
 
     def _outcomes(self, documents: Sequence[Document]) -> list[Document | Exception]:
         """Tag documents; where that fails, tag each alone, so that it fails for none but the one at fault."""
@@ -102,3 +112,7 @@ class Batches:
             if len(documents) == 1:
                 return [error]
             return [outcome for document in documents for outcome in self._outcomes([document])]
+
+
+def _length(document: Document) -> int:
+    return sum(len(passage.text) for passage in document.passages)

@@ -88,8 +88,8 @@ class Guard:
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             raise refusal(403, "pages of other websites may not use this service")
         if self.token is not None and not path.startswith(OPEN_PATHS[-1]) and path not in OPEN_PATHS:
-            given = headers.get("authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(given.encode(), self.token.encode()):
+            given = headers.get("authorization", "")
+            if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
                 message = "this service needs a token; send it as 'Authorization: Bearer ...'"
                 raise HTTPException(401, message, {"WWW-Authenticate": "Bearer"})
         length = headers.get("content-length", "0")

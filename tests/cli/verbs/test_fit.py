@@ -215,6 +215,8 @@ def test_early_stopping_ends_a_run_that_does_not_improve(tmp_path: Path, monkeyp
     still = ["--early_stopping", "1", "--model.encoder_lr", "0", "--model.emissions_lr", "0", "--model.crf_lr", "0"]
     folder = fit(tmp_path, monkeypatch, *still)
     assert torch.load(folder / "last.ckpt", weights_only=True)["epoch"] == 1
+    assert read_checkpoint(folder / "last.ckpt").is_stopped
+    assert (folder / "report.html").is_file()
 
 
 def test_the_last_checkpoint_is_that_of_the_last_epoch_also_when_another_is_the_best(

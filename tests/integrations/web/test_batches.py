@@ -2,25 +2,28 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine, Iterable, Sequence
 
 import pytest
 
 from ner.documents import Document, Passage
-from ner.integrations.web.batches import BATCH_DOCUMENTS, Batches
+from ner.integrations.web.batches import BATCH_DOCUMENTS, BATCH_SECONDS, Batches
 
 
 class Recorder:
-    """Marks documents as tagged, and keeps the batches; the first waits until it is let go."""
+    """Marks documents as tagged, each after some seconds, and keeps the batches; the first waits until it is let go."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
         self.go = threading.Event()
+        self.seconds = 0.0
 
     def __call__(self, documents: Sequence[Document]) -> Iterable[Document]:
         self.batches.append([document.id for document in documents])
         assert self.go.wait(10)
         for document in documents:
+            time.sleep(self.seconds)
             if document.id.startswith("poison"):
                 raise ValueError(document.id)
             yield Document(f"tagged {document.id}", document.passages)
@@ -72,8 +75,17 @@ def test_a_large_request_does_not_hold_up_a_small_one(recorder: Recorder) -> Non
 
 
 def test_long_texts_fill_a_batch_sooner(recorder: Recorder) -> None:
-    run(recorder, recorder.target.tag(documents("a", 1)), recorder.target.tag(documents("long", 4, 40_000 * "a")))
-    assert recorder.batches[1:] == [["long0", "long1"], ["long2", "long3"]]
+    run(recorder, recorder.target.tag(documents("a", 1)), recorder.target.tag(documents("long", 9, 40_000 * "a")))
+    assert sum(map(len, recorder.batches)) == 10
+    assert max(map(len, recorder.batches)) <= 2
+
+
+def test_a_slow_model_gets_no_more_in_a_batch_than_it_tags_in_its_time(recorder: Recorder) -> None:
+    recorder.seconds = 0.1
+    run(recorder, recorder.target.tag(documents("a", 1)), recorder.target.tag(documents("b", 20, 1_000 * "a")))
+    most = BATCH_SECONDS / recorder.seconds + 1  # the one that fills it
+    assert sum(map(len, recorder.batches)) == 21
+    assert max(map(len, recorder.batches)) <= most
 
 
 def test_who_has_left_is_not_worked_for(recorder: Recorder) -> None:

@@ -106,7 +106,9 @@ def test_without_the_token_only_the_page_and_the_description_are_given(small: in
             assert "send it as 'Authorization: Bearer ...'" in answer.error
     for path in ("/", "/health", "/docs", "/openapi.json", "/static/swagger-ui.css"):
         assert client.get(path).status == 200
+    assert client.post("/tag", {"texts": []}, Authorization=TOKEN).status == 401
     assert authorized(small, {"texts": []}).status == 200
+    assert "HTTPBearer" in client.get("/openapi.json").json["components"]["securitySchemes"]
 
 
 def test_a_service_for_others_is_called_by_any_name(small: int) -> None:

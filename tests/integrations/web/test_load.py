@@ -71,15 +71,8 @@ def test_too_many_clients_are_sent_away_and_leave_no_trace(process: Process) -> 
 
 def test_malformed_requests_break_nothing(process: Process, tmp_path: Path) -> None:
     before = len(process.log)
-    command = [
-        "run",
-        f"http://127.0.0.1:{process.port}/openapi.json",
-        "--checks",
-        "not_a_server_error",
-        "--mode",
-        "all",
-    ]
-    command += ["--phases", "coverage,fuzzing", "--max-examples", "10", "--generation-deterministic", "--no-color"]
+    command = ["run", f"http://127.0.0.1:{process.port}/openapi.json", "--checks", "not_a_server_error"]
+    command += ["--mode", "all", "--phases", "coverage", "--generation-deterministic", "--no-color"]
     script = Path(sys.executable).with_name("schemathesis")
     outcome = subprocess.run([script, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stdout
