@@ -23,7 +23,8 @@ from tests.integrations.ray.documents import write_inputs
 from tests.integrations.ray.runs import REPOSITORY
 
 FEW = 20
-EQUAL, SKEWED = 10, 11
+BLOCK = 100
+SMALL_FILES = 10
 SAMPLE_SECONDS = 0.2
 
 
@@ -46,8 +47,8 @@ def main() -> None:
     chosen = parser.parse_args()
     shutil.rmtree(chosen.folder, ignore_errors=True)
     total = chosen.documents
-    equal = [total // EQUAL] * EQUAL
-    skewed = [total - total // 100 * (SKEWED - 1), *[total // 100] * (SKEWED - 1)]
+    equal = [BLOCK] * (total // BLOCK)
+    skewed = [total - total // 100 * SMALL_FILES, *[total // 100] * SMALL_FILES]
     measured: dict[str, dict[str, float]] = {}
     for name in chosen.only.split(","):
         few, many = (
