@@ -69,7 +69,7 @@ def _run(chosen: Namespace) -> int:
     from ner.integrations.ray.cluster import cluster  # noqa: PLC0415 - an extra, as the next ones
     from ner.integrations.ray.model import checkpoints  # noqa: PLC0415
     from ner.integrations.ray.run import Wanted, describe, run  # noqa: PLC0415
-    from ner.integrations.ray.storage import find_inputs  # noqa: PLC0415
+    from ner.integrations.ray.storage import absolute, find_inputs  # noqa: PLC0415
 
     check_min_score(chosen.min_score)
     source: Format = chosen.format or _usual_format(chosen.input)
@@ -77,7 +77,7 @@ def _run(chosen: Namespace) -> int:
         checkpoints=checkpoints(chosen.checkpoints),
         inputs=find_inputs(chosen.input, source.suffixes),
         source=source,
-        output=chosen.output,
+        output=absolute(chosen.output),
         address=chosen.address,
         actors=chosen.actors,
         precision=chosen.precision,
@@ -92,7 +92,7 @@ def _run(chosen: Namespace) -> int:
         summary = run(wanted, log)
     console.print(
         f"{summary.documents:,} documents, {summary.errors:,} of them with an error, in {summary.files} files: "
-        f"{wanted.output}"
+        f"{chosen.output}"
     )
     if summary.documents_now:
         rate = f"{summary.documents_per_second:,.1f} documents/s, actors busy {summary.busy_share:.0%}"

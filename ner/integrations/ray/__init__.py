@@ -8,6 +8,7 @@
     tagging        an actor that tags blocks, and writes each as a part
     merging        a task that joins parts into a file
     model          the model on every node
+    states         the files, blocks and actors of a run
     engine         the loop that hands blocks from the readers to the taggers
     progress, plot what the user sees
     run            all of it together

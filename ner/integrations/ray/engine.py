@@ -8,20 +8,27 @@ nothing but merges.
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
-from typing import Any, TypeAlias, cast
+from typing import cast
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.exceptions import (
+    GetTimeoutError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 
 from ner.errors import InputError, one_line
 from ner.integrations.ray.merging import FILE_BYTES
 from ner.integrations.ray.output import Done, Output, WrittenPart
-from ner.integrations.ray.parts import Part, Ranges
+from ner.integrations.ray.parts import Ranges
 from ner.integrations.ray.progress import Progress
 from ner.integrations.ray.reading import Block, Header, Report
+from ner.integrations.ray.states import Crew, FileState, ReaderState, Reference, TaggerState, Task
 from ner.integrations.ray.storage import InputFile
 
 # Blocks that an actor has at once, so that it never waits for the next, and blocks that wait for each actor.
@@ -33,79 +40,9 @@ MOST_DEATHS = 3
 MOST_READER_DEATHS = 10
 MOST_LOADING_DEATHS = 5
 WAIT_SECONDS = 0.5
-
-# Ray gives its handles and references no types.
-Handle: TypeAlias = Any
-Reference: TypeAlias = Any
-
-
-@dataclass(frozen=True)
-class Crew:
-    """What the loop calls.
-
-    Args:
-        start_reader: Starts a :class:`ner.integrations.ray.reading.Reader`.
-        start_tagger: Starts a :class:`ner.integrations.ray.tagging.TaggingActor`.
-        most_taggers: Returns how many of them the cluster has room for.
-        merge: Starts :func:`ner.integrations.ray.merging.merge`.
-        prepare: Starts :func:`ner.integrations.ray.tagging.prepare`; ``None`` if taggers do that themselves.
-    """
-
-    start_reader: Callable[[], Handle]
-    start_tagger: Callable[[], Handle]
-    most_taggers: Callable[[], int]
-    merge: Callable[[list[Part]], Reference]
-    prepare: Callable[[Reference], Reference] | None = None
-
-
-@dataclass(eq=False)
-class FileState:
-    """A file on its way: ranges of it that are done, and that wait or are being tagged."""
-
-    file: InputFile
-    done: Ranges
-    end: int | None
-    flying: Ranges = field(default_factory=Ranges)
-    broken: str = ""
-    is_being_read: bool = False
-    deaths: int = 0
-    parts: list[WrittenPart] = field(default_factory=list)
-
-    @property
-    def is_finished(self) -> bool:
-        """All of it is done, or it cannot be read."""
-        return bool(self.broken) or self.end == len(self.done)
-
-    @property
-    def has_gaps(self) -> bool:
-        """Documents of it are neither done nor on their way, and nobody reads them."""
-        is_known = self.end is not None and len(self.done) + len(self.flying) >= self.end
-        return not (self.broken or self.is_being_read or is_known)
-
-
-@dataclass(eq=False)
-class _Task:
-    """A block that waits or is being tagged, and how often its tagger has died of that or of something else."""
-
-    state: FileState
-    part: Part
-    block: Reference
-    deaths: int = 0
-
-
-@dataclass(eq=False)
-class _Reader:
-    handle: Handle
-    state: FileState | None = None
-    is_busy: bool = False
-
-
-@dataclass(eq=False)
-class _Tagger:
-    handle: Handle
-    is_ready: bool = False
-    calls: int = 0
-    is_reserved: bool = False
+FETCH_SECONDS = 30
+# The ends of a process that a document may have led to.
+DEATHS = (RayActorError, WorkerCrashedError, OutOfMemoryError)
 
 
 class Engine:
@@ -124,15 +61,18 @@ class Engine:
         self._output = output
         self._crew = crew
         self._progress = progress
-        self._queue: deque[_Task] = deque()
+        self._queue: deque[Task] = deque()
         self._calls: dict[Reference, Callable[[Reference], None]] = {}
         self._open = [state for state in self.states.values() if not state.is_finished]
         self._unread = deque(self._open)
-        self._readers: list[_Reader] = []
-        self._taggers: list[_Tagger] = []
+        self._readers: list[ReaderState] = []
+        self._taggers: list[TaggerState] = []
         self._loading_deaths = 0
         self._mergeable: list[WrittenPart] = []
         self._merging = False
+        for state in self.states.values():
+            if state.end is not None:
+                progress.ends(state.file, state.end)
         for written in done.parts:
             if written.part.file in self.states:
                 self._take(written)
@@ -179,7 +119,7 @@ class Engine:
             if not reader.is_busy and self._read_next(reader):
                 coming += 1
         while coming < wanted and len(self._readers) < ceil(most / TAGGERS_PER_READER) and self._next_file():
-            reader = _Reader(self._crew.start_reader())
+            reader = ReaderState(self._crew.start_reader())
             self._readers.append(reader)
             self._read_next(reader)
             coming += 1
@@ -189,7 +129,7 @@ class Engine:
             self._unread.popleft()
         return self._unread[0] if self._unread else None
 
-    def _read_next(self, reader: _Reader) -> bool:
+    def _read_next(self, reader: ReaderState) -> bool:
         """Ask a reader for a block, of the next file if it has none, and return if there is any to ask for."""
         state = reader.state
         if state is None:
@@ -203,7 +143,7 @@ class Engine:
         self._calls[header] = partial(self._has_read, reader, state, block)
         return True
 
-    def _has_read(self, reader: _Reader, state: FileState, block: Reference, reference: Reference) -> None:
+    def _has_read(self, reader: ReaderState, state: FileState, block: Reference, reference: Reference) -> None:
         reader.is_busy = False
         try:
             header = cast(Header, ray.get(reference))
@@ -218,19 +158,18 @@ class Engine:
             header = Header(broken=f"the process that reads it ended {MOST_READER_DEATHS} times")
         if header.part is None:
             reader.state = None
-            state.broken = header.broken
-            if not header.broken:
-                self._end(state, header.documents)
+            if header.broken:
+                reason = header.broken.removeprefix(f"{state.file.location}: ")
+                state.broken = f"broken after {header.documents} documents: {reason}"
+                self._progress.warn(f"{state.file.location}: {state.broken}")
             else:
-                self._progress.warn(
-                    f"{state.file.location}: broken after {header.documents} documents: {header.broken}"
-                )
+                self._end(state, header.documents)
             self._leave(state)
             return
         state.flying.add(header.part.start, header.part.stop)
         if header.part.is_last:
             self._end(state, header.part.stop)
-        self._queue.append(_Task(state, header.part, block))
+        self._queue.append(Task(state, header.part, block))
 
     def _leave(self, state: FileState) -> None:
         """Note that nobody reads a file; what is missing of it is read again."""
@@ -240,19 +179,20 @@ class Engine:
 
     def _end(self, state: FileState, documents: int) -> None:
         """Note how many documents a file has: its parts can go into files."""
+        if state.end is None:
+            self._progress.ends(state.file, documents)
         state.end = documents
-        self._progress.ends(state.file, documents)
         self._mergeable += state.parts
         state.parts = []
 
     def _start_taggers(self) -> None:
         work = len(self._queue) + sum(tagger.calls for tagger in self._taggers)
         for _ in range(min(self._crew.most_taggers(), work) - len(self._taggers)):
-            tagger = _Tagger(self._crew.start_tagger())
+            tagger = TaggerState(self._crew.start_tagger())
             self._taggers.append(tagger)
             self._calls[tagger.handle.load.remote()] = partial(self._has_loaded, tagger)
 
-    def _has_loaded(self, tagger: _Tagger, reference: Reference) -> None:
+    def _has_loaded(self, tagger: TaggerState, reference: Reference) -> None:
         try:
             self._progress.ready(cast(str, ray.get(reference)))
         except RayTaskError as error:
@@ -269,9 +209,10 @@ class Engine:
         tagger.is_ready = True
         self._loading_deaths = 0
 
-    def _drop(self, tagger: _Tagger) -> None:
+    def _drop(self, tagger: TaggerState) -> None:
         if tagger in self._taggers:
             self._taggers.remove(tagger)
+            self._progress.warn("a tagger has ended; its documents are tagged again")
             with suppress(RayError):
                 ray.kill(tagger.handle)
 
@@ -284,54 +225,54 @@ class Engine:
                 if tagger.is_ready and tagger.calls == calls and not tagger.is_reserved:
                     task = self._queue.popleft()
                     tagger.is_reserved = task.deaths > 0
-                    block = self._crew.prepare(task.block) if self._crew.prepare else task.block
+                    prepare = None if task.deaths else self._crew.prepare
+                    block = prepare(task.block) if prepare else task.block
                     tagger.calls += 1
                     self._calls[tagger.handle.tag.remote(block)] = partial(self._has_tagged, tagger, task)
 
-    def _has_tagged(self, tagger: _Tagger, task: _Task, reference: Reference) -> None:
+    def _has_tagged(self, tagger: TaggerState, task: Task, reference: Reference) -> None:
         tagger.calls -= 1
         tagger.is_reserved = False
         state, part = task.state, task.part
         try:
             report = cast(Report, ray.get(reference))
-        except RayTaskError as error:
-            if not isinstance(error.cause, RayError):
-                raise InputError(one_line(error.cause)) from error
-            self._lose(task)
-        except RayActorError:
-            if tagger in self._taggers:
-                self._progress.warn("a tagger has ended; its documents are tagged again")
-            self._drop(tagger)
-            self._again(task)
-        except RayError:
-            self._lose(task)
+        except RayError as error:
+            cause = error.cause if isinstance(error, RayTaskError) else error
+            if not isinstance(cause, RayError):
+                raise InputError(one_line(cause)) from error
+            if isinstance(error, RayActorError | OutOfMemoryError):
+                self._drop(tagger)
+            if isinstance(cause, DEATHS):
+                self._again(task)
+            else:
+                self._lose(task)
         else:
             state.flying.remove(part.start, part.stop)
             state.done.add(part.start, part.stop)
             self._take(WrittenPart(part, report.size))
             self._progress.add(report)
 
-    def _lose(self, task: _Task) -> None:
+    def _lose(self, task: Task) -> None:
         """Let a block that is lost be read again."""
         task.state.flying.remove(task.part.start, task.part.stop)
         if not task.state.is_being_read:
             self._leave(task.state)
 
-    def _again(self, task: _Task) -> None:
+    def _again(self, task: Task) -> None:
         """Let a block whose tagger died wait again, in halves if that came often: a document may be the reason."""
         task.deaths += 1
         if task.deaths < MOST_DEATHS:
             self._queue.appendleft(task)
             return
         try:
-            block = cast(Block, ray.get(task.block, timeout=WAIT_SECONDS))
+            block = cast(Block, ray.get(task.block, timeout=FETCH_SECONDS))
         except (RayError, GetTimeoutError):
             self._lose(task)
             return
         single = block.given_up(f"the process that tagged it ended {MOST_DEATHS} times")
         for part in block.halves() if len(block.part) > 1 else (single,):
             deaths = MOST_DEATHS - 1 if len(part.part) > 1 else 1
-            self._queue.appendleft(_Task(task.state, part.part, ray.put(part), deaths))
+            self._queue.appendleft(Task(task.state, part.part, ray.put(part), deaths))
 
     def _take(self, written: WrittenPart) -> None:
         """Keep a part until it goes into a file, which takes only parts of files that were read to their ends."""

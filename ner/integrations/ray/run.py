@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,13 +15,14 @@ from rich.console import Console
 from ner import __version__
 from ner.formats.base import Format
 from ner.inference.min_scores import MinScore
-from ner.integrations.ray.engine import Crew, Engine
+from ner.integrations.ray.engine import Engine
 from ner.integrations.ray.merging import merge
 from ner.integrations.ray.model import ModelFiles, find_model
 from ner.integrations.ray.output import Done, Output
 from ner.integrations.ray.plot import throughput_png
 from ner.integrations.ray.progress import Progress
 from ner.integrations.ray.reading import Reader
+from ner.integrations.ray.states import Crew
 from ner.integrations.ray.storage import InputFile
 from ner.integrations.ray.tagging import TaggerSettings, TaggingActor, prepare
 from ner.io.lock import OutputLock
@@ -39,7 +41,7 @@ class Wanted:
         checkpoints: The model: checkpoints and exported folders.
         inputs: The files.
         source: Their format.
-        output: The output folder.
+        output: The output folder, an absolute path or an address.
         address: Of a Ray cluster; ``None`` for one of the run's own on this machine.
         actors: Number of tagging actors; ``None`` for all that the cluster has room for.
         precision: Of the encoder.
@@ -189,9 +191,13 @@ def _resource(name: str) -> int:
 def _missing(engine: Engine, after: Done) -> dict[str, str]:
     """Return the files of whose documents the output lacks some, and why."""
     missing = {state.file.location: state.broken for state in engine.states.values() if state.broken}
+    waiting = Counter[str]()
+    for written in after.parts:
+        waiting[written.part.file] += len(written.part)
     for key, state in engine.states.items():
-        if not state.broken and len(after.ranges[key]) != state.end:
-            missing[state.file.location] = f"{len(after.ranges[key])} of {state.end} documents are there"
+        there = len(after.ranges[key]) - waiting[key]
+        if not state.broken and there != state.end:
+            missing[state.file.location] = f"{there} of {state.end} documents are in the output; run the command again"
     return missing
 
 
@@ -201,5 +207,5 @@ def _lock(output: str) -> Iterator[None]:
     if "://" in output:
         yield
         return
-    with OutputLock(Path(output).expanduser().absolute()):
+    with OutputLock(Path(output)):
         yield

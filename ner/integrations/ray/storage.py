@@ -37,6 +37,11 @@ class InputFile:
         return blake2b(self.location.encode(), digest_size=10).hexdigest()
 
 
+def absolute(location: str) -> str:
+    """Return an address as it is, and a path as it is called from every folder."""
+    return location if "://" in location else str(Path(location).expanduser().absolute())
+
+
 def file_system(location: str) -> tuple[FileSystem, str]:
     """Return the file system of a path or address, and the path on it.
 
@@ -44,7 +49,7 @@ def file_system(location: str) -> tuple[FileSystem, str]:
         InputError: if there is no such file system.
     """
     if "://" not in location:
-        return LocalFileSystem(), str(Path(location).expanduser().absolute())
+        return LocalFileSystem(), absolute(location)
     try:
         system, path = FileSystem.from_uri(location)
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -10,10 +10,10 @@ import ray
 from ner.documents import Document
 from ner.formats import JsonLines
 from ner.formats.parquet import Row, write_rows
-from ner.integrations.ray.engine import Crew
 from ner.integrations.ray.merging import merge
 from ner.integrations.ray.output import part_name
 from ner.integrations.ray.reading import NO_TEXT, Block, Reader, Report, Unreadable
+from ner.integrations.ray.states import Crew
 
 POISON = "poison"
 

@@ -1,9 +1,9 @@
-"""The cost of `bulk`: against `predict`, of one actor and two, with files of unequal size, and its driver's memory.
+"""The cost of `bulk`: against `predict`, of one actor and two, and with files of unequal size.
 
     python -m tests.integrations.ray.measure --checkpoint best.ckpt --folder /tmp/measured --documents 1000
 
-Prints JSON. Start-up is not counted: of `predict`, whose time with a few documents is taken off, nor of `bulk`, whose
-summary begins when its first actor is ready. `--memory 1000,100000` needs a toy; it measures nothing else.
+Prints JSON. Start-up is not counted: what a run with a few documents takes is taken off. CPU seconds are those of all
+processes of a command; unlike documents/s they say something on a machine that does other things too.
 """
 
 import json
@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -21,7 +23,18 @@ from tests.integrations.ray.documents import write_inputs
 from tests.integrations.ray.runs import REPOSITORY
 
 FEW = 20
-EQUAL, SKEWED = 10, 11
+BLOCK = 100
+SMALL_FILES = 10
+SAMPLE_SECONDS = 0.2
+
+
+@dataclass
+class Cost:
+    """The seconds of a command, and the CPU seconds of its processes."""
+
+    seconds: float
+    cpu: float
+    summary: dict[str, float]
 
 
 def main() -> None:
@@ -30,89 +43,65 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--documents", type=int, default=1000)
-    parser.add_argument("--memory", type=str, default="")
+    parser.add_argument("--only", type=str, default="predict,one,two,skew")
     chosen = parser.parse_args()
     shutil.rmtree(chosen.folder, ignore_errors=True)
-    if chosen.memory:
-        measured: dict[str, object] = {
-            f"driver's memory, {count} documents, MB": _bulk(chosen.checkpoint, chosen.folder / count, [int(count)])[1]
-            for count in chosen.memory.split(",")
+    total = chosen.documents
+    equal = [BLOCK] * (total // BLOCK)
+    skewed = [total - total // 100 * SMALL_FILES, *[total // 100] * SMALL_FILES]
+    measured: dict[str, dict[str, float]] = {}
+    for name in chosen.only.split(","):
+        few, many = (
+            _predict(chosen.checkpoint, chosen.folder / f"{name}{sum(sizes)}", sum(sizes))
+            if name == "predict"
+            else _bulk(chosen.checkpoint, chosen.folder / f"{name}{sum(sizes)}", sizes, 1 if name == "one" else 2)
+            for sizes in ([FEW], skewed if name == "skew" else equal)
+        )
+        measured[name] = {
+            "documents/s": round((total - FEW) / (many.seconds - few.seconds), 3),
+            "CPU seconds/document": round((many.cpu - few.cpu) / (total - FEW), 4),
+            **many.summary,
         }
-    else:
-        measured = _costs(chosen.checkpoint, chosen.folder, chosen.documents)
+        sys.stderr.write(f"{name}: {measured[name]}\n")
     sys.stdout.write(json.dumps(measured, indent=2) + "\n")
 
 
-def _costs(checkpoint: Path, folder: Path, total: int) -> dict[str, object]:
-    few, many = (_predict(checkpoint, folder / f"predict{count}", count) for count in (FEW, FEW + total))
-    equal = [total // EQUAL] * EQUAL
-    skewed = [total - total // 100 * (SKEWED - 1), *[total // 100] * (SKEWED - 1)]
-    summaries = {
-        "two actors": _bulk(checkpoint, folder / "two", equal)[0],
-        "one actor": _bulk(checkpoint, folder / "one", equal, "--actors", "1")[0],
-        "two actors, a file of 90 %": _bulk(checkpoint, folder / "skew", skewed)[0],
-    }
-    rates = {name: summary["documents_per_second"] for name, summary in summaries.items()}
-    return {
-        "documents": total,
-        "predict, documents/s": round(total / (many - few), 2),
-        **{f"{name}, documents/s": rate for name, rate in rates.items()},
-        **{f"{name}, busy": summary["busy_share"] for name, summary in summaries.items()},
-        "bulk over predict": round(rates["two actors"] * (many - few) / total, 3),
-        "two actors over one": round(rates["two actors"] / rates["one actor"], 3),
-        "start-up, s": summaries["two actors"]["start_seconds"],
-    }
-
-
-def _predict(checkpoint: Path, folder: Path, count: int) -> float:
-    """Return the seconds of `predict` with all cores."""
+def _predict(checkpoint: Path, folder: Path, count: int) -> Cost:
     [path] = write_inputs(folder, [count])
     arguments = ["--ckpt_path", str(checkpoint), "--data.predict_path", str(path), "--data.predict_format", "JsonLines"]
     arguments += ["--predictions.path", str(folder / "out.jsonl"), "--predictions.scores", "true"]
-    start = time.monotonic()
-    _call(
-        "predict", *arguments, "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"
-    ).check_returncode()
-    return time.monotonic() - start
+    return _cost("predict", *arguments, "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false")
 
 
-def _bulk(checkpoint: Path, folder: Path, sizes: list[int], *further: str) -> tuple[dict[str, float], float]:
-    """Return the summary of a run, and the most memory of its driver, in MB."""
+def _bulk(checkpoint: Path, folder: Path, sizes: list[int], actors: int) -> Cost:
     write_inputs(folder / "in", sizes)
     arguments = ["--checkpoints", str(checkpoint), "--input", str(folder / "in"), "--format", "JsonLines"]
-    arguments += ["--output", str(folder / "out"), *further]
-    outcome = _call("bulk", *arguments)
-    outcome.check_returncode()
-    return json.loads((folder / "out" / "summary.json").read_text()), outcome.memory
+    cost = _cost("bulk", *arguments, "--output", str(folder / "out"), "--actors", str(actors))
+    summary = json.loads((folder / "out" / "summary.json").read_text())
+    cost.summary = {key: summary[key] for key in ("busy_share", "start_seconds", "documents_per_second")}
+    return cost
 
 
-class _Ended(subprocess.CompletedProcess[str]):
-    """A process that has ended, and the most memory that it took, in MB."""
-
-    memory: float = 0.0
-
-
-def _call(*arguments: str) -> _Ended:
+def _cost(*arguments: str) -> Cost:
+    # As many threads as there are cores.
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    process = subprocess.Popen(
+    start = time.monotonic()
+    process = psutil.Popen(
         [sys.executable, "-P", "-m", "ner", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        stdout=subprocess.DEVNULL,
         env={**environment, "PYTHONPATH": str(REPOSITORY)},
     )
-    most = 0
+    seconds: dict[int, float] = {}
     while process.poll() is None:
-        # Of the driver alone, which the others are no part of.
-        with_shared = psutil.Process(process.pid).memory_full_info() if process.poll() is None else None
-        most = max(most, with_shared.uss if with_shared else 0)
-        time.sleep(0.2)
-    text = process.communicate()[0]
+        with suppress(psutil.Error):
+            for part in [process, *process.children(recursive=True)]:
+                with suppress(psutil.Error):
+                    times = part.cpu_times()
+                    seconds[part.pid] = times.user + times.system
+        time.sleep(SAMPLE_SECONDS)
     if process.returncode:
-        sys.stderr.write(text)
-    ended = _Ended(arguments, process.returncode, text)
-    ended.memory = round(most / 1e6, 1)
-    return ended
+        raise subprocess.CalledProcessError(process.returncode, arguments)
+    return Cost(time.monotonic() - start, sum(seconds.values()), {})
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""Scheduling to many actors, which sleep for the time that tagging takes.
+"""Scheduling to many actors, which sleep for the time that tagging takes, and the memory of the loop that schedules.
 
-    python -m tests.integrations.ray.simulation --actors 1,8,64 --seconds 0.06
+    python -m tests.integrations.ray.simulation --actors 1,2,8,64 --seconds 0.06
+    python -m tests.integrations.ray.simulation --actors 2 --seconds 0 --blocks 500
 
 Prints, by number of actors, how much of their time they were busy. With `--seconds 0` it says how many blocks a second
-the loop hands out.
+the loop hands out, and what memory it takes.
 """
 
+import resource
+import subprocess
 import sys
 import tempfile
 from argparse import ArgumentParser
@@ -15,8 +18,6 @@ from pathlib import Path
 import ray
 from rich.console import Console
 
-from ner.documents import Document, Passage
-from ner.formats import JsonLines
 from ner.integrations.ray.engine import Engine
 from ner.integrations.ray.output import Output
 from ner.integrations.ray.progress import Progress
@@ -24,6 +25,13 @@ from ner.integrations.ray.storage import find_inputs
 from tests.integrations.ray.actors import crew
 
 BLOCK = 100
+# In a process of its own, whose memory does not count.
+WRITE = """
+import sys
+from pathlib import Path
+from tests.integrations.ray.documents import write_inputs
+write_inputs(Path(sys.argv[1]), list(map(int, sys.argv[2:])))
+"""
 
 
 def main() -> None:
@@ -42,7 +50,8 @@ def main() -> None:
         wanted = f", of {count / chosen.seconds:,.0f}" if chosen.seconds else ""
         sys.stdout.write(
             f"{count} actors: {progress.documents:,} documents, {rate:,.0f} documents/s{wanted}, "
-            f"busy {progress.busy_share:.1%}, {rate / BLOCK:,.1f} blocks/s\n"
+            f"busy {progress.busy_share:.1%}, {rate / BLOCK:,.1f} blocks/s, "
+            f"most memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB\n"
         )
         sys.stdout.flush()
     ray.shutdown()
@@ -51,10 +60,7 @@ def main() -> None:
 def _run(folder: Path, actors: int, documents: int, seconds: float) -> Progress:
     # One file of 90 % of the documents, and small ones.
     sizes = [documents - 9 * (documents // 90), *[documents // 90] * 9]
-    (folder / "in").mkdir()
-    for number, size in enumerate(sizes):
-        texts = (Document(f"{number}-{n}", (Passage("a text of a few words", "abstract"),)) for n in range(size))
-        JsonLines().write(texts, folder / "in" / f"{number}.jsonl")
+    subprocess.run([sys.executable, "-P", "-c", WRITE, str(folder / "in"), *map(str, sizes)], check=True)
     inputs = find_inputs([str(folder / "in")], (".jsonl",))
     output = Output(str(folder / "out"))
     output.open({})

@@ -84,7 +84,7 @@ def test_a_file_that_is_broken_is_told_and_the_exit_code_is_1(
     assert main(arguments) == 1
     printed = capsys.readouterr().out
     assert "2 documents, 1 of them with an error, in 1 files" in printed
-    assert f"missing: {inputs / 'bad.jsonl'}: {inputs / 'bad.jsonl'}: not UTF-8" in printed
+    assert f"missing: {inputs / 'bad.jsonl'}: broken after 0 documents: not UTF-8" in printed
     assert main([*arguments, "--min_score", "0.5"]) == 2
     assert "was tagged with another min_score (auto, now 0.5); choose another folder" in capsys.readouterr().err
 
