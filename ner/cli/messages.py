@@ -37,6 +37,7 @@ TYPES = {
     "timedelta": "a time, as in 1:30:00",
     "Resamples": "a whole number from 1 to 1000000",
     "NonNegativeInt": "a whole number from 0 on",
+    "PositiveInt": "a whole number from 1 on",
     **dict.fromkeys(("Sequence", "Iterable", "list", "tuple", "set"), "a list"),
     **dict.fromkeys(("dict", "Mapping"), "keys with values"),
 }

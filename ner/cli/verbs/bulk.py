@@ -66,13 +66,15 @@ def _parser() -> PlainParser:
 
 
 def _run(chosen: Namespace) -> int:
-    from ner.integrations.ray.run import Wanted, cluster, describe, run  # noqa: PLC0415 - an extra, as the next
+    from ner.integrations.ray.cluster import cluster  # noqa: PLC0415 - an extra, as the next ones
+    from ner.integrations.ray.model import checkpoints  # noqa: PLC0415
+    from ner.integrations.ray.run import Wanted, describe, run  # noqa: PLC0415
     from ner.integrations.ray.storage import find_inputs  # noqa: PLC0415
 
     check_min_score(chosen.min_score)
     source: Format = chosen.format or _usual_format(chosen.input)
     wanted = Wanted(
-        checkpoints=chosen.checkpoints,
+        checkpoints=checkpoints(chosen.checkpoints),
         inputs=find_inputs(chosen.input, source.suffixes),
         source=source,
         output=chosen.output,

@@ -102,7 +102,7 @@ def _train_on_cluster(address: str, selection: RunSelection, seeds: Sequence[int
     """
     if find_spec("ray") is None:
         raise InputError("--ray.address needs ray, the extra `bulk`: pip install 'ner[bulk]'")
-    from ner.integrations.ray.run import cluster  # noqa: PLC0415 - an extra, as the next
+    from ner.integrations.ray.cluster import cluster  # noqa: PLC0415 - an extra, as the next
     from ner.integrations.ray.tasks import call_each  # noqa: PLC0415
 
     mistakes = []

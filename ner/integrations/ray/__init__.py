@@ -1,5 +1,6 @@
 """Tagging in bulk on Ray: files in, Parquet files out, on one machine or many.
 
+    cluster        the connection to Ray
     storage        input files, and files that appear whole, on every file system that pyarrow reaches
     parts          ranges of documents of a file, and sets of them
     output         the output folder: what is done, and the files that hold it
@@ -7,7 +8,6 @@
     tagging        an actor that tags blocks, and writes each as a part
     merging        a task that joins parts into a file
     model          the model on every node
-    pool           the tagging actors, as many as the cluster has room for
     engine         the loop that hands blocks from the readers to the taggers
     progress, plot what the user sees
     run            all of it together

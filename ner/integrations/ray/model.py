@@ -35,25 +35,34 @@ class ModelFiles:
     contents: "Mapping[str, ray.ObjectRef[Content]] | None" = field(default=None, compare=False)
 
 
-def find_model(patterns: Sequence[str], is_sent: bool) -> ModelFiles:
+def checkpoints(patterns: Sequence[str]) -> list[Path]:
+    """Return the checkpoints and exported folders that make a model.
+
+    Args:
+        patterns: Such, folders of runs, or patterns of them; several make an ensemble.
+
+    Raises:
+        InputError: if there are none.
+    """
+    return [path.absolute() for found in runs.find(patterns) for path in runs.trained(found)]
+
+
+def find_model(paths: Sequence[Path], is_sent: bool) -> ModelFiles:
     """Return the files of a model.
 
     Args:
-        patterns: Checkpoints, exported folders, folders of runs, or patterns of them; several make an ensemble.
+        paths: Its checkpoints and exported folders.
         is_sent: Put the files into the cluster's memory, for nodes that do not have them.
 
     Raises:
-        InputError: if there are none, or they cannot be read.
+        InputError: if they cannot be read.
     """
-    paths = [path.absolute() for found in runs.find(patterns) for path in runs.trained(found)]
     files = {
         f"{number}/{file.relative_to(path.parent)}": file
         for number, path in enumerate(paths)
         for file in ([path] if path.is_file() else sorted(path.rglob("*")))
         if file.is_file()
     }
-    if not files:
-        raise InputError(f"{patterns[0]}: no checkpoint in it; name one, or a run's folder")
     digest = blake2b(digest_size=16)
     try:
         for name, file in files.items():

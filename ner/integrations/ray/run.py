@@ -1,9 +1,6 @@
 """A bulk run: files in, files out, and a summary."""
 
 import json
-import logging
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +12,6 @@ import ray
 from rich.console import Console
 
 from ner import __version__
-from ner.errors import InputError, one_line
 from ner.formats.base import Format
 from ner.inference.min_scores import MinScore
 from ner.integrations.ray.engine import Crew, Engine
@@ -31,8 +27,6 @@ from ner.io.lock import OutputLock
 
 # Documents of a block: enough for texts of about the same length to meet in a batch.
 CPU_BLOCK, GPU_BLOCK = 100, 1600
-# Of shared memory, for a Ray of this run's own: it holds the few blocks on their way.
-OBJECT_STORE_BYTES = 256 << 20
 ROOM_SECONDS = 2.0
 SUMMARY, PLOT = "summary.json", "throughput.png"
 
@@ -42,7 +36,7 @@ class Wanted:
     """What a run is asked for.
 
     Args:
-        checkpoints: The model: checkpoints, exported folders, folders of runs, or patterns of them.
+        checkpoints: The model: checkpoints and exported folders.
         inputs: The files.
         source: Their format.
         output: The output folder.
@@ -53,7 +47,7 @@ class Wanted:
         min_score: The least score of an entity.
     """
 
-    checkpoints: Sequence[str]
+    checkpoints: Sequence[Path]
     inputs: Sequence[InputFile]
     source: Format
     output: str
@@ -93,39 +87,6 @@ class Summary:
     busy_share: float
     backend: str
     settings: Mapping[str, object]
-
-
-@contextmanager
-def cluster(address: str | None, option: str = "address") -> Iterator[None]:
-    """Connect to a Ray cluster, or start a Ray on this machine that ends with the block.
-
-    Args:
-        address: Of the cluster; ``None`` for this machine.
-        option: The option that names it, without dashes, for messages.
-
-    Raises:
-        InputError: if there is no cluster at the address.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # A later version's behaviour, about whose coming every process would warn.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        ray.init(
-            address or "local",
-            include_dashboard=None if address else False,
-            object_store_memory=None if address else OBJECT_STORE_BYTES,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-        )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise InputError(f"--{option} {address}: no Ray cluster there: {one_line(error)[:200]}") from None
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def describe(wanted: Wanted) -> list[str]:

@@ -1,5 +1,6 @@
 """Files on disks, and wherever pyarrow's file systems reach, such as ``s3://bucket/folder``."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -161,6 +162,7 @@ class Folder:
         try:
             with self.system.open_output_stream(temporary, compression=None) as file:
                 yield file
+            self._sync(temporary)
             self.system.move(temporary, target)
         except OSError as error:
             raise self._unwritable(error) from None
@@ -185,6 +187,7 @@ class Folder:
         """
         try:
             self.system.move(self._at(name), self._at(other))
+            self._sync(self._at(""))
         except OSError as error:
             raise self._unwritable(error) from None
 
@@ -197,6 +200,15 @@ class Folder:
         """Delete a folder in this one, if it is there."""
         with suppress(FileNotFoundError):
             self.system.delete_dir(self._at(inner))
+
+    def _sync(self, path: str) -> None:
+        """Bring a file or folder on a disk to it, so that no crash of the machine leaves an empty file under a name."""
+        if isinstance(self.system, LocalFileSystem):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def _at(self, name: str) -> str:
         return f"{self.path}/{name}" if name else self.path

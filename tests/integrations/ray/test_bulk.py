@@ -12,8 +12,8 @@ from main import main
 from tests.integrations.ray.documents import Found, differences, expected, write_inputs
 from tests.integrations.ray.runs import Run
 
-TOTAL = 600
-SIZES = (520, 80)
+TOTAL = 420
+SIZES = (360, 60)
 
 
 @pytest.fixture(scope="module")

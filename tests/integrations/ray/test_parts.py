@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,15 +39,12 @@ def test_ranges_are_a_set_of_numbers(pairs: list[tuple[int, int]], first: int, s
 @given(RANGES)
 def test_ranges_that_meet_become_one(pairs: list[tuple[int, int]]) -> None:
     ranges = list(Ranges(_disjoint(pairs)))
-    assert all(stop < start for (_, stop), (start, _) in zip(ranges, ranges[1:], strict=False))
+    assert all(stop < start for (_, stop), (start, _) in pairwise(ranges))
 
 
 def test_a_part_is_told_by_its_name() -> None:
-    for part in (
-        Part("0a" * 10, 17, 0, 100),
-        Part("ff" * 10, 0, 0, 0, True),
-        Part("12" * 10, 9, 3, 2_000_000_000, True),
-    ):
+    key = "0a" * 10
+    for part in (Part(key, 17, 0, 100), Part(key, 0, 0, 0, True), Part(key, 9, 3, 2_000_000_000, True)):
         assert Part.parse(str(part)) == part
 
 

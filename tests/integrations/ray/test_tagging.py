@@ -1,4 +1,4 @@
-from dataclasses import replace
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from ner.formats.parquet import table_of
 from ner.inference.backends import Backend, TaggedTexts
 from ner.inference.tagger import Tagger
 from ner.inference.torch_backend import TorchBackend, backend_of
-from ner.integrations.ray.model import ModelFiles, find_model
+from ner.integrations.ray.model import checkpoints, find_model
 from ner.integrations.ray.parts import Part
 from ner.integrations.ray.reading import Block, Unreadable
 from ner.integrations.ray.tagging import TaggerSettings, prepare, tagged_rows
@@ -83,15 +83,17 @@ def test_half_a_surrogate_pair_becomes_an_error(backend: TorchBackend) -> None:
 
 def test_batches_that_another_process_made_give_the_same_rows(folder: Path, backend: TorchBackend) -> None:
     block = _block(*_documents(20))
-    settings = TaggerSettings(find_model([str(folder)], is_sent=False), False, "32", "auto", 300)
+    settings = TaggerSettings(find_model(checkpoints([str(folder)]), is_sent=False), False, "32", "auto", 300)
     prepared = prepare(block, settings)
     assert prepared.batches
     assert list(tagged_rows(prepared, backend)) == list(tagged_rows(block, backend))
 
 
 def test_a_model_is_told_by_its_content(folder: Path, tmp_path: Path) -> None:
-    model = find_model([str(folder)], is_sent=False)
-    assert model == replace(find_model([f"{folder}/seed=*/best.ckpt"], is_sent=False))
-    assert isinstance(model, ModelFiles)
+    model = find_model(checkpoints([str(folder)]), is_sent=False)
     assert [Path(name).parent.name for name in model.names] == ["seed=11", "seed=42"]
-    assert find_model([model.names[0]], is_sent=False).digest != model.digest
+    assert find_model(checkpoints([f"{folder}/seed=*/best.ckpt"]), is_sent=False) == model
+    copies = [Path(shutil.copytree(Path(name).parent, tmp_path / str(n))) for n, name in enumerate(model.names)]
+    moved = find_model(checkpoints([str(copy) for copy in copies]), is_sent=False)
+    assert (moved.digest, moved.names) == (model.digest, tuple(str(copy / "best.ckpt") for copy in copies))
+    assert find_model([Path(model.names[0])], is_sent=False).digest != model.digest
