@@ -1,0 +1,438 @@
+"""A span verifier, tried on a frozen encoder: does a second opinion on candidate spans raise F1 on held-out documents?
+
+    python -m tests.benchmarks.verifier --checkpoint 'checkpoints/plain-f0/seed=11/last.ckpt' --fold 0
+
+Candidates are the entities of the best path and all intervals with a span marginal above 0.05. A small network reads
+the encoder's states of each, pooled, and answers one of the labels or "none". It learns on a part of the fold's
+documents, which the tagger was not trained on, and answers for the others, in turn. Its probabilities are averaged with
+the marginals. They are compared with the same threshold on marginals alone.
+"""
+
+from argparse import ArgumentParser
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from torch import Tensor, nn
+
+from ner.checkpoints.checkpoint import read_checkpoint
+from ner.checkpoints.ensemble import build_model
+from ner.corpora import GutBrainIE
+from ner.documents import Span
+from ner.labels import LabelSet
+from ner.metrics.bootstrap import compare
+from ner.metrics.official import Mention, mentions
+from ner.nn.models import EncoderCRF
+from ner.preprocessing.bucketing import BATCH_SIZE, CPU_TOKENS, length_batches
+from ner.preprocessing.collate import Batch, collate
+from ner.preprocessing.preprocessor import Preprocessor
+from ner.preprocessing.ragged import Integers, padded
+from ner.preprocessing.texts import Texts
+from ner.reports.tables import build_table
+
+Floats = NDArray[np.float32]
+# Candidates are found down to this marginal; a variant takes those above its own.
+LEAST = 0.01
+LONGEST = 40
+WIDTHS = 20
+# About half of the F1 that is reached: entities above it are worth keeping (Lipton, Elkan & Naryanaswamy, 2014).
+THRESHOLD = 0.4
+WEIGHTS = (0.0, 0.25, 0.5, 0.75)
+Choice = Literal["keep", "label", "all"]
+CHOICES: tuple[Choice, ...] = ("keep", "label", "all")
+HEADINGS = ("micro-F1", "difference", "95 % interval")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to verify spans.
+
+    Args:
+        pooling: Which states of a span are read: of its ``start``, its ``end``, its units' ``mean``, its ``context``.
+        has_width: Whether its width is read too.
+        least: Marginal above which an interval is a candidate.
+        negatives: Random intervals of 1 to 5 words to learn "none" from, for each annotated entity.
+        from_marginals: Let the network learn a correction of the marginals, from none at first.
+        hidden: Width of the hidden layer; 0 for a linear network.
+        dropout: Rate before each layer.
+        weight_decay: Of AdamW.
+        epochs: Passes over the spans to learn from.
+    """
+
+    pooling: tuple[str, ...] = ("start", "end", "mean")
+    has_width: bool = True
+    least: float = 0.05
+    negatives: float = 1.0
+    from_marginals: bool = False
+    hidden: int = 128
+    dropout: float = 0.3
+    weight_decay: float = 0.05
+    epochs: int = 8
+
+
+class Spans(NamedTuple):
+    """N intervals ``[start, end)`` of units.
+
+    Args:
+        texts: The text of each, (N,).
+        starts: (N,).
+        ends: (N,).
+        marginals: The span marginal of each label, 0 where it is below the least, (N, K).
+        path: The label on the best path, -1 for none, (N,).
+        truth: The annotated label, K for none, (N,).
+    """
+
+    texts: Integers
+    starts: Integers
+    ends: Integers
+    marginals: Floats
+    path: Integers
+    truth: Integers
+
+    def take(self, chosen: NDArray[np.generic]) -> "Spans":
+        """Return some of them."""
+        return Spans(*(part[chosen] for part in self))
+
+
+@dataclass(frozen=True)
+class Held:
+    """Documents that a tagger was not trained on, and what it makes of them.
+
+    Args:
+        labels: The tagger's.
+        texts: Their texts, with tags.
+        words: The first unit of each word of each text.
+        states: Of the encoder, for all units, (U, H).
+        spans: The candidates.
+    """
+
+    labels: LabelSet
+    texts: Texts
+    words: list[Integers]
+    states: Floats
+    spans: Spans
+
+
+def read_held(model: EncoderCRF, preprocessor: Preprocessor, labels: LabelSet, corpus: GutBrainIE) -> Held:
+    """Read the fold's documents once with the encoder, and find the candidates."""
+    documents = list(corpus.read("dev"))
+    texts = preprocessor.encode(documents, labels)
+    words = replace(preprocessor, units="words").encode(documents)
+    states = np.zeros((len(texts.offsets), model.classifier.in_features), np.float32)
+    found = []
+    for chosen in length_batches(*preprocessor.shapes(texts), BATCH_SIZE, CPU_TOKENS):
+        batch = collate(texts.take(chosen), preprocessor)
+        with torch.no_grad():
+            hidden = model.encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
+            of_units = hidden[batch.rows, batch.positions]
+            emissions = model.classifier(of_units)
+        for row, text in enumerate(chosen.tolist()):
+            own = slice(*texts.unit_borders[text : text + 2])
+            states[own] = of_units[row, : own.stop - own.start].numpy()
+        spans = candidates(model, emissions, batch, labels)
+        found.append(spans._replace(texts=chosen[spans.texts]))
+    spans = Spans(*map(np.concatenate, zip(*found, strict=True)))
+    starts = (np.split(each.offsets[:, 0], each.unit_borders[1:-1]) for each in (texts, words))
+    return Held(labels, texts, [np.flatnonzero(np.isin(*both)) for both in zip(*starts, strict=True)], states, spans)
+
+
+def candidates(model: EncoderCRF, emissions: Tensor, batch: Batch, labels: LabelSet) -> Spans:
+    """Return the entities of the best paths, and the intervals with a marginal above the least."""
+    marginals = unit_marginals(model, emissions, batch, labels)
+    path = labels.decode(model.decode(emissions, batch.mask))
+    on_path = {place[:3]: place[3] for place in zip(*(part.tolist() for part in path), strict=True)}
+    # The marginal of an interval is none of its units' above: (row, start, end, label).
+    places = {
+        (row, start, end, label)
+        for row, of_text in enumerate(marginals)
+        for label in range(of_text.shape[1])
+        for first, last in _stretches(of_text[:, label] > LEAST)
+        for start in range(first, last)
+        for end in range(start + 1, min(last, start + LONGEST) + 1)
+    } | {(*place, label) for place, label in on_path.items()}
+    rows, starts, ends, of_labels = np.array(sorted(places), np.int64).reshape(-1, 4).T
+    tags = np.stack([1 + 2 * of_labels, 2 + 2 * of_labels], 1)
+    scores = model.crf.interval_log_marginals(emissions, batch.mask, (rows, starts, ends), tags).exp().numpy()
+    intervals, index = np.unique(np.stack([rows, starts, ends], 1), axis=0, return_inverse=True)
+    of_intervals = np.zeros((len(intervals), len(labels.labels)), np.float32)
+    of_intervals[index, of_labels] = scores
+    labels_on_path = np.array([on_path.get(tuple(place), -1) for place in intervals.tolist()], np.int64)
+    truth = _truth(batch.texts, intervals, labels)
+    spans = Spans(*intervals.T, of_intervals, labels_on_path, truth)
+    return spans.take((of_intervals.max(1) > LEAST) | (labels_on_path >= 0))
+
+
+def unit_marginals(model: EncoderCRF, emissions: Tensor, batch: Batch, labels: LabelSet) -> list[Floats]:
+    """Return the probability of each label at each unit of the texts: T x K a text."""
+    # The gradient of a path's loss is the tags' marginals, less 1 at its own tags, which are 0 here.
+    leaf = emissions.detach().requires_grad_()
+    [gradient] = torch.autograd.grad(model.nll(leaf, torch.zeros_like(batch.tags), batch.mask).sum(), leaf)
+    by_tag = gradient[..., 1:].unflatten(2, (len(labels.labels), 2)).sum(3).numpy()
+    return [of_text[:count] for of_text, count in zip(by_tag, batch.mask.sum(1).tolist(), strict=True)]
+
+
+def _stretches(is_inside: NDArray[np.bool_]) -> list[list[int]]:
+    """Return where values are true, as [first, last) pairs."""
+    stretches: list[list[int]] = np.flatnonzero(np.diff(is_inside, prepend=False, append=False)).reshape(-1, 2).tolist()
+    return stretches
+
+
+def _truth(texts: Texts, intervals: Integers, labels: LabelSet) -> Integers:
+    """Return the annotated label of each interval (text, start, end), the number of labels for none."""
+    gold = [{(span.start, span.end): span.label for span in chunk.passage.spans} for chunk in texts.chunks]
+    base = texts.unit_borders[intervals[:, 0]]
+    starts, ends = texts.offsets[base + intervals[:, 1], 0], texts.offsets[base + intervals[:, 2] - 1, 1]
+    places = zip(intervals[:, 0].tolist(), starts.tolist(), ends.tolist(), strict=True)
+    names = [gold[text].get((start, end)) for text, start, end in places]
+    return np.array([len(labels.labels) if name is None else labels.labels.index(name) for name in names], np.int64)
+
+
+class SpanVerifier(nn.Module):
+    """Pooled states of spans to scores of K labels and none.
+
+    Args:
+        size: Numbers that are pooled from the states of a span.
+        labels: K.
+        variant: How it is built.
+    """
+
+    def __init__(self, size: int, labels: int, variant: Variant) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(size)
+        self.width = nn.Embedding(WIDTHS + 1, 16)
+        self.variant = variant
+        size += 16 * variant.has_width
+        inner = [nn.Linear(size, variant.hidden), nn.GELU(), nn.Dropout(variant.dropout)] if variant.hidden else []
+        self.layers = nn.Sequential(nn.Dropout(variant.dropout), *inner, nn.Linear(variant.hidden or size, labels + 1))
+        if variant.from_marginals:
+            nn.init.zeros_(self.layers[-1].weight)
+            nn.init.zeros_(self.layers[-1].bias)
+
+    def forward(self, pooled: Tensor, widths: Tensor, log_marginals: Tensor) -> Tensor:
+        """Return scores of N spans, (N, K + 1)."""
+        read = self.norm(pooled)
+        if self.variant.has_width:
+            read = torch.cat([read, self.width(widths.clamp(max=WIDTHS))], 1)
+        scores: Tensor = self.layers(read)
+        return scores + log_marginals if self.variant.from_marginals else scores
+
+
+def inputs(held: Held, spans: Spans, variant: Variant) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the arguments of a verifier for some spans."""
+    borders = held.texts.unit_borders
+    first, last = borders[spans.texts] + spans.starts, borders[spans.texts] + spans.ends - 1
+    parts = []
+    for name in variant.pooling:
+        match name:
+            case "start":
+                parts.append(held.states[first])
+            case "end":
+                parts.append(held.states[last])
+            case "mean":
+                parts.append(np.stack([held.states[a : b + 1].mean(0) for a, b in zip(first, last, strict=True)]))
+            case "context":
+                parts.append(held.states[np.maximum(first - 1, borders[spans.texts])])
+                parts.append(held.states[np.minimum(last + 1, borders[spans.texts + 1] - 1)])
+    none = 1 - spans.marginals.sum(1, keepdims=True)
+    marginals = np.concatenate([spans.marginals, none], 1).clip(1e-4, 1)
+    return (
+        torch.from_numpy(np.concatenate(parts, 1)),
+        torch.from_numpy(spans.ends - spans.starts),
+        torch.from_numpy(np.log(marginals)).float(),
+    )
+
+
+def lessons(held: Held, documents: Integers, variant: Variant, seed: int) -> Spans:
+    """Return what a verifier learns from: candidates, annotated intervals that are none, and random intervals."""
+    spans, none = held.spans, held.spans.marginals.shape[1]
+    is_own = np.isin(held.texts.numbers[spans.texts], documents)
+    own = spans.take(is_own & is_candidate(spans, variant))
+    known = set(zip(*(part.tolist() for part in own[:3]), strict=True))
+    gold = held.labels.decode(padded(held.texts.tags, held.texts.unit_counts))
+    places = [
+        (*place, label)
+        for *place, label in zip(*(part.tolist() for part in gold), strict=True)
+        if held.texts.numbers[place[0]] in documents and tuple(place) not in known
+    ]
+    known |= {place[:3] for place in places}
+    generator = np.random.default_rng(seed)
+    texts = np.flatnonzero(np.isin(held.texts.numbers, documents))
+    missing = int(variant.negatives * ((own.truth < none).sum() + len(places)))
+    while missing:
+        text = int(generator.choice(texts))
+        heads = [*held.words[text].tolist(), int(held.texts.unit_counts[text])]
+        word, words = int(generator.integers(len(heads))), int(generator.integers(1, 6))
+        if word + words < len(heads) and (place := (text, heads[word], heads[word + words])) not in known:
+            known.add(place)
+            places.append((*place, none))
+            missing -= 1
+    rows, starts, ends, truth = np.array(places, np.int64).reshape(-1, 4).T
+    more = Spans(rows, starts, ends, np.zeros((len(rows), none), np.float32), np.full(len(rows), -1), truth)
+    return Spans(*map(np.concatenate, zip(own, more, strict=True)))
+
+
+def is_candidate(spans: Spans, variant: Variant) -> NDArray[np.bool_]:
+    """Return which intervals a variant verifies, (N,)."""
+    found: NDArray[np.bool_] = (spans.marginals.max(1) > variant.least) | (spans.path >= 0)
+    return found
+
+
+def learn(held: Held, spans: Spans, variant: Variant, seed: int) -> SpanVerifier:
+    """Train a verifier on some spans."""
+    torch.manual_seed(seed)
+    arguments, truth = inputs(held, spans, variant), torch.from_numpy(spans.truth)
+    verifier = SpanVerifier(arguments[0].shape[1], spans.marginals.shape[1], variant)
+    optimizer = torch.optim.AdamW(verifier.parameters(), 1e-3, weight_decay=variant.weight_decay)
+    parts = [part for _ in range(variant.epochs) for part in torch.randperm(len(truth)).split(64)]
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, len(parts))
+    for part in parts:
+        loss = nn.functional.cross_entropy(verifier(*(each[part] for each in arguments)), truth[part])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return verifier.eval()
+
+
+@torch.no_grad()
+def answers(held: Held, variant: Variant, folds: int, seed: int) -> Floats:
+    """Return the probabilities of labels and none for the candidates, from verifiers that have not seen them."""
+    spans = held.spans.take(is_candidate(held.spans, variant))
+    of_spans = held.texts.numbers[spans.texts]
+    order = np.random.default_rng(seed).permutation(int(held.texts.numbers.max()) + 1)
+    found = np.zeros((len(of_spans), spans.marginals.shape[1] + 1), np.float32)
+    for fold in range(folds):
+        test = order[fold::folds]
+        with torch.enable_grad():
+            verifier = learn(held, lessons(held, np.setdiff1d(order, test), variant, seed), variant, seed)
+        chosen = np.isin(of_spans, test)
+        found[chosen] = verifier(*inputs(held, spans.take(chosen), variant)).softmax(1).numpy()
+    return found
+
+
+def predictions(held: Held, spans: Spans, scores: Floats, choice: Choice) -> dict[str, list[Mention]]:
+    """Return the mentions of each document.
+
+    Args:
+        held: The documents.
+        spans: N candidates.
+        scores: How probable each label is, (N, K).
+        choice: ``keep`` the entities of the best path or leave them out, choose another ``label`` for them too, or take
+            the disjoint ones with the highest sum of ``score - threshold`` of ``all`` candidates.
+    """
+    labels = np.where(choice == "keep", spans.path, scores.argmax(1))
+    values = scores[np.arange(len(labels)), labels]
+    kept = np.flatnonzero((values >= THRESHOLD) & ((spans.path >= 0) | (choice == "all")))
+    found: dict[str, list[Mention]] = {chunk.document.id: [] for chunk in held.texts.chunks}
+    for text, of_text in groupby(kept.tolist(), lambda place: int(spans.texts[place])):
+        places, chunk = list(of_text), held.texts.chunks[text]
+        offsets = held.texts.offsets[held.texts.unit_borders[text] :]
+        if choice == "all":
+            gains = [(int(spans.starts[at]), int(spans.ends[at]), float(values[at]) - THRESHOLD) for at in places]
+            places = [places[number] for number in disjoint(gains)]
+        for at in places:
+            name = held.labels.labels[labels[at]]
+            span = Span(int(offsets[spans.starts[at], 0]), int(offsets[spans.ends[at] - 1, 1]), name)
+            for passage, projected in chunk.project([span]).items():
+                found[chunk.document.id] += mentions(chunk.document.passages[passage], projected)
+    return found
+
+
+def disjoint(gains: Sequence[tuple[int, int, float]]) -> list[int]:
+    """Return which of some (start, end, gain) to take, so that none overlap and the sum of gains is largest."""
+    order = sorted(range(len(gains)), key=lambda number: gains[number][1])
+    ends = [gains[number][1] for number in order]
+    best: list[tuple[float, list[int]]] = [(0.0, [])]
+    for count, number in enumerate(order):
+        start, _, gain = gains[number]
+        total, taken = best[bisect_right(ends, start, 0, count)]
+        best.append(max(best[-1], (total + gain, [*taken, number]), key=lambda way: way[0]))
+    return sorted(best[-1][1])
+
+
+VARIANTS = {
+    "start, end, mean and width": Variant(),
+    "without width": Variant(has_width=False),
+    "mean and width": Variant(pooling=("mean",)),
+    "start, end and width": Variant(pooling=("start", "end")),
+    "and neighbours": Variant(pooling=("start", "end", "mean", "context")),
+    "linear": Variant(hidden=0, dropout=0.5, weight_decay=0.3),
+    "20 epochs": Variant(epochs=20),
+    "no random negatives": Variant(negatives=0.0),
+    "candidates above 0.01": Variant(least=0.01),
+    "candidates above 0.15": Variant(least=0.15),
+    "correction of marginals": Variant(from_marginals=True),
+    "correction, regularised": Variant(from_marginals=True, dropout=0.6, weight_decay=0.5),
+}
+
+
+def main() -> None:
+    """Compare the variants with the marginals alone."""
+    parser = ArgumentParser(prog="python -m tests.benchmarks.verifier", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--checkpoint", type=Path, required=True, help="trained with --data.corpus.fold")
+    parser.add_argument("--fold", type=int, required=True, help="the fold that it was not trained on")
+    parser.add_argument("--parts", type=int, default=2, help="of the fold's documents; it learns on all but one")
+    parser.add_argument("--seeds", type=int, default=3, help="verifiers of a variant")
+    chosen = parser.parse_args()
+    member = read_checkpoint(chosen.checkpoint)
+    labels = LabelSet(member.labels)
+    held = read_held(build_model(member).eval(), member.preprocessor, labels, GutBrainIE(fold=chosen.fold))
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    gold, ones = annotation(held), np.eye(len(labels.labels) + 1, dtype=np.float32)[:, :-1]
+    spans = held.spans.take(is_candidate(held.spans, Variant()))
+    best = predictions(held, spans, ones[spans.path], "keep")
+    alone = {choice: predictions(held, spans, spans.marginals, choice) for choice in CHOICES}
+    console.print(build_table("bounds", ["what", "micro-F1"], _bounds(held, gold, ones)))
+    rows = [(choice, *_figures(gold, alone[choice], best)) for choice in CHOICES]
+    console.print(build_table("marginals alone, from 0.4 on, against the best path", ["choice", *HEADINGS], rows))
+    for name, variant in VARIANTS.items():
+        spans = held.spans.take(is_candidate(held.spans, variant))
+        found = [answers(held, variant, chosen.parts, seed)[:, :-1] for seed in range(chosen.seeds)]
+        rows = []
+        for choice in CHOICES:
+            for weight in WEIGHTS:
+                each = [
+                    predictions(held, spans, (1 - weight) * own + weight * spans.marginals, choice) for own in found
+                ]
+                mean = float(np.mean([compare(gold, one, best, resamples=1).micro.a for one in each]))
+                rows.append((f"{choice}, {weight}", mean, *_figures(gold, each[0], alone["keep"])))
+        title = f"{name}: against marginals alone, first seed"
+        console.print(build_table(title, ["choice, weight of marginals", "mean of seeds", *HEADINGS], rows))
+
+
+def annotation(held: Held) -> dict[str, list[Mention]]:
+    """Return the annotated mentions of each document."""
+    gold: dict[str, list[Mention]] = {}
+    for chunk in held.texts.chunks:
+        for passage, spans in chunk.project(chunk.passage.spans).items():
+            gold.setdefault(chunk.document.id, []).extend(mentions(chunk.document.passages[passage], spans))
+    return gold
+
+
+def _bounds(held: Held, gold: Mapping[str, Sequence[Mention]], ones: Floats) -> Iterator[tuple[str, float]]:
+    """Yield the F1 that a verifier without errors would reach."""
+    for least in (0.05, LEAST):
+        spans = held.spans.take(is_candidate(held.spans, Variant(least=least)))
+        for choice in CHOICES:
+            found = predictions(held, spans, ones[spans.truth], choice)
+            yield f"{choice}, candidates above {least}", compare(gold, found, found, resamples=1).micro.a
+
+
+def _figures(
+    gold: Mapping[str, Sequence[Mention]],
+    found: Mapping[str, Sequence[Mention]],
+    other: Mapping[str, Sequence[Mention]],
+) -> tuple[str, ...]:
+    micro = compare(gold, found, other).micro
+    return f"{micro.a:.4f}", f"{micro.difference:+.4f}", f"{micro.interval[0]:+.4f} to {micro.interval[1]:+.4f}"
+
+
+if __name__ == "__main__":
+    main()
