@@ -20,7 +20,7 @@ from ner.preprocessing.texts import Texts
 
 Floats = NDArray[np.float32]
 # Span marginal above which an interval is found, and the most units that it has.
-LEAST = 0.01
+LEAST = 0.05
 LONGEST = 40
 
 
