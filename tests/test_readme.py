@@ -1,4 +1,4 @@
-"""What the README shows works as it stands."""
+"""What the README and the guide show works as it stands."""
 
 import re
 from pathlib import Path
@@ -14,8 +14,7 @@ REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 
 
 def test_the_first_screen_holds_the_two_commands() -> None:
@@ -25,7 +24,8 @@ def test_the_first_screen_holds_the_two_commands() -> None:
 
 
 def test_the_corpus_of_ones_own_trains(tmp_path: Path, tiny_encoder: str) -> None:
-    [_, source] = blocks("python")
+    page = (REPOSITORY / "docs" / "corpora.md").read_text(encoding="utf-8")
+    [source] = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
     module = ModuleType("my_corpus")
     exec(source, module.__dict__)
     (tmp_path / "train.txt").write_text("BDNF and aspirin\t0 4 gene 9 16 drug\nnothing\n", encoding="utf-8")
@@ -37,9 +37,14 @@ def test_the_corpus_of_ones_own_trains(tmp_path: Path, tiny_encoder: str) -> Non
     assert sorted(tag for tags in batch.tags.tolist() for tag in tags if tag % 2) == [1, 3]
 
 
-def test_every_file_that_the_readme_links_to_exists() -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (REPOSITORY / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_links_to_exists(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_readme_is_a_first_page() -> None:
+    assert len(README.splitlines()) <= 150
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.name)

@@ -7,7 +7,8 @@
     crf.safetensors          start_transitions (K,), end_transitions (K,), transitions (K, K): the members' mean
     members/<seed>/          config.json and model.safetensors of an encoder, for AutoModel.from_pretrained;
                              emissions.safetensors: weight (K, H) and bias (K,);
-                             emissions.onnx, on request: both of them as one graph, see ``ner.checkpoints.onnx``
+                             emissions.onnx, on request: both of them as one graph, see ``ner.checkpoints.onnx``;
+                             emissions.int8.onnx, on request: the same, computed in int8
     README.md                a model card, if one is given
 
 A folder with one member is an ensemble of one.
@@ -15,7 +16,7 @@ A folder with one member is an ensemble of one.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from transformers import logging
 
 from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
 from ner.checkpoints.manifest import FORMAT, Manifest, is_exported, read_json, read_manifest
-from ner.checkpoints.onnx import write_emissions
+from ner.checkpoints.onnx import GRAPH, INT8_GRAPH, write_emissions, write_int8
 from ner.checkpoints.pretrained import ARCHITECTURES, complete_config
 from ner.checkpoints.schema import check_encoder_config
 from ner.checkpoints.weights import check_weights
@@ -38,7 +39,11 @@ __all__ = ["is_exported", "read_folder", "write_folder"]
 
 
 def write_folder(
-    members: Sequence[tuple[Checkpoint, EncoderCRF]], output: Path, card: str = "", with_onnx: bool = False
+    members: Sequence[tuple[Checkpoint, EncoderCRF]],
+    output: Path,
+    card: str = "",
+    with_onnx: bool = False,
+    check_int8: Callable[[Path], object] | None = None,
 ) -> None:
     """Write members with the same labels and preprocessing as one folder, which appears whole or not at all.
 
@@ -47,6 +52,8 @@ def write_folder(
         output: The new folder.
         card: The text of its README.md; none if it is empty.
         with_onnx: Write each member as ONNX too.
+        check_int8: Write each member as ONNX in int8 as well, and call this with the folder before it appears: an
+            exception stops it.
 
     Raises:
         InputError: if the folder exists already or cannot be written, or a member cannot be translated into ONNX.
@@ -58,7 +65,9 @@ def write_folder(
             _write_settings(checkpoints, folder, card)
             save_file(CRFEnsemble([model for _, model in members]).crf.state_dict(), folder / "crf.safetensors")
             for name, (_, model) in zip(_names(checkpoints), members, strict=True):
-                _write_member(model, folder / "members" / name, with_onnx)
+                _write_member(model, folder / "members" / name, with_onnx, check_int8 is not None)
+            if check_int8:
+                check_int8(folder)
     except SafetensorError as error:  # which hides the system's error
         fix = "free the disk, or choose another path"
         raise InputError(f"{output}: cannot be written ({one_line(error)}); {fix}") from error
@@ -139,9 +148,11 @@ def _write_settings(members: Sequence[Checkpoint], folder: Path, card: str) -> N
         write_text(card, folder / "README.md")
 
 
-def _write_member(model: EncoderCRF, folder: Path, with_onnx: bool) -> None:
+def _write_member(model: EncoderCRF, folder: Path, with_onnx: bool, with_int8: bool) -> None:
     # One file, whatever its size: it is read without transformers.
     model.encoder.save_pretrained(folder, max_shard_size="1TB")  # type: ignore[operator]
     save_file(model.classifier.state_dict(), folder / "emissions.safetensors")
-    if with_onnx:
-        write_emissions(model, folder / "emissions.onnx")
+    if with_onnx or with_int8:
+        write_emissions(model, folder / GRAPH)
+    if with_int8:
+        write_int8(folder / GRAPH, folder / INT8_GRAPH)

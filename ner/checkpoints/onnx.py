@@ -1,4 +1,4 @@
-"""Export encoder and linear emissions to ONNX, with both dimensions of the input free."""
+"""Export encoder and linear emissions to ONNX, with both dimensions of the input free, in fp32 and in int8."""
 
 import logging
 import warnings
@@ -15,6 +15,8 @@ from ner.nn.models import EncoderCRF
 
 # The exporter needs the first and the last (which brings onnx_ir); the other runs the exported graph.
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
+GRAPH = "emissions.onnx"
+INT8_GRAPH = "emissions.int8.onnx"
 INPUTS = ("input_ids", "attention_mask")
 OUTPUT = "emissions"
 # Windows and tokens of the traced input, not 1, which the exporter would take for fixed, and of the trials.
@@ -74,6 +76,35 @@ def write_emissions(model: EncoderCRF, path: Path) -> None:
     if not difference <= TOLERANCE:
         raise InputError(
             f"{path.parent.name}: its encoder cannot be written as ONNX: emissions differ by {difference:.2g}"
+        )
+
+
+def write_int8(graph: Path, path: Path) -> None:
+    """Write a graph of :func:`write_emissions` with the encoder's matrix products in int8, the rest of it in fp32.
+
+    Weights are rounded by output channel, activations by tensor as they come. What that costs is not checked here.
+
+    Args:
+        graph: The graph in fp32.
+        path: The file to write, in its folder.
+    """
+    import onnx  # noqa: PLC0415 - an extra, as the next
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415
+
+    products = [node.name for node in onnx.load(graph, load_external_data=False).graph.node if node.op_type == "MatMul"]
+    with _quiet():
+        quantize_dynamic(
+            graph,
+            path,
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            # In 7 bits, as sums of two products of 8 bits overflow where a processor has no instructions for them.
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
+            # The last one is the linear layer, which a member shares with nobody and which costs little.
+            nodes_to_exclude=products[-1:],
+            use_external_data_format=graph.with_name(f"{graph.name}.data").exists(),
+            extra_options={"MatMulConstBOnly": True},
         )
 
 

@@ -26,8 +26,8 @@ def add_files(parser: PlainParser) -> None:
         "--version",
         type=Version,
         default="final",
-        help="of the official score; final: duplicates and overlaps are removed from the predictions; march2025: they"
-        " count",
+        help="of the official score; final, of the editions 2025 and 2026: duplicates and overlaps are removed from the"
+        " predictions; march2025: they count",
     )
     parser.add_argument(
         "--against", type=Path, metavar="FILE", help="predictions to compare with: a paired bootstrap over documents"

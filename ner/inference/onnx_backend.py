@@ -26,6 +26,8 @@ from ner.preprocessing.ragged import Integers
 from ner.preprocessing.texts import Texts
 
 PROVIDERS = {"cpu": ("CPUExecutionProvider",), "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider")}
+# The file of a member, by precision.
+GRAPHS = {"auto": "emissions.onnx", "32": "emissions.onnx", "int8": "emissions.int8.onnx"}
 
 Emissions = NDArray[np.float32]
 
@@ -108,22 +110,23 @@ def load(
     Args:
         path: The folder.
         device: ``cpu``, the default, or ``cuda``.
-        precision: ``32``, which ``auto`` is too; there is no other.
+        precision: ``32``, which ``auto`` is too, or ``int8`` for a folder that `export --int8` wrote.
         min_score: The least score of an entity; by default what the folder says.
         threads: Threads of the CPU; by default as many as it has cores.
 
     Raises:
         InputError: if onnxruntime or the device is not there, or a file is missing or damaged.
     """
-    if precision not in ("auto", "32"):
-        raise InputError(f"precision is {precision!r}; with the backend onnx it is 32")
+    if precision not in GRAPHS:
+        raise InputError(f"precision is {precision!r}; with the backend onnx use one of {', '.join(GRAPHS)}")
     if device not in (None, *PROVIDERS):
         raise InputError(f"device is {device!r}; with the backend onnx use one of {', '.join(PROVIDERS)}")
     if not is_exported(path):
         raise InputError(f"{path}: no exported folder, which the backend onnx needs; write one with `export --onnx`")
     manifest = read_manifest(path)
     labels = LabelSet(manifest.labels)
-    sessions = [_session(member / "emissions.onnx", PROVIDERS[device or "cpu"], threads) for member in manifest.members]
+    providers = PROVIDERS[device or "cpu"]
+    sessions = [_session(member / GRAPHS[precision], providers, threads) for member in manifest.members]
     crf = _read_crf(path / "crf.safetensors", len(labels.tags))
     min_scores = resolve(min_score, manifest.min_scores, labels.labels)
     backend = OnnxBackend(sessions, crf, labels, manifest.preprocessor, min_scores)
@@ -152,7 +155,8 @@ def _session(path: Path, providers: Sequence[str], threads: int | None) -> Sessi
     if unknown := sorted(set(providers) - set(there := onnxruntime.get_available_providers())):
         raise InputError(f"onnxruntime has no {', '.join(unknown)} here; it has {', '.join(there)}")
     if not path.is_file():
-        raise InputError(f"{path}: missing; export the checkpoints with --onnx")
+        option = "--int8" if path.name == GRAPHS["int8"] else "--onnx"
+        raise InputError(f"{path}: missing; export the checkpoints with {option}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     # Plans are kept for every shape of a batch, and texts have many.

@@ -89,7 +89,8 @@ class Tagger:
                 wrote. Of a run the best epoch of each seed is taken.
             device: Where to compute; by default on a GPU, if there is one.
             precision: Of the encoder: ``32``, ``bf16``, ``16``, or ``auto``, which is bf16 where the processor or GPU
-                multiplies it natively and 32 elsewhere. The CRF always computes in fp64 or fp32.
+                multiplies it natively and 32 elsewhere; ``int8`` with ``onnx``, where `export --int8` wrote it. The CRF
+                always computes in fp64 or fp32.
             backend: ``torch``, or ``onnx`` for a folder that `export --onnx` wrote, without torch.
             min_score: Leave out entities of a lower score; ``auto`` by what `threshold` stored in the checkpoint, which
                 is nothing unless it was run; 0 keeps all.

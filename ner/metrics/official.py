@@ -13,6 +13,8 @@ from ner.documents import Passage, Span
 from ner.errors import InputError
 
 Version = Literal["final", "march2025"]
+EDITIONS: Mapping[Version, str] = {"final": "editions 2025 and 2026", "march2025": "March 2025"}
+"""When the organisers scored with each version: the script of 2026 gives every entity what that of 2025 gave it."""
 
 EPSILON = 1e-10
 """The script adds this to every denominator: a perfect score is 0.9999…, and an undefined one is 0."""

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ner.metrics.calibration import Calibration
 from ner.metrics.error_analysis import CONTEXT, ErrorReport, Example
-from ner.metrics.official import document_name
+from ner.metrics.official import EDITIONS, document_name
 from ner.metrics.semeval import Outcomes, Scheme
 from ner.reports.evaluation import Coverage, Results
 from ner.reports.score_table import FIGURES, score_table
@@ -48,7 +48,7 @@ LONGEST = 60
 
 def print_results(console: Console, results: Results) -> None:
     """Print the scores, and the other results where there are any."""
-    console.print(score_table(f"official GutBrainIE score ({results.version} version)", results.score))
+    console.print(score_table(f"official GutBrainIE score ({EDITIONS[results.version]})", results.score))
     _print_lines(console, *_coverage_lines(results.coverage))
     console.print(_outcomes_table(results.semeval))
     if results.tokens is not None:

@@ -30,6 +30,7 @@ def model_card(
     versions: Mapping[str, str],
     license_id: str = UNKNOWN_LICENSE,
     with_onnx: bool = False,
+    with_int8: bool = False,
 ) -> str:
     """Return the text of a README.md: Markdown after YAML front matter.
 
@@ -38,6 +39,7 @@ def model_card(
         versions: The versions of the packages that wrote the folder, by name.
         license_id: The hub's identifier of the weights' licence.
         with_onnx: The folder holds them as ONNX too.
+        with_int8: And as ONNX in int8.
     """
     first = members[0]
     corpus = _at(first.config, "data", "corpus")
@@ -61,6 +63,7 @@ def model_card(
         scores=[_scores(number, member) for number, member in enumerate(members, start=1)],
         versions=versions,
         with_onnx=with_onnx,
+        with_int8=with_int8,
     )
     return f"{str(card).rstrip()}\n"
 

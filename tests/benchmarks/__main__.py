@@ -25,7 +25,7 @@ from tests.benchmarks.texts import Setting, setting
 BROKEN, MISTAKE = 1, 2
 # Inference comes first: `predict` runs in a process whose memory no training has grown, and time depends on that.
 PARTS: dict[tuple[str, ...], Callable[[Setting], Iterator[Bar]]] = {
-    ("7", "8", "9", "10"): inference.bars,
+    ("7", "8", "9", "10", "14"): inference.bars,
     ("1", "2", "3", "4", "13"): lambda _: crf.bars(),
     ("5", "6"): training.bars,
     ("11",): growth.bars,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from main import main
-from ner.checkpoints.onnx import write_emissions
+from ner.checkpoints.onnx import write_emissions, write_int8
 from ner.checkpoints.pretrained import load_encoder
 from ner.errors import InputError
 from ner.nn.models import EncoderCRF
@@ -40,6 +40,29 @@ def test_an_encoder_with_pretrained_weights_takes_any_number_of_windows_of_any_l
         # Padding is not read, whatever it says.
         fed["input_ids"] = input_ids.masked_fill(~mask, 7).numpy()
         assert np.allclose(session.run(["emissions"], fed)[0][mask.numpy()], found[mask.numpy()], rtol=0, atol=1e-5)
+
+
+def test_in_int8_the_encoder_is_rounded_and_the_linear_layer_is_not(minilm: str, tmp_path: Path) -> None:
+    onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    encoder = load_encoder(minilm)
+    tagger = EncoderCRF(encoder, encoder.config.hidden_size, 27, dropout=0.1).eval()
+    exact, rounded = tmp_path / "emissions.onnx", tmp_path / "emissions.int8.onnx"
+    write_emissions(tagger, exact)
+    write_int8(exact, rounded)
+    weights = [tensor for tensor in onnx.load(rounded).graph.initializer if len(tensor.dims) == 2]
+    types = {tuple(tensor.dims): onnx.TensorProto.DataType.Name(tensor.data_type) for tensor in weights}
+    # Of the feed-forward layers, the words, and the linear layer.
+    assert [types[shape] for shape in ((384, 1536), (1536, 384), (30522, 384), (384, 27))] == [
+        "INT8",
+        "INT8",
+        "FLOAT",
+        "FLOAT",
+    ]
+    assert rounded.stat().st_size < exact.stat().st_size * 0.7
+    fed = {"input_ids": torch.randint(1000, 20000, (3, 64)).numpy(), "attention_mask": np.ones((3, 64), np.int64)}
+    before, after = (onnxruntime.InferenceSession(path).run(["emissions"], fed)[0] for path in (exact, rounded))
+    assert 0 < np.abs(after - before).mean() < 0.3 * np.abs(before).mean()
 
 
 class Branching(nn.Module):

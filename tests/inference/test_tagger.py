@@ -203,7 +203,7 @@ def test_a_checkpoint_cannot_name_code_to_run(trained: Path, tmp_path: Path) -> 
         Tagger.load(tmp_path / "evil.ckpt")
 
 
-def test_the_readme_shows_what_works(
+def test_the_readme_and_the_guide_show_what_works(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -211,9 +211,10 @@ def test_the_readme_shows_what_works(
     dev = list(Sample().read("dev"))
     (tmp_path / "texts").mkdir()
     PubTator().write(dev, tmp_path / "texts" / "dev.txt")
-    snippet, *_ = re.findall(r"^```python\n(.*?)^```$", (REPOSITORY / "README.md").read_text("utf-8"), re.M | re.S)
-    exec(snippet, {})
-    assert "anxiety" in capsys.readouterr().out
+    for page in ("README.md", "docs/python.md"):
+        [snippet] = re.findall(r"^```python\n(.*?)^```$", (REPOSITORY / page).read_text("utf-8"), re.M | re.S)
+        exec(snippet, {})
+        assert "anxiety" in capsys.readouterr().out
     found = list(PubTator().read(tmp_path / "tagged.txt"))
     assert [document.id for document in found] == [document.id for document in dev]
     assert any(passage.spans for document in found for passage in document.passages)

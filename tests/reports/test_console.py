@@ -35,7 +35,12 @@ def shown(**parts: object) -> str:
     return console.file.getvalue()
 
 
-TITLES = ("official GutBrainIE score (final version)", "A against B", "gold entities by outcome", "scores of entities")
+TITLES = (
+    "official GutBrainIE score (editions 2025 and 2026)",
+    "A against B",
+    "gold entities by outcome",
+    "scores of entities",
+)
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -35,7 +35,7 @@ def test_the_table_names_the_score_and_counts_by_label(
     assert main(["--gold", str(gold), "--predictions", str(predictions)]) == 0
     table = capsys.readouterr().out
     assert max(map(len, table.splitlines())) <= 80
-    assert "official GutBrainIE score (final version)" in table
+    assert "official GutBrainIE score (editions 2025 and 2026)" in table
     rows = [line.split() for line in table.splitlines()]
     assert ["gene", "1", "1", "1", "1.0000", "1.0000", "1.0000"] in rows
     assert ["drug", "1", "0", "0", "0.0000", "0.0000", "0.0000"] in rows
@@ -347,7 +347,7 @@ def test_columns_are_scored_on_their_own_tokens_too(
     out = written(capsys, "--gold", gold, "--predictions", found, *IN_COLUMNS)
     rows = [line.split() for line in out.splitlines()]
     assert [line.strip() for line in out.splitlines() if line.startswith(("off", "Sem", "seq"))] == [
-        "official GutBrainIE score (final version)",
+        "official GutBrainIE score (editions 2025 and 2026)",
         "SemEval-2013, all predictions",
         "seqeval, strict IOB2",
     ]
