@@ -242,7 +242,7 @@ VARIANTS = {
     "start, end, mean, width": Variant(),
     "correction of marginals": Variant(from_marginals=True),
     "the same, regularised": Variant(from_marginals=True, dropout=0.6, weight_decay=0.5),
-    "and neighbours": Variant(pooling=("start", "end", "mean", "context")),
+    "start, end, mean, width, neighbours": Variant(pooling=("start", "end", "mean", "context")),
     "mean, width": Variant(pooling=("mean",)),
     "without width": Variant(has_width=False),
     "no random negatives": Variant(negatives=0.0),
