@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -134,10 +133,10 @@ class Process:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def end(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal, and return the exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(START_SECONDS)
+    def end(self, seconds: float = START_SECONDS) -> int:
+        """Send SIGTERM, and return the exit code."""
+        self.process.terminate()
+        return self.process.wait(seconds)
 
     def _is_up(self) -> bool:
         try:

@@ -141,7 +141,7 @@ def end_under_load(setting: Setting) -> list[Figure]:
         with _service(setting) as process, ThreadPoolExecutor(CLIENTS) as pool:
             clients = [pool.submit(_until_the_end, process.port, setting.records, first) for first in range(CLIENTS)]
             time.sleep(1 + number)
-            codes.add(process.end())
+            codes.add(process.end(LONGEST_SECONDS))
             received = sum(client.result() for client in clients)
             statuses = Counter(line["status"] for line in process.log if line["path"] == "/tag")
         answered += received

@@ -20,7 +20,7 @@ from ner.documents import Document
 # this before its turn begins, however slow the model.
 BATCH_SECONDS = 0.5
 BATCH_DOCUMENTS = 32
-LEAST_CHARACTERS, MOST_CHARACTERS = 2_000, 60_000
+LEAST_CHARACTERS, MOST_CHARACTERS = 6_000, 60_000
 
 Tag = Callable[[Sequence[Document]], Iterable[Document]]
 
