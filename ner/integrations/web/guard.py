@@ -4,7 +4,6 @@ import asyncio
 import hmac
 import time
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
@@ -85,15 +84,14 @@ class Guard:
         if self.hosts is not None and _name(host) not in self.hosts:
             raise refusal(421, f"this service is not called {host[:80]!r}; use the address that it listens on")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and origin.partition("://")[2].lower() != host.lower():
             raise refusal(403, "pages of other websites may not use this service")
         if self.token is not None and not path.startswith(OPEN_PATHS[-1]) and path not in OPEN_PATHS:
             given = headers.get("authorization", "")
             if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
                 message = "this service needs a token; send it as 'Authorization: Bearer ...'"
                 raise HTTPException(401, message, {"WWW-Authenticate": "Bearer"})
-        length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self.bounds.body_bytes:
+        if exchange.announced > self.bounds.body_bytes:
             raise too_large(self.bounds.body_bytes)
         if exchange.scope["method"] == "POST" and self._working >= self.bounds.waiting:
             raise try_later("too many requests are waiting; try again in a moment")
@@ -103,6 +101,7 @@ class _Exchange:
     """A request and its answer, counted and bounded.
 
     Attributes:
+        announced: Bytes of the body, as far as the client tells it.
         status: Of the answer, 0 until it begins.
         received: Bytes of the body so far.
         is_read: The whole body has arrived.
@@ -111,6 +110,8 @@ class _Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send, bounds: Bounds) -> None:
         self.scope = scope
         self.start = time.monotonic()
+        # h11 lets no other than a number through.
+        self.announced = int(Headers(scope=scope).get("content-length", "0"))
         self.status = 0
         self.received = 0
         self.is_read = False
@@ -129,7 +130,7 @@ class _Exchange:
 
     async def drain(self) -> None:
         """Read the body, as far as it is not very large, and throw it away."""
-        while not self.is_read and self.received <= DRAINED * self._bounds.body_bytes:
+        while not self.is_read and max(self.received, self.announced) <= DRAINED * self._bounds.body_bytes:
             message = await self._receive()
             self.received += len(message.get("body", b""))
             self.is_read = not message.get("more_body", False)

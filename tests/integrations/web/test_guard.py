@@ -93,9 +93,16 @@ def test_the_names_of_the_loopback_address_are_answered(client: Client, host: st
 
 def test_pages_of_other_websites_are_refused_and_its_own_is_not(client: Client) -> None:
     host = f"127.0.0.1:{client.connection.port}"
-    for origin in ("http://evil.example", "null", "http://127.0.0.1:1"):
+    for origin in ("http://evil.example", "null", "http://127.0.0.1:1", "http://[", ""):
         assert client.post("/tag", {"texts": []}, Host=host, Origin=origin).status == 403
     assert client.post("/tag", {"texts": []}, Host=host, Origin=f"http://{host}").status == 200
+
+
+@pytest.mark.parametrize("length", ["9" * 19, "9" * 5000, "-1", "1e3"])
+def test_a_length_that_is_none_or_too_much_is_refused(client: Client, length: str) -> None:
+    with socket.create_connection(("127.0.0.1", client.connection.port), timeout=10) as connection:
+        connection.sendall(f"POST /tag HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode())
+        assert connection.recv(1000).split(b" ")[1] in (b"400", b"413")
 
 
 def test_without_the_token_only_the_page_and_the_description_are_given(small: int) -> None:
