@@ -75,15 +75,6 @@ class PubMedXML(FileFormat):
                 yield partial(_document, part, f"{file}, {f'PMID {pmid}' if pmid else f'record {number}'}", style)
 
 
-def deleted_pmids(file: Path) -> set[str]:
-    """Return the PMIDs that an update file says are deleted from earlier files.
-
-    Raises:
-        InputError: if the file cannot be read as PubMed's XML.
-    """
-    return _last_places(file)[1]
-
-
 def _last_places(file: Path) -> tuple[dict[str, int], set[str]]:
     """Return the last place of each PMID, and the PMIDs that the file says are deleted."""
     last: dict[str, int] = {}

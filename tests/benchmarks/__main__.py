@@ -65,7 +65,7 @@ def main() -> int:
         return 0
     if chosen.bulk:
         parts = bulk_scale.measure(chosen.encoder)
-        bulk_scale.show(parts, console)
+        bulk_scale.show(parts)
         _write(chosen.output / "bulk.json", asdict(parts))
         return 0
     if chosen.growth:

@@ -9,7 +9,7 @@ import pytest
 
 from ner.documents import Document, Passage
 from ner.errors import InputError
-from ner.formats.pubmed_xml import PubMedXML, deleted_pmids
+from ner.formats.pubmed_xml import PubMedXML
 from tests.formats.pubmed_files import END, HEAD, article, deletion, write_set
 
 
@@ -71,7 +71,6 @@ def test_the_last_of_several_versions_counts_and_what_was_deleted_does_not(tmp_p
             ("1", "New"),
         ]
         assert +source.not_read == {"deleted citations": 2, "earlier versions of articles": 1}
-    assert deleted_pmids(path) == {"3", "4"}
     assert [number for number, _ in source.read_share(path, 1, 2)] == [1]
 
 

@@ -133,7 +133,7 @@ def test_without_ray_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ner.cli.verbs.fit_seeds.find_spec", lambda name: None)
+    monkeypatch.setattr("ner.cli.verbs.fit_seeds.find_spec", lambda _: None)
     assert main([*COMMAND, "--ray.address", "auto"]) == 2
     assert "--ray.address needs ray, the extra `bulk`: pip install 'ner[bulk]'" in capsys.readouterr().err
 
