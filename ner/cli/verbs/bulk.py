@@ -73,9 +73,10 @@ def _run(chosen: Namespace) -> int:
 
     check_min_score(chosen.min_score)
     source: Format = chosen.format or _usual_format(chosen.input)
+    inputs = find_inputs(chosen.input, source.suffixes)
     wanted = Wanted(
         checkpoints=checkpoints(chosen.checkpoints),
-        inputs=find_inputs(chosen.input, source.suffixes),
+        inputs=inputs,
         source=source,
         output=absolute(chosen.output),
         address=chosen.address,
