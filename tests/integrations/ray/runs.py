@@ -55,13 +55,15 @@ class Run:
         return self._process.poll() is None
 
     def kill(self, kind: str, random: Random) -> bool:
-        """Send SIGKILL to the driver or a process of the kind, and return if there was one."""
+        """Send SIGKILL to the driver or, once there is one, to a process of the kind; return if that was possible."""
         own = psutil.Process(self._process.pid)
-        victims = [own] if kind == "driver" else processes(own, PROCESSES[kind])
-        if not victims:
-            return False
-        os.kill(random.choice(victims).pid, signal.SIGKILL)
-        return True
+        while self._process.poll() is None:
+            victims = [own] if kind == "driver" else processes(own, PROCESSES[kind])
+            if victims:
+                os.kill(random.choice(victims).pid, signal.SIGKILL)
+                return True
+            time.sleep(0.02)
+        return False
 
     def signal(self, number: int) -> None:
         """Send a signal to the driver."""
