@@ -18,7 +18,7 @@ from ner.documents import Document
 
 # Enough for texts of about the same length to meet, and few enough that a request that comes now waits no longer than
 # this before its turn begins, however slow the model.
-BATCH_SECONDS = 0.5
+BATCH_SECONDS = 0.8
 BATCH_DOCUMENTS = 32
 LEAST_CHARACTERS, MOST_CHARACTERS = 6_000, 60_000
 
