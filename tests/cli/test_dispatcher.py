@@ -45,7 +45,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize("verb", ["frobnicate", "../fit", "fit_seeds", "__init__"])
 def test_an_unknown_verb_is_one_line(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([verb]) == 2
-    assert capsys.readouterr().err.startswith(f"error: unknown verb '{verb}'; one of: check, ")
+    assert capsys.readouterr().err.startswith(f"error: unknown verb '{verb}'; one of: bulk, check, ")
 
 
 @pytest.mark.parametrize(
