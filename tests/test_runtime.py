@@ -44,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("two")
     (folder / "ner").symlink_to(REPOSITORY / "ner")
     printed = run(folder, "fit", "--config", QUICKSTART, "--trainer.max_epochs", "3", *TWO)
-    assert printed.count("wrote") == 4
+    assert printed.count("wrote") == 5
     return folder
 
 
