@@ -135,25 +135,7 @@ class CommandLine(LightningCLI):
             help="Checkpoint or exported folder whose weights `fit` starts from, with a fresh optimizer and schedule; "
             "{seed} in it stands for the seed. Give the new run a name of its own with --run.",
         )
-        parser.add_argument(
-            "--teacher",
-            type=list[str] | str | None,
-            default=None,
-            help="Checkpoints, exported folders, or patterns such as checkpoints/minilm_crf/seed=*/last.ckpt: `fit` "
-            "learns from them, together, beside the annotation.",
-        )
-        parser.add_argument(
-            "--distillation.weight",
-            type=float,
-            default=0.5,
-            help="Share of the teacher in the loss, above 0 and at most 1; the annotation has the rest.",
-        )
-        parser.add_argument(
-            "--distillation.texts",
-            type=list[str] | str | None,
-            default=None,
-            help="Files or folders in the corpus's format, whose texts are learned from the teacher alone.",
-        )
+        _add_distillation(parser)
         parser.add_argument(
             "--ema_decay",
             type=float | None,
@@ -248,6 +230,28 @@ class CommandLine(LightningCLI):
         # The writer has the predictions, which Lightning would keep a second time; ScoreReport prints scores, named.
         own = {"fit": {}, "predict": {"return_predictions": False}}.get(subcommand, {"verbose": False})
         return {**super()._prepare_subcommand_kwargs(subcommand), **own}
+
+
+def _add_distillation(parser: LightningArgumentParser) -> None:
+    parser.add_argument(
+        "--teacher",
+        type=list[str] | str | None,
+        default=None,
+        help="Checkpoints, exported folders, or patterns such as checkpoints/minilm_crf/seed=*/last.ckpt: `fit` "
+        "learns from them, together, beside the annotation.",
+    )
+    parser.add_argument(
+        "--distillation.weight",
+        type=float,
+        default=0.5,
+        help="Share of the teacher in the loss, above 0 and at most 1; the annotation has the rest.",
+    )
+    parser.add_argument(
+        "--distillation.texts",
+        type=list[str] | str | None,
+        default=None,
+        help="Files or folders in the corpus's format, whose texts are learned from the teacher alone.",
+    )
 
 
 def _unlabelled(teacher: object, texts: list[str] | str | None) -> list[str] | None:

@@ -7,6 +7,7 @@ new format is a new file here and nothing else.
 from ner.formats.base import Format
 from ner.io.discovery import subclasses
 
-globals().update(subclasses(__name__, __path__, Format))
+FORMATS: dict[str, type[Format]] = subclasses(__name__, __path__, Format)
+globals().update(FORMATS)
 
 __all__ = ["Format"]

@@ -7,11 +7,10 @@ from jsonargparse import Namespace
 from jsonargparse.typing import PositiveInt
 from rich.console import Console
 
-from ner import formats
 from ner.cli.messages import PlainParser
 from ner.cli.parser import program
 from ner.errors import InputError
-from ner.formats import Format
+from ner.formats import FORMATS, Format
 from ner.formats.base import format_options
 from ner.inference.backends import Precision
 from ner.inference.min_scores import MinScore, check_min_score
@@ -109,14 +108,10 @@ def _usual_format(inputs: Sequence[str]) -> Format:
     Raises:
         InputError: if they stand for none.
     """
-    known = {suffix: name for name, kind in _formats().items() for suffix in kind.suffixes if kind.can_read} | USUAL
+    known = {suffix: name for name, kind in FORMATS.items() for suffix in kind.suffixes if kind.can_read} | USUAL
     names = {
         name for text in inputs for suffix, name in known.items() if text.removesuffix(COMPRESSED).endswith(suffix)
     }
     if len(names) != 1:
         raise InputError(f"--input {inputs[0]}: its ending does not tell the format; name it with --format")
-    return _formats()[names.pop()]()
-
-
-def _formats() -> dict[str, type[Format]]:
-    return {name: kind for name, kind in vars(formats).items() if isinstance(kind, type) and kind is not Format}
+    return FORMATS[names.pop()]()

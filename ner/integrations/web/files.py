@@ -7,15 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from ner import formats
 from ner.documents import Document
 from ner.errors import InputError
+from ner.formats import FORMATS
 from ner.formats.base import Format, documents_at
 from ner.integrations.web.refusals import refusal
-from ner.io.discovery import subclasses
 from ner.io.files import COMPRESSED
 
-FORMATS: dict[str, type[Format]] = subclasses(formats.__name__, formats.__path__, Format)
 # In formats that hold entities a text that is none is an error; the others read almost anything, so they are last.
 READABLE = sorted(
     (name for name, kind in FORMATS.items() if kind.can_read and not kind.writes_folder),
