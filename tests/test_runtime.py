@@ -35,6 +35,7 @@ def run(folder: Path, *arguments: str) -> str:
         timeout=300,
     )
     assert outcome.returncode == 0, outcome.stderr
+    assert "sync_dist" not in outcome.stderr  # advice to developers
     return outcome.stdout
 
 

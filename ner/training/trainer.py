@@ -239,7 +239,7 @@ def _silence_advice() -> None:
         "custom batch sampler",  # ours returns every text once
         "isinstance.treespec",  # Lightning's own use of torch
         "callbacks used to create the checkpoint",  # an evaluation does not need all of them
-        "recommended to use `sync_dist=True`",  # values logged at an epoch's end are those of all processes
+        "logging on epoch level in distributed setting",  # values logged at an epoch's end are those of all processes
     ):
         warnings.filterwarnings("ignore", message=f".*{message}.*")
 
