@@ -79,7 +79,8 @@ def download(name: str, with_onnx: bool = False) -> Path:
         )
     except LocalEntryNotFoundError as error:
         reason = silence or f"{constants.ENDPOINT} does not answer"
-        raise InputError(f"{name}: no such path, not whole in the hub's cache, and {reason}; connect") from error
+        fix = "unset it" if silence == OFFLINE else "connect, and try again"
+        raise InputError(f"{name}: no such path, not whole in the hub's cache, and {reason}; {fix}") from error
     except Exception as error:  # the library's HTTP client, and so its errors, differ from version to version
         raise explained(error, name) from error
     if silence and silence != OFFLINE:

@@ -16,7 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import AutoModelForTokenClassification, PreTrainedModel
-from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES
 
 from ner.io.files import write_text
 from ner.nn.models import EncoderCRF
@@ -30,10 +30,10 @@ def has_token_classifier(models: Sequence[EncoderCRF]) -> bool:
     """Return if transformers has a token classifier that is the encoder and the linear layer of the only model."""
     [encoder, *others] = [model.encoder for model in models]
     assert isinstance(encoder, PreTrainedModel)
-    if others or type(encoder.config) not in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING:
+    if others or encoder.config.model_type not in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES:
         return False
     with torch.device("meta"):
-        network = AutoModelForTokenClassification.from_config(encoder.config, trust_remote_code=False)
+        network = AutoModelForTokenClassification.from_config(encoder.config, trust_remote_code=False)  # type: ignore[no-untyped-call]
     own = {f"{network.base_model_prefix}.{name}" for name in encoder.state_dict()}
     # Others have layers between encoder and classifier, or another encoder.
     return set(network.state_dict()) == own | {"classifier.weight", "classifier.bias"}
@@ -51,7 +51,7 @@ def write_token_classifier(model: EncoderCRF, tags: Sequence[str], folder: Path,
     encoder, weights = model.encoder, f"members/{member}/model.safetensors"
     assert isinstance(encoder, PreTrainedModel)
     config = deepcopy(encoder.config)
-    config.architectures = [MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING[type(config)].__name__]
+    config.architectures = [MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES[config.model_type]]
     config.id2label = dict(enumerate(tags))
     config.label2id = {tag: number for number, tag in enumerate(tags)}
     config.to_json_file(folder / CONFIG)

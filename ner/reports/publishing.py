@@ -10,7 +10,8 @@ import transformers
 from ner import __version__
 from ner.checkpoints import ensemble, hub, runs
 from ner.checkpoints.checkpoint import Checkpoint
-from ner.checkpoints.export import has_token_classifier, is_exported, write_folder
+from ner.checkpoints.export import is_exported, write_folder
+from ner.checkpoints.token_classification import has_token_classifier
 from ner.errors import InputError
 from ner.reports.model_card import UNKNOWN_LICENSE, model_card
 

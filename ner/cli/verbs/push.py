@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ner.checkpoints import runs
 from ner.cli.parser import LightParser
+from ner.errors import InputError
 
 DESCRIPTION = """Upload checkpoints, exported for it, or one exported folder as it is, with the model card. The token is
 that of `hf auth login`, or of the variable HF_TOKEN. Whoever may read the repository then names it like a path, as in
@@ -34,6 +35,11 @@ def main(arguments: Sequence[str]) -> int:
         metavar="IDENTIFIER",
         help="licence of the weights, by the hub's identifier, such as cc-by-4.0 (default: other)",
     )
+    if any(argument.startswith("--token") for argument in arguments):
+        # Nor is it repeated in a message.
+        raise InputError(
+            "--token: other users of the machine could read it; set HF_TOKEN, or log in with `hf auth login`"
+        )
     chosen = parser.parse_args(list(arguments))
     from ner.reports.publishing import push  # noqa: PLC0415 - with torch, for which --help need not wait
 

@@ -42,6 +42,7 @@ found["reader"] = refused(lambda: copy.push_to_hub("user/toy"))
 print(json.dumps(found))
 """
 LOADED = f"from ner import Tagger; print(list(map(str, Tagger.from_pretrained('user/toy').tag({TEXT!r}))))"
+FOUND = "from ner.checkpoints import runs; print(runs.find('user/toy')[0].name)"
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,22 @@ def test_what_cannot_be_written_is_one_line(trip: Trip) -> None:
     assert len(trip.hub.repositories["user/public"].commits) == 2
 
 
-@pytest.mark.parametrize("changes", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}])
-def test_once_loaded_it_needs_no_hub(trip: Trip, changes: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("program", "changes", "message"),
+    [
+        (LOADED, {"HF_HUB_OFFLINE": "1"}, ""),
+        (
+            FOUND,
+            {"HF_ENDPOINT": "http://127.0.0.1:9"},
+            "http://127.0.0.1:9 does not answer, so what the cache has is used",
+        ),
+    ],
+)
+def test_once_loaded_it_needs_no_hub(trip: Trip, program: str, changes: dict[str, str], message: str) -> None:
     before = len(trip.hub.requests)
     environment = trip.hub.environment(trip.home, None, PYTHONPATH=str(Path(__file__).parents[3]), **changes)
-    code, said, errors = run(["-c", LOADED], environment, trip.folder)
-    assert (code, said) == (0, f"{trip.found['first']}\n")
-    assert errors == ("" if "HF_HUB_OFFLINE" in changes else errors)
-    assert "does not answer, so what the cache has is used" in errors or "HF_HUB_OFFLINE" in changes
+    code, said, errors = run(["-c", program], environment, trip.folder)
+    assert (code, said) == (0, f"{trip.found['first' if program == LOADED else 'newest']}\n")
+    assert message in errors
+    assert len(errors.splitlines()) == bool(message)
     assert len(trip.hub.requests) == before
