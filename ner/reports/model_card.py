@@ -79,7 +79,7 @@ def model_card(
         window_tokens=first.preprocessor.window_tokens,
         overlap_tokens=first.preprocessor.overlap_tokens,
         has_markers=first.preprocessor.markers,
-        strategy="simple" if first.preprocessor.units == "subwords" else "first",
+        strategy="average" if first.preprocessor.units == "subwords" else "first",
     )
     return f"{str(card).rstrip()}\n"
 

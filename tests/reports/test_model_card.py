@@ -137,7 +137,7 @@ def test_it_says_what_transformers_alone_loses_and_what_it_cannot_load() -> None
         " ".join(model_card([member()], VERSIONS, with_classifier=True).split()),
         model_card([member()] * 2, VERSIONS),
     )
-    assert 'aggregation_strategy="simple", stride=128, )' in one
+    assert 'aggregation_strategy="average", stride=128, )' in one
     assert "**without the CRF**" in one
     assert "No marker tells the encoder" in one
     assert "a text is cut off after 512 tokens. The parts can be read" in one
