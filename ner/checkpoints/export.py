@@ -9,6 +9,8 @@
                              emissions.safetensors: weight (K, H) and bias (K,);
                              emissions.onnx, on request: both of them as one graph, see ``ner.checkpoints.onnx``;
                              emissions.int8.onnx, on request: the same, computed in int8
+    config.json, model.safetensors.index.json, classifier.safetensors
+                             of one member, for transformers alone, see ``ner.checkpoints.token_classification``
     README.md                a model card, if one is given
 
 A folder with one member is an ensemble of one.
@@ -30,9 +32,11 @@ from ner.checkpoints.manifest import FORMAT, Manifest, is_exported, read_json, r
 from ner.checkpoints.onnx import GRAPH, INT8_GRAPH, write_emissions, write_int8
 from ner.checkpoints.pretrained import ARCHITECTURES, complete_config
 from ner.checkpoints.schema import check_encoder_config
+from ner.checkpoints.token_classification import has_token_classifier, write_token_classifier
 from ner.checkpoints.weights import check_weights
 from ner.errors import InputError, one_line
 from ner.io.files import new_folder, write_text
+from ner.labels import LabelSet
 from ner.nn.models import CRFEnsemble, EncoderCRF
 
 __all__ = ["is_exported", "read_folder", "write_folder"]
@@ -59,13 +63,15 @@ def write_folder(
         InputError: if the folder exists already or cannot be written, or a member cannot be translated into ONNX.
     """
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a few files is noise
-    checkpoints = [checkpoint for checkpoint, _ in members]
+    checkpoints, models = [checkpoint for checkpoint, _ in members], [model for _, model in members]
     try:
         with new_folder(output) as folder:
             _write_settings(checkpoints, folder, card)
-            save_file(CRFEnsemble([model for _, model in members]).crf.state_dict(), folder / "crf.safetensors")
+            save_file(CRFEnsemble(models).crf.state_dict(), folder / "crf.safetensors")
             for name, (_, model) in zip(_names(checkpoints), members, strict=True):
                 _write_member(model, folder / "members" / name, with_onnx, check_int8 is not None)
+            if has_token_classifier(models):
+                write_token_classifier(models[0], LabelSet(checkpoints[0].labels).tags, folder, _names(checkpoints)[0])
             if check_int8:
                 check_int8(folder)
     except SafetensorError as error:  # which hides the system's error
@@ -139,7 +145,11 @@ def _write_settings(members: Sequence[Checkpoint], folder: Path, card: str) -> N
         settings["min_scores"] = min_scores
     tokenizer = first.preprocessor.tokenizer
     padding = (json.loads(tokenizer).get("padding") or {}).get("pad_token", "[PAD]")
-    tokenizer_config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": padding}
+    tokenizer_config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "pad_token": padding,
+        "model_max_length": first.preprocessor.window_tokens,
+    }
     write_text(json.dumps(first.labels, ensure_ascii=False, indent=2) + "\n", folder / "labels.json")
     write_text(json.dumps(settings, indent=2) + "\n", folder / "settings.json")
     write_text(tokenizer, folder / "tokenizer.json")

@@ -1,17 +1,13 @@
 """Encoders and tokenizers from a folder, the local cache or the model hub, in this order, without long waits."""
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 import torch
 from huggingface_hub import constants
 from huggingface_hub.errors import HFValidationError, StrictDataclassError
-from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # documented, but not re-exported
 from huggingface_hub.utils._validators import validate_repo_id
 from safetensors import SafetensorError
 from transformers import (
@@ -29,6 +25,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES,
 )
 
+from ner.checkpoints import hub
 from ner.errors import InputError, one_line
 
 T = TypeVar("T")
@@ -37,8 +34,6 @@ T = TypeVar("T")
 ARCHITECTURES = (*MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES, *MODEL_FOR_MASKED_LM_MAPPING_NAMES)
 PACKAGE = Path(__file__).parents[1]
 
-# The library's own retries take over a minute when nothing answers.
-PROBE_SECONDS = 5.0
 # Encoders in whose layers every token looks at all others: to them a mask over the tokens says everything.
 FULL_ATTENTION = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
 # Of these a folder with an encoder or a tokenizer has at least one.
@@ -238,27 +233,10 @@ def _probe(name: str) -> None:
     fix = "or pass a local folder with its files, as in --model.encoder path/to/folder"
     if constants.HF_HUB_OFFLINE:
         raise InputError(f"{name}: not in the local cache, and HF_HUB_OFFLINE forbids to ask the hub; unset it, {fix}")
-    outcome: list[int] = []
-
-    def ask() -> None:
-        # With the user's token, for models that are not public.
-        headers = build_hf_headers()
-        request = Request(f"{constants.ENDPOINT}/{name}/resolve/main/config.json", headers=headers, method="HEAD")  # noqa: S310
-        try:
-            with urlopen(request, timeout=PROBE_SECONDS) as answer:  # noqa: S310 - the hub
-                outcome.append(answer.status)
-        except HTTPError as error:
-            outcome.append(error.code)
-        except (URLError, OSError):
-            pass
-
-    # In a thread, because a name server that never answers is beyond the time-out of urlopen.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS + 1)
-    if not outcome:
+    error = hub.ask(name, "config.json")
+    if error is not None and (status := hub.status_of(error)):
+        raise InputError(f"{name}: {constants.ENDPOINT} answers {status} for it; check the name, {fix}")
+    if error is not None:
         raise InputError(
             f"{name}: no such folder, not in the local cache, and {constants.ENDPOINT} does not answer; connect, {fix}"
         )
-    if outcome[0] >= 400:
-        raise InputError(f"{name}: {constants.ENDPOINT} answers {outcome[0]} for it; check the name, {fix}")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from glob import escape, glob
 from pathlib import Path
 
+from ner.checkpoints import hub
 from ner.checkpoints.manifest import is_exported
 from ner.errors import InputError
 
@@ -57,18 +58,38 @@ def newest_best(run: str | None = None, seed: int | str | None = None) -> Path:
     return found[-1]
 
 
+def located(name: str, revision: str | None = None, with_onnx: bool = False) -> Path:
+    """Return a path, or where an exported folder of the hub lies once it is downloaded.
+
+    Args:
+        name: A path, or a repository's name where no such path is there.
+        revision: The branch, tag or commit of the repository, which may also end the name, as in ``user/name@v1``.
+        with_onnx: Download the members' ONNX graphs too.
+
+    Raises:
+        InputError: if it is no path and cannot be downloaded, or a path for which a revision is given.
+    """
+    path = Path(name).expanduser()
+    is_path = path.exists() or FOLDER in path.parents or not hub.is_name(name)
+    if revision is None:
+        return path if is_path else hub.download(name, with_onnx)
+    if is_path or "@" in name:
+        raise InputError(f"{name}: a revision is that of a repository on the hub, named as in user/name; leave it out")
+    return hub.download(f"{name}@{revision}", with_onnx)
+
+
 def find(patterns: str | Sequence[str]) -> list[Path]:
     """Return the checkpoints and exported folders that some patterns name, those of each pattern by seed, each once.
 
     Raises:
-        InputError: if a pattern matches nothing.
+        InputError: if a pattern matches nothing, and is no exported folder on the hub either.
     """
     found: dict[Path, None] = {}
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         matches = [Path(match) for match in glob(str(Path(pattern).expanduser()))]  # noqa: PTH207 - absolute ones too
-        if not matches and not Path(pattern).exists():
+        if not matches and not (place := located(pattern)).exists():
             raise InputError(f"{pattern}: no checkpoint matches; train some with `fit-seeds`, or correct the pattern")
-        found |= dict.fromkeys(sorted(matches or [Path(pattern)], key=_by_number))
+        found |= dict.fromkeys(sorted(matches or [place], key=_by_number))
     if not found:
         raise InputError("an ensemble needs checkpoints: none is named")
     return list(found)
@@ -105,7 +126,7 @@ def evaluated(run: str | None, seed: object, path: object, patterns: object) -> 
     Args:
         run: The name of the run, if one is given.
         seed: The seed whose checkpoint is evaluated; ``None`` for all of the run.
-        path: A path, a pattern, or ``best`` or ``last`` of the newest seed.
+        path: A path, a pattern, a repository on the hub, or ``best`` or ``last`` of the newest seed.
         patterns: Patterns of the members of an ensemble.
 
     Raises:
@@ -116,7 +137,7 @@ def evaluated(run: str | None, seed: object, path: object, patterns: object) -> 
     if isinstance(patterns, str | list):
         return find(patterns)
     if path not in (None, "best", "last"):
-        return find(str(path)) if set("*?[") & set(str(path)) else [Path(str(path))]
+        return find(str(path)) if set("*?[") & set(str(path)) else [located(str(path))]
     newest = newest_best(run, None if seed is None else str(seed))
     if path is None and seed is None:
         return find(f"{escape(str(newest.parent.parent))}/seed=*/best.ckpt")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from ner.checkpoints import ensemble, runs
+from ner.checkpoints import ensemble, hub, runs
 from ner.checkpoints.checkpoint import Checkpoint
 from ner.cli.configs import ConfigFiles, find_config, load_yaml
 from ner.errors import InputError
@@ -38,8 +38,9 @@ class RunSelection:
 
     @property
     def folder(self) -> Path:
-        """Where predictions belong: beside one checkpoint, above several."""
-        return Path(os.path.commonpath([path if path.is_dir() else path.parent for path in self.paths]))
+        """Where predictions belong: beside one checkpoint, above several; not in the hub's cache."""
+        repos = [runs.FOLDER / repo for path in self.paths if (repo := hub.repo_of(path))]
+        return Path(os.path.commonpath(repos or [path if path.is_dir() else path.parent for path in self.paths]))
 
     @property
     def run_name(self) -> str:

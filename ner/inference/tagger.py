@@ -1,7 +1,8 @@
 """The Python API: a trained tagger of texts, passages and documents, without Lightning."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from reprlib import repr as shortened
 
@@ -61,13 +62,15 @@ class Tagger:
 
     Args:
         backend: The model, and what runs it.
+        source: The path that it was loaded from, if any.
 
     Attributes:
         labels: The entity types.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, source: Path | None = None) -> None:
         self.backend = backend
+        self.source = source
         self.labels = list(backend.labels.labels)
 
     def __repr__(self) -> str:
@@ -98,7 +101,61 @@ class Tagger:
         Raises:
             InputError: if there is no checkpoint, or it cannot be used.
         """
-        return cls(load_backend(backend, Path(path).expanduser(), device, precision, min_score))
+        source = Path(path).expanduser()
+        return cls(load_backend(backend, source, device, precision, min_score), source)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        revision: str | None = None,
+        device: str | None = None,
+        precision: str = "auto",
+        backend: str = "torch",
+        min_score: MinScore = "auto",
+    ) -> "Tagger":
+        """Load the tagger in an exported folder on the Hugging Face hub, or what :meth:`load` takes.
+
+        It is downloaded once; later the hub is only asked if it has a newer one. With ``HF_HUB_OFFLINE=1`` it is not.
+
+        Args:
+            name: The repository, such as ``user/name``; a path of this name goes before.
+            revision: A branch, a tag or a commit of the repository; the latter is the same model for ever.
+            device: As for :meth:`load`, as the next ones.
+            precision: Of the encoder.
+            backend: ``torch``, or ``onnx`` where the folder has graphs.
+            min_score: The least score of an entity.
+
+        Raises:
+            InputError: if there is no such repository or path, the hub does not answer, or it cannot be used.
+        """
+        from ner.checkpoints.runs import located  # noqa: PLC0415 - only here is the hub's library needed
+
+        return cls.load(located(str(name), revision, backend == "onnx"), device, precision, backend, min_score)
+
+    def push_to_hub(self, repo: str, private: bool = False, license_id: str | None = None) -> str:
+        """Upload what the tagger was loaded from to the Hugging Face hub, with a model card.
+
+        Checkpoints are exported for it; an exported folder is uploaded as it is.
+
+        Args:
+            repo: The repository, ``user/name``; it is created if need be.
+            private: Let only its owners see it.
+            license_id: The hub's identifier of the weights' licence, such as ``cc-by-4.0``; of an exported folder its
+                model card says it.
+
+        Returns:
+            The commit, which :meth:`from_pretrained` takes as ``revision``.
+
+        Raises:
+            InputError: if nobody is logged in, the hub refuses or does not answer, or there is nothing to upload.
+        """
+        if self.source is None:
+            raise InputError("this tagger was not loaded from a path, so that there is nothing to upload; load one")
+        # By its name: it lies above this module, and imports torch.
+        push: Callable[[Sequence[Path], str, bool, str | None], str]
+        push = import_module("ner.reports.publishing").push
+        return push([self.source], repo, private, license_id)
 
     def tag(self, text: str | Passage | Document) -> Entities:
         """Return the entities of one text, in order.

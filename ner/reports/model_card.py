@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path, PurePath
 
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
+from ner.checkpoints.checkpoint import BestEpoch, Checkpoint, mean_min_scores
 from ner.checkpoints.runs import differing_keys
 from ner.preprocessing.tokenizer import MARKERS
 
@@ -20,6 +20,8 @@ UNKNOWN_LICENSE = "other"
 SEED = "seed_everything"
 TEMPLATE = Path(__file__).with_name("templates") / "model_card.md"
 NOT_RECORDED = "not recorded"
+# Corpora of any files, and of a few for trying things out.
+NO_DATASETS = ("FileCorpus", "Sample", "None")
 # What Markdown, its tables or HTML may read as more than a character.
 MARKUP = re.compile(r"[\\`*~<>\[\]&|]")
 
@@ -32,6 +34,7 @@ def model_card(
     license_id: str = UNKNOWN_LICENSE,
     with_onnx: bool = False,
     with_int8: bool = False,
+    with_classifier: bool = False,
 ) -> str:
     """Return the text of a README.md: Markdown after YAML front matter.
 
@@ -41,15 +44,22 @@ def model_card(
         license_id: The hub's identifier of the weights' licence.
         with_onnx: The folder holds them as ONNX too.
         with_int8: And as ONNX in int8.
+        with_classifier: The folder is a token classifier of transformers too.
     """
     first = members[0]
     corpus = _at(first.config, "data", "corpus")
+    dataset = _dataset(corpus)
+    results = _results(members, dataset)
     front = ModelCardData(
         license=license_id,
         language=["en"],
         library_name="ner",
         pipeline_tag="token-classification",
         tags=["named-entity-recognition", "biomedical", "crf", *(["onnx"] if with_onnx else [])],
+        datasets=[dataset] if dataset else None,
+        metrics=["f1"] if results else None,
+        model_name=str(_at(first.config, "run") or "ner") if results else None,
+        eval_results=results or None,
     )
     card = ModelCard.from_template(
         front,
@@ -65,6 +75,11 @@ def model_card(
         versions=versions,
         with_onnx=with_onnx,
         with_int8=with_int8,
+        with_classifier=with_classifier,
+        window_tokens=first.preprocessor.window_tokens,
+        overlap_tokens=first.preprocessor.overlap_tokens,
+        has_markers=first.preprocessor.markers,
+        strategy="average" if first.preprocessor.units == "subwords" else "first",
     )
     return f"{str(card).rstrip()}\n"
 
@@ -149,10 +164,43 @@ def _encoder(member: Checkpoint) -> str:
     return f"{_code(name)} {_literal(known)}".rstrip() + start
 
 
+def _dataset(corpus: object) -> str:
+    """Return the name of a corpus that is a data set, nothing where it stands for any files."""
+    name = str(_at(corpus, "class_path") or corpus).rpartition(".")[2]
+    return name if name.isidentifier() and name not in NO_DATASETS else ""
+
+
+def _results(members: Sequence[Checkpoint], dataset: str) -> list[EvalResult]:
+    """Return the scores on dev for the hub, where they are those of all that the folder holds."""
+    measured = _measured(members[0])
+    if len(members) > 1 or measured is None or not dataset:
+        return []
+    scores = {"micro-F1": measured.micro_f1, "macro-F1": measured.macro_f1}
+    return [
+        EvalResult(
+            task_type="token-classification",
+            task_name="named entity recognition",
+            dataset_type=dataset,
+            dataset_name=dataset,
+            dataset_split="dev",
+            metric_type="f1",
+            metric_name=f"{name} on dev, on which its epoch was chosen",
+            metric_value=round(score, 4),
+        )
+        for name, score in scores.items()
+    ]
+
+
+def _measured(member: Checkpoint) -> BestEpoch | None:
+    """Return the scores of a member's own weights, which are those of the best epoch alone."""
+    best = member.best_epoch
+    return best if best is not None and best.epoch == member.epochs else None
+
+
 def _scores(number: int, member: Checkpoint) -> Row:
-    seed, best = _at(member.config, SEED), member.best_epoch
+    seed, best = _at(member.config, SEED), _measured(member)
     figures = [NOT_RECORDED] * 2
-    if best is not None and best.epoch == member.epochs:
+    if best is not None:
         figures = [f"{best.micro_f1:.4f}", f"{best.macro_f1:.4f}"]
     return (str(number), NOT_RECORDED if seed is None else _literal(seed), str(member.epochs or NOT_RECORDED), *figures)
 

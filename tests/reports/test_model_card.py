@@ -51,6 +51,16 @@ def member(seed: int = 11, **changes: object) -> Checkpoint:
     return Checkpoint("best.ckpt", MODEL, READING, dict, config, epochs=4, steps=1336, best_epoch=best)
 
 
+RESULT = {
+    "task": {"type": "token-classification", "name": "named entity recognition"},
+    "dataset": {"name": "GutBrainIE", "type": "GutBrainIE", "split": "dev"},
+    "metrics": [
+        {"type": "f1", "value": 0.7785, "name": "micro-F1 on dev, on which its epoch was chosen"},
+        {"type": "f1", "value": 0.6977, "name": "macro-F1 on dev, on which its epoch was chosen"},
+    ],
+}
+
+
 def test_its_front_matter_is_that_of_the_hub() -> None:
     _, front, _ = model_card([member()], VERSIONS, "cc-by-4.0", with_onnx=True).split("---\n", 2)
     assert yaml.safe_load(front) == {
@@ -59,7 +69,25 @@ def test_its_front_matter_is_that_of_the_hub() -> None:
         "library_name": "ner",
         "pipeline_tag": "token-classification",
         "tags": ["named-entity-recognition", "biomedical", "crf", "onnx"],
+        "datasets": ["GutBrainIE"],
+        "metrics": ["f1"],
+        "model-index": [{"name": "minilm_crf", "results": [RESULT]}],
     }
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [member(), member(17)],
+        [replace(member(), epochs=5)],
+        [replace(member(), best_epoch=None)],
+        [member(data={"corpus": {"class_path": "ner.corpora.FileCorpus"}})],
+        [member(data={"corpus": {"class_path": "<img src=x>.a b"}})],
+    ],
+)
+def test_the_hub_gets_no_score_that_is_not_that_of_the_folder_on_a_data_set(members: list[Checkpoint]) -> None:
+    _, front, _ = model_card(members, VERSIONS).split("---\n", 2)
+    assert not yaml.safe_load(front).keys() & {"model-index", "metrics", "model_name", "eval_results"}
 
 
 @pytest.mark.parametrize("text", ["no: yes", "a\nb: c", "'", "[", "# x"])
@@ -104,6 +132,25 @@ def test_a_folder_with_onnx_says_how_to_run_it() -> None:
     assert 'Tagger.load("path/to/this/folder", backend="onnx")' in card
 
 
+def test_it_says_what_transformers_alone_loses_and_what_it_cannot_load() -> None:
+    one, two = (
+        " ".join(model_card([member()], VERSIONS, with_classifier=True).split()),
+        model_card([member()] * 2, VERSIONS),
+    )
+    assert 'aggregation_strategy="average", stride=128, )' in one
+    assert "**without the CRF**" in one
+    assert "No marker tells the encoder" in one
+    assert "a text is cut off after 512 tokens. The parts can be read" in one
+    assert "An ensemble is no single model to `transformers`" in two
+    assert "has no token classifier" in model_card([member()], VERSIONS)
+    scored = replace(
+        member(), model=MODEL | {"min_scores": {"gene": 0.4}}, preprocessor=replace(READING, units="words")
+    )
+    card = model_card([scored], VERSIONS, with_classifier=True)
+    assert 'aggregation_strategy="first"' in card
+    assert "No entity is left out for its score." in card
+
+
 def test_its_sections_and_tables_are_markdown() -> None:
     lines = model_card([member(), member(17)], VERSIONS).splitlines()
     assert [line for line in lines if line.startswith("#")] == [
@@ -114,6 +161,7 @@ def test_its_sections_and_tables_are_markdown() -> None:
         "## Scores on dev",
         "## Intended use and limits",
         "## How to load it",
+        "## With other software",
         "## Licence",
         "## Versions",
     ]

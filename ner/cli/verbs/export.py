@@ -3,15 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-import transformers
 from jsonargparse import Namespace
 from rich.console import Console
 
-from ner import __version__
 from ner.checkpoints import ensemble as members
 from ner.checkpoints import runs
-from ner.checkpoints.export import write_folder
 from ner.checkpoints.onnx import check_installed
 from ner.cli.messages import PlainParser
 from ner.cli.parser import program
@@ -22,7 +18,8 @@ from ner.formats.base import documents_at
 from ner.inference.tagger import Tagger
 from ner.io.files import check_writable
 from ner.metrics.thresholds import compare
-from ner.reports.model_card import UNKNOWN_LICENSE, model_card
+from ner.reports.model_card import UNKNOWN_LICENSE
+from ner.reports.publishing import write_export
 
 GUTBRAINIE = {"class_path": "ner.formats.GutBrainIE"}
 
@@ -41,12 +38,9 @@ def main(arguments: Sequence[str]) -> int:
         check_installed()
     gold = list(documents_at(chosen.gold, chosen.gold_format, "gold_format")) if chosen.int8 else []
     found = members.read(runs.find(chosen.checkpoints))
-    versions = {"ner": __version__, "torch": str(torch.__version__), "transformers": transformers.__version__}
-    card = model_card(found, versions, chosen.license, with_onnx, chosen.int8)
-    models = [(member, members.build_model(member)) for member in found]
     lines: list[str] = []
     check = (lambda folder: lines.append(_check_int8(folder, gold, chosen))) if chosen.int8 else None
-    write_folder(models, chosen.output, card, with_onnx, check)
+    write_export(found, chosen.output, chosen.license, with_onnx, check)
     console = Console(soft_wrap=True, markup=False, highlight=False)
     for line in (*lines, f"{len(found)} members: {chosen.output}"):
         console.print(line)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ner import __version__
-from ner.checkpoints import ensemble, runs
+from ner.checkpoints import ensemble, hub, runs
 from ner.checkpoints.manifest import is_exported
 from ner.inference.min_scores import MinScore
 from ner.inference.tagger import Tagger
@@ -58,7 +58,7 @@ def load_model(patterns: Sequence[str], min_score: MinScore = "auto") -> ServedM
     digest = model_digest(backend.model.fingerprint())
     name, facts = training_facts(members)
     facts |= {"license": license_id} if (license_id := _license(found[0])) else {}
-    return ServedModel(Tagger(backend), name or found[0].absolute().name, digest, facts)
+    return ServedModel(Tagger(backend), name or hub.repo_of(found[0]) or found[0].absolute().name, digest, facts)
 
 
 def _license(path: Path) -> str:
