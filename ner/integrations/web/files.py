@@ -94,7 +94,7 @@ def write_file(documents: Sequence[Document], format_name: str) -> tuple[str, st
 
 
 def _fits(name: str, kind: type[Format]) -> bool:
-    return name.lower().endswith(tuple(suffix.lower() for suffix in kind.suffixes))
+    return kind.is_guessed and name.lower().endswith(tuple(suffix.lower() for suffix in kind.suffixes))
 
 
 def _ending(kind: type[Format]) -> str:
