@@ -85,7 +85,8 @@ class SpacyDocBin(FileFormat):
             text = doc.text
             kept = doc.user_data.get(LAYOUT)
             layout = Fields(parse(kept)) if isinstance(kept, str) else _layout(doc, name)
-            is_annotated = self.spans_key in doc.spans or doc.has_annotation("ENT_IOB")
+            # spaCy says of a text without tokens that it is annotated.
+            is_annotated = self.spans_key in doc.spans or (len(doc) > 0 and doc.has_annotation("ENT_IOB"))
             annotated = self._spans(doc, where) if self.annotation and is_annotated else None
             return divided(text, layout, annotated, self.reject_span)
 
@@ -96,9 +97,9 @@ class SpacyDocBin(FileFormat):
         for number, (span, score, known) in enumerate(zip(spans, scores, identifiers, strict=True), 1):
             place = f"{where}, entity {number}"
             own = tuple(map(str, known)) if isinstance(known, list | tuple) else _identifiers.split(span.kb_id_)
-            is_score = isinstance(score, float | int) and 0 <= score <= 1
+            probability = float(score) if isinstance(score, float | int) and 0 <= score <= 1 else None
             try:
-                yield place, Span(span.start_char, span.end_char, span.label_, score if is_score else None, own)
+                yield place, Span(span.start_char, span.end_char, span.label_, probability, own)
             except ValueError as error:
                 self.reject_span(place, error)
 
@@ -198,7 +199,8 @@ def _unknown(document: Document, doc: "Doc") -> Iterator[int]:
     begin = 0
     for passage in document.passages:
         until, end = begin + passage.annotated_length, begin + len(passage.text)
-        yield from (token.i for token in doc if until < token.idx + len(token) and token.idx < end)
+        if until < end:
+            yield from (token.i for token in doc if until < token.idx + len(token) and token.idx < end)
         begin = end + 1
 
 

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from shutil import copyfile, rmtree
 from tempfile import TemporaryDirectory
@@ -14,13 +15,14 @@ from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc, SpanGroup
 from spacy.tokens import Span as SpacySpan
-from spacy.util import filter_spans, minibatch
+from spacy.util import filter_spans
 
 from ner.checkpoints.manifest import is_exported
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats import _identifiers
 from ner.formats.spacy_docbin import SPANS_KEY
+from ner.inference.min_scores import MinScore
 from ner.inference.tagger import Tagger
 
 Alignment = Literal["expand", "contract", "strict"]
@@ -87,6 +89,10 @@ class NerCRF(Pipe):
         """Pickle everything but the loaded model."""
         return NerCRF, (), vars(self) | {"name": self.name, "_tagger": None}
 
+    def __setstate__(self, state: dict[str, object]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
     @property
     def tagger(self) -> Tagger:
         """The tagger, loaded when it is first needed.
@@ -98,7 +104,7 @@ class NerCRF(Pipe):
             if not self.model and not self._files:
                 fix = f'nlp.add_pipe("ner_crf", name="{self.name}", config={{"model": "checkpoints/quickstart"}})'
                 raise InputError(f"{self.name} has no model; name one: {fix}")
-            min_score = "auto" if self.min_score is None else self.min_score
+            min_score: MinScore = "auto" if self.min_score is None else self.min_score
             with self._place() as path:
                 self._tagger = Tagger.load(path, self.device, self.precision, self.backend, min_score)
         return self._tagger
@@ -120,7 +126,8 @@ class NerCRF(Pipe):
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Yield documents with their entities, which are found for many documents at a time."""
         handle_error = self.get_error_handler()
-        for docs in minibatch(stream, size=batch_size):
+        remaining = iter(stream)
+        while docs := list(islice(remaining, batch_size)):
             try:
                 self._annotate(docs)
             except Exception as error:  # noqa: BLE001 - a handler of the pipeline takes any
@@ -149,7 +156,8 @@ class NerCRF(Pipe):
         """Return the files of the model, as an exported one."""
         with self._exported() as folder:
             files = {file.relative_to(folder).as_posix(): file.read_bytes() for file in _files(folder)}
-        return srsly.msgpack_dumps(files)
+        content: bytes = srsly.msgpack_dumps(files)
+        return content
 
     def from_bytes(self, content: bytes, *, exclude: Iterable[str] = ()) -> "NerCRF":
         """Use a model that is given as its files.
@@ -244,7 +252,7 @@ class NerCRF(Pipe):
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
 )
 def make_ner_crf(
-    nlp: Language,
+    nlp: Language,  # noqa: ARG001 - spaCy gives it to every component
     name: str,
     model: str,
     alignment: Alignment,
