@@ -81,7 +81,7 @@ def peak(target: Format, path: Path, count: int) -> int:
         tracemalloc.stop()
 
 
-STREAMED = [BioCJSON(), BioCXML(), Doccano(), JsonLines(), LabelStudio(), PlainText(), Prodigy(), PubTator()]
+STREAMED = [BioCJSON(), BioCXML(), Doccano(), JsonLines(), LabelStudio(), PlainText(), PubTator()]
 
 
 @pytest.mark.parametrize("target", STREAMED, ids=repr)
