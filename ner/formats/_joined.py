@@ -153,7 +153,6 @@ class JoinedFormat(FileFormat):
     """A format of an annotation tool that has an object of JSON for each document."""
 
     can_write_entities = True
-    is_guessed = False
 
     offsets: Unit = "characters"
 
@@ -207,6 +206,7 @@ class JoinedLines(JoinedFormat):
     """A format of an annotation tool with an object of JSON a line."""
 
     suffixes = (".jsonl",)
+    is_read_by_service = False
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         with reading(file) as lines:

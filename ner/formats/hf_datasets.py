@@ -74,7 +74,6 @@ class HFDatasets(FileFormat):
     suffixes = (PARQUET, ".jsonl", ".json")
     can_write_entities = True
     writes_folder = True
-    is_guessed = False
 
     def for_labels(self, labels: Sequence[str]) -> Self:
         return replace(self, labels=self.labels or tuple(labels))

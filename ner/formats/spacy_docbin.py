@@ -56,6 +56,7 @@ class SpacyDocBin(FileFormat):
 
     suffixes = (".spacy",)
     can_write_entities = True
+    is_read_by_service = False
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         _spacy()
