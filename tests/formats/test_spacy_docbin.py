@@ -174,7 +174,7 @@ def written(folder: Path) -> bytes:
     return zlib.decompress((folder / "whole.spacy").read_bytes())
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_damaged_content_is_documents_or_one_line(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
