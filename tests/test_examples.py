@@ -1,9 +1,18 @@
-"""What docs/examples shows, run as it stands."""
+"""What docs/examples and some pages of the guide show, run as it stands."""
 
+import json
+import re
 import runpy
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
+
+from main import main
+from ner.corpora.files import FileCorpus
+from ner.corpora.sample import Sample
+from ner.formats.label_studio import LabelStudio
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
@@ -24,3 +33,63 @@ def test_the_notebook_runs(trained: Path) -> None:
     outputs = [str(output) for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("<mark" in output for output in outputs)
     assert any("micro F1 0." in output for output in outputs)
+
+
+@pytest.mark.parametrize("page", ["spacy.md", "annotate.md"])
+def test_snippets_of_a_page_run(
+    page: str, trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip(
+        "spacy" if page == "spacy.md" else "pandas", reason="the extras of this page are not installed (extra `test`)"
+    )
+    if page == "spacy.md":
+        pytest.importorskip("ner.integrations.spacy")  # where the entry point is older than this test
+    monkeypatch.chdir(trained)
+    snippets = re.findall(r"^```python\n(.*?)^```$", (EXAMPLES.parent / page).read_text("utf-8"), re.M | re.S)
+    assert snippets
+    for snippet in snippets:
+        exec(snippet, {})
+    assert "mice" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", ["spacy.md", "annotate.md"])
+def test_commands_of_a_page_run(page: str, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
+    if not Path("configs").exists():
+        Path("configs").symlink_to(EXAMPLES.parents[1] / "configs")
+    shutil.rmtree("build", ignore_errors=True)
+    blocks = re.findall(r"^```console\n(.*?)^```$", (EXAMPLES.parent / page).read_text("utf-8"), re.M | re.S)
+    exports = {"admin.jsonl": "build/doccano.jsonl", "corrected.jsonl": "build/prodigy.jsonl"}
+    for command in "".join(blocks).splitlines():
+        for export, written in exports.items():
+            if f" {export} " in command:
+                shutil.copy(written, export)
+        assert main(shlex.split(command)[2:]) == 0, command
+    assert len(list(Path("build").iterdir())) >= 2
+
+
+def test_what_is_corrected_in_label_studio_is_learned(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
+    predict = ["predict", "--config", str(EXAMPLES.parents[1] / "configs" / "quickstart.yaml"), "--run", "quickstart"]
+    predict += ["--data.predict_path", "ner/corpora/sample_data/train.json", "--predictions.scores", "true"]
+    assert main([*predict, "--predictions.format", "LabelStudio", "--predictions.path", "tasks.json"]) == 0
+    tasks = json.loads(Path("tasks.json").read_text("utf-8"))
+    assert all(0 <= task["predictions"][0]["score"] <= 1 for task in tasks if task["predictions"][0]["result"])
+    for number, task in enumerate(tasks):
+        # As the tool exports them: some are annotated, and the others are not looked at.
+        regions = task["predictions"][0]["result"]
+        task |= {
+            "id": number,
+            "predictions": [number],
+            "annotations": [{"id": number, "result": regions}] * (number % 2),
+        }
+    Path("export.json").write_text(json.dumps(tasks), "utf-8")
+    [settings] = re.findall(r"^```yaml\n(.*?)^```$", (EXAMPLES.parent / "annotate.md").read_text("utf-8"), re.M | re.S)
+    labels = ", ".join(Sample.labels)
+    Path("mine.yaml").write_text(settings.replace("[bacteria, food]", f"[{labels}]"), "utf-8")
+    fit = ["fit", "--config", str(EXAMPLES.parents[1] / "configs" / "quickstart.yaml"), "--config", "mine.yaml"]
+    fit += ["--run", "corrected", "--data.corpus.dev", "export.json", "--trainer.max_epochs", "1"]
+    assert main([*fit, "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]) == 0
+    corpus = FileCorpus(LabelStudio(layer="annotations"), Sample.labels, train="export.json")
+    annotated = [document.is_annotated for document in corpus.read("train")]
+    assert annotated == [bool(number % 2) for number in range(len(tasks))]

@@ -1,7 +1,8 @@
 """Checked access to JSON: what is wrong, where, and how to fix it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from ner.errors import InputError
@@ -193,6 +194,23 @@ def read_object(path: Path, repeated: Callable[[str], object] | None = None) -> 
         return Fields(value)
     except JSONError as error:
         raise InputError(f"{path}: {error.what}; {error.fix}") from None
+
+
+@contextmanager
+def placed(where: str) -> Iterator[None]:
+    """Name the place of what is wrong with a document.
+
+    Raises:
+        InputError: in place of any other ``ValueError``, or error of arithmetic.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except JSONError as error:
+        raise InputError(f"{where}: {error.what}; {error.fix}") from None
+    except (ArithmeticError, ValueError) as error:
+        raise InputError(f"{where}: {error}; correct it") from None
 
 
 def encodable(text: str, name: str) -> str:

@@ -55,6 +55,8 @@ class Format(ABC):
     # Formats that cannot write at all, or only texts, cannot hold predictions.
     can_write_entities: ClassVar[bool] = False
     writes_folder: ClassVar[bool] = False
+    # False where the service does not read it: files of another format look the same, or a small one fills the memory.
+    is_read_by_service: ClassVar[bool] = True
 
     on_bad_span: Literal["error", "skip"] = "error"
     on_duplicate: Literal["error", "skip"] = "error"

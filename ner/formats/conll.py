@@ -112,10 +112,10 @@ class CoNLL(FileFormat):
             tokens, tags = self._tokens_and_tags(text)
         except _RowError as error:
             raise InputError(f"{file}, line {first + error.row}: {error}") from None
-        intervals = _intervals(tokens)
+        intervals = intervals_of(tokens)
         return Passage(
             " ".join(tokens),
-            spans=tuple(_spans(intervals, tags)),
+            spans=tuple(spans_of_tags(intervals, tags)),
             annotated_until=0 if self.tag_column is None or not self.annotation else None,
             tokens=intervals,
         )
@@ -138,7 +138,7 @@ class CoNLL(FileFormat):
             raise _RowError(tokens.index(""), f"the token is empty; {fix}")
         tags = tagged[0] if tagged else []
         for tag in set(tags):
-            if not _is_tag(tag):
+            if not is_tag(tag):
                 what = f"the tag {tag!r} is neither O nor like B-gene, with one of BIMELSU in front"
                 raise _RowError(tags.index(tag), f"{what}; correct it, or set the format's tag_column")
         return tokens, tags
@@ -226,7 +226,7 @@ def _are_there(chosen: tuple[int, ...], count: int) -> bool:
 
 
 @lru_cache(SHAPES)
-def _is_tag(tag: str) -> bool:
+def is_tag(tag: str) -> bool:
     return tag == OUTSIDE or TAG.fullmatch(tag) is not None
 
 
@@ -272,13 +272,13 @@ def _line(token: str, tag: str | None, document: Document) -> str:
     return line
 
 
-def _intervals(tokens: Iterable[str]) -> tuple[Interval, ...]:
+def intervals_of(tokens: Iterable[str]) -> tuple[Interval, ...]:
     """Return the place of each token in a text that they make, joined by blanks."""
     end = -1
     return tuple([(end + 1, end := end + 1 + len(token)) for token in tokens])
 
 
-def _spans(tokens: Sequence[Interval], tags: Sequence[str]) -> Iterator[Span]:
+def spans_of_tags(tokens: Sequence[Interval], tags: Sequence[str]) -> Iterator[Span]:
     """Yield the entities of a sentence, from the place and the tag of each token."""
     if tags.count(OUTSIDE) == len(tags):
         return

@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ner.documents import Document, Passage, Span
-from ner.errors import InputError
-from ner.formats._json import Fields, JSONError, parse
+from ner.formats._json import Fields, JSONError, parse, placed
 from ner.formats.base import FileFormat, Record
 from ner.io.files import reading, writing
 
@@ -81,12 +80,8 @@ def document_of(record: object, with_annotation: bool = True) -> Document:
 
 
 def _document(line: str, where: str, with_annotation: bool) -> Document:
-    try:
+    with placed(where):
         return document_of(parse(line), with_annotation)
-    except JSONError as error:
-        raise InputError(f"{where}: {error.what}; {error.fix}") from None
-    except (ArithmeticError, ValueError) as error:
-        raise InputError(f"{where}: {error}; correct it") from None
 
 
 def _passage_record(passage: Passage) -> dict[str, object]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ner.documents import Document, Passage
 from ner.errors import InputError, one_line
-from ner.formats._json import Fields, JSONError
+from ner.formats._json import Fields, JSONError, placed
 from ner.formats._quoting import difference, excerpt
 from ner.formats.base import FileFormat, Record
 from ner.formats.jsonl import document_of
@@ -218,12 +218,8 @@ def _passage_record(passage: Passage) -> dict[str, object]:
 
 def _row(record: Mapping[str, object], where: str, with_annotation: bool = True) -> Row:
     known = _without_nulls(record)
-    try:
+    with placed(where):
         document = document_of(_as_line(known), with_annotation)
-    except JSONError as error:
-        raise InputError(f"{where}: {error.what}; {error.fix}") from None
-    except (ArithmeticError, ValueError) as error:
-        raise InputError(f"{where}: {error}; correct it") from None
     return Row(document, str(known.get("source", "")), str(known.get("error", "")))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from reprlib import repr as shortened
+from typing import TYPE_CHECKING
 
 from ner.documents import Document, Passage
 from ner.errors import InputError
@@ -12,6 +13,21 @@ from ner.inference.backends import Backend, load_backend
 from ner.inference.display import entities_html
 from ner.inference.min_scores import MinScore
 from ner.inference.pipeline import tag_documents
+
+if TYPE_CHECKING:
+    import pandas
+
+# Of the table of entities, each with its type.
+COLUMNS = {
+    "document": "object",
+    "passage": "int64",
+    "start": "int64",
+    "end": "int64",
+    "label": "object",
+    "text": "object",
+    "score": "float64",
+    "identifiers": "object",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +209,33 @@ class Tagger:
             InputError: if ``batch_tokens`` is less than 1, it is a single document, or something else is among them.
         """
         return self._tagged(documents, batch_tokens)
+
+    def to_frame(
+        self, texts: Iterable[str | Passage | Document], batch_tokens: int | None = None
+    ) -> "pandas.DataFrame":
+        """Return the entities of many texts as a table of pandas, one a row.
+
+        Columns are ``document`` (its identifier, or the number of the text, from 0, where it has none), ``passage``
+        (its number), ``start``, ``end``, ``label``, ``text``, ``score`` and ``identifiers``.
+
+        Args:
+            texts: As for :meth:`tag_texts`.
+            batch_tokens: As for :meth:`tag_documents`.
+
+        Raises:
+            InputError: as for :meth:`tag_documents`, or if pandas is missing.
+        """
+        try:
+            frame = import_module("pandas").DataFrame
+        except ModuleNotFoundError:
+            raise InputError("to_frame needs pandas, the extra `datasets`: pip install 'ner[datasets]'") from None
+        rows = [
+            (document.id or str(number), index, s.start, s.end, s.label, passage.mention(s), s.score, s.identifiers)
+            for number, document in enumerate(self._tagged(texts, batch_tokens))
+            for index, passage in enumerate(document.passages)
+            for s in passage.spans
+        ]
+        return frame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
     def _tagged(self, texts: Iterable[str | Passage | Document], batch_tokens: int | None) -> Iterator[Document]:
         if batch_tokens is not None and batch_tokens < 1:

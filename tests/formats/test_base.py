@@ -16,13 +16,19 @@ from ner.formats.base import FileFormat, Format, documents_at
 from ner.formats.bioc import BioCJSON, BioCXML
 from ner.formats.brat import Brat
 from ner.formats.conll import CoNLL
+from ner.formats.doccano import Doccano
 from ner.formats.gutbrainie import GutBrainIE
+from ner.formats.hf_datasets import HFDatasets
 from ner.formats.jsonl import JsonLines
+from ner.formats.label_studio import LabelStudio
 from ner.formats.parquet import Parquet
 from ner.formats.plain_text import PlainText
+from ner.formats.prodigy import Prodigy
 from ner.formats.pubtator import PubTator
+from ner.formats.spacy_docbin import SpacyDocBin
 
 FORMATS = [BioCJSON(), BioCXML(), Brat(), CoNLL(), GutBrainIE(), JsonLines(), Parquet(), PlainText(), PubTator()]
+FORMATS += [Doccano(), HFDatasets(), LabelStudio(), Prodigy(), SpacyDocBin()]
 IN_FILES = [target for target in FORMATS if not target.writes_folder]
 COMPRESSIBLE = [target for target in IN_FILES if not isinstance(target, Parquet)]
 names = pytest.mark.parametrize("target", FORMATS, ids=lambda target: type(target).__name__)
@@ -75,7 +81,7 @@ def peak(target: Format, path: Path, count: int) -> int:
         tracemalloc.stop()
 
 
-STREAMED = [BioCJSON(), BioCXML(), JsonLines(), PlainText(), PubTator()]
+STREAMED = [BioCJSON(), BioCXML(), Doccano(), JsonLines(), LabelStudio(), PlainText(), PubTator()]
 
 
 @pytest.mark.parametrize("target", STREAMED, ids=repr)
@@ -89,6 +95,9 @@ BROKEN = {
     GutBrainIE: '{"0": {"title": "a", "abstract": "b"}, "1": 3}',
     BioCJSON: '{"documents": [{"id": "0"}, {"id": "1", "passages": [{"text": "a"}]}]}',
     BioCXML: "<collection><document><id>0</id></document><document><id>1</id><passage/></document></collection>",
+    Doccano: '{"text": "a"}\n{\n',
+    LabelStudio: '[{"data": {"text": "a"}}, {"data": {}}]',
+    Prodigy: '{"text": "a"}\n{"spans": []}\n',
     CoNLL: "a\tO\n\nb\tnothing\n",
     JsonLines: '{"id": "0", "text": "a"}\n{\n',
     PubTator: "0|t|a\n0|a|b\n\n1|t|a\n1|a|b\n1\t0\t9\tx\ty\n",

@@ -13,11 +13,16 @@ from ner.formats.bioc import BioCJSON, BioCXML
 from ner.formats.brat import Brat
 from ner.formats.comparison import losses
 from ner.formats.conll import CoNLL
+from ner.formats.doccano import Doccano
 from ner.formats.gutbrainie import GutBrainIE as GutBrainIEFormat
+from ner.formats.hf_datasets import HFDatasets
 from ner.formats.jsonl import JsonLines
+from ner.formats.label_studio import LabelStudio
 from ner.formats.parquet import Parquet
 from ner.formats.plain_text import PlainText
+from ner.formats.prodigy import Prodigy
 from ner.formats.pubtator import PubTator
+from ner.formats.spacy_docbin import SpacyDocBin
 
 ENTITIES = 1117
 PROVENANCE = "tiers, annotators or weights of documents"
@@ -32,6 +37,15 @@ PROVENANCE = "tiers, annotators or weights of documents"
         (BioCJSON(), {}),
         (BioCJSON(offsets="bytes"), {}),
         (GutBrainIEFormat(), {}),
+        (LabelStudio(), {}),
+        (Prodigy(), {}),
+        (Doccano(), {"identifiers of entities": ENTITIES}),
+        (HFDatasets(), {}),
+        (
+            HFDatasets(schema="tokens"),
+            {PROVENANCE: 40, "white space of documents": 40, "identifiers of entities": ENTITIES},
+        ),
+        (SpacyDocBin(), {}),
         (PubTator(), {PROVENANCE: 40}),
         (Brat(labels=GutBrainIE.labels, title_line=True), {PROVENANCE: 40}),
         (Brat(title_line=True), {PROVENANCE: 40, "labels of entities": 142}),

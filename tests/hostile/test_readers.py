@@ -14,10 +14,13 @@ from ner.formats.base import Format
 from ner.formats.bioc import BioCJSON, BioCXML
 from ner.formats.brat import Brat
 from ner.formats.conll import CoNLL
+from ner.formats.doccano import Doccano
 from ner.formats.gutbrainie import GutBrainIE
 from ner.formats.jsonl import JsonLines
+from ner.formats.label_studio import LabelStudio
 from ner.formats.parquet import Parquet
 from ner.formats.plain_text import PlainText
+from ner.formats.prodigy import Prodigy
 from ner.formats.pubmed_xml import PubMedXML
 from ner.formats.pubtator import PubTator
 from tests.formats.pubmed_files import article, write_set
@@ -27,10 +30,13 @@ WRITTEN: list[Callable[..., Format]] = [
     BioCXML,
     Brat,
     CoNLL,
+    Doccano,
     GutBrainIE,
     JsonLines,
+    LabelStudio,
     Parquet,
     PlainText,
+    Prodigy,
     PubTator,
 ]
 FORMATS = [*WRITTEN, PubMedXML]

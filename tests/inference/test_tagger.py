@@ -164,6 +164,26 @@ def test_many_texts_are_read_as_they_are_needed(tagger: Tagger) -> None:
     assert list(tagger.tag_texts([])) == []
 
 
+def test_entities_of_many_texts_are_a_table(tagger: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+    documents = list(Sample().read("dev"))
+    frame = tagger.to_frame([*documents, MOUSE, ""])
+    expected = [
+        (document.id or str(number), e.passage, e.start, e.end, e.label, e.text)
+        for number, document in enumerate([*documents, Document("", (Passage(MOUSE),))])
+        for e in tagger.tag(document)
+    ]
+    columns = ["document", "passage", "start", "end", "label", "text"]
+    assert list(frame[columns].itertuples(index=False, name=None)) == expected
+    assert expected[-1][0] == str(len(documents))
+    assert frame["score"].between(0, 1).all()
+    assert list(frame.columns) == [*columns, "score", "identifiers"]
+    empty = tagger.to_frame([])
+    assert (len(empty), list(empty.dtypes)) == (0, list(frame.dtypes))
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(InputError, match=r"to_frame needs pandas, the extra `datasets`: pip install 'ner\[datasets\]'"):
+        tagger.to_frame([MOUSE])
+
+
 def test_wrong_arguments_are_errors(trained: Path, tagger: Tagger) -> None:
     with pytest.raises(InputError, match="batch_tokens is 0"):
         list(tagger.tag_documents([Document("1", (Passage("a"),))], batch_tokens=0))

@@ -16,7 +16,7 @@ from ner.io.files import COMPRESSED
 
 # In formats that hold entities a text that is none is an error; the others read almost anything, so they are last.
 READABLE = sorted(
-    (name for name, kind in FORMATS.items() if kind.can_read and not kind.writes_folder),
+    (name for name, kind in FORMATS.items() if kind.can_read and kind.is_read_by_service and not kind.writes_folder),
     key=lambda name: (not FORMATS[name].can_write_entities, name),
 )
 WRITABLE = sorted(name for name, kind in FORMATS.items() if kind.can_write_entities)

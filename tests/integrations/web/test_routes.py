@@ -145,6 +145,8 @@ def test_brat_is_downloaded_as_an_archive(client: Client) -> None:
     ("/files?name=a.jsonl", b"{", 422, "cannot be read as JsonLines: a.jsonl, line 1: broken JSON"),
     ("/files?name=../a.txt", b"", 422, "cannot be read as PubTator: ../a.txt: no document in it; nor as PlainText"),
     ("/files?name=a&format=Brat", b"x", 422, "format is 'Brat'; use one of BioCJSON"),
+    ("/files?name=a&format=SpacyDocBin", b"x", 422, "format is 'SpacyDocBin'; use one of BioCJSON"),
+    ("/files?name=a&format=Prodigy", b'{"text": "a"}', 422, "format is 'Prodigy'; use one of BioCJSON"),
     ("/export?format=PlainText", {"documents": []}, 422, "format is 'PlainText'; use one of BioCJSON"),
     ("/export?format=Brat", {"documents": [{"id": "../a", "text": "a"}]}, 422, "document '../a': the id is no"),
     ("/export?format=Brat", {"documents": [{"id": "1", "passages": [{"text": "a"}], "entities": [{"passage": 1}]}]},
