@@ -120,6 +120,8 @@ class HFDatasets(FileFormat):
             state = file / SAVED[0]
             if state.is_file() and read_object(state).values.get("_data_files") == []:
                 return {}, iter(())  # a data set without rows, which the library saves but does not load
+            for path in (state, *file.glob(f"*/{SAVED[0]}")):
+                _check_inside(path)
             with _readable(file):
                 found = _datasets().load_from_disk(str(file))
                 data = self._chosen(found, file) if (file / SAVED[1]).is_file() else found
@@ -128,7 +130,7 @@ class HFDatasets(FileFormat):
                 return data.features.to_dict(), _checked((row for batch in stored for row in batch.to_pylist()), file)
         if file.suffix == PARQUET:
             with _readable(file):
-                parquet = _pyarrow().ParquetFile(file)
+                parquet = _imported("pyarrow.parquet", "pyarrow").ParquetFile(file)
                 described = (parquet.schema_arrow.metadata or {}).get(b"huggingface", b"{}")
                 info = Fields(parse(described.decode())).values.get("info") or {}
                 features = Fields(info).values.get("features") or {}
@@ -308,6 +310,15 @@ def _json_rows(file: Path) -> Iterator[Row]:
             raise InputError(f"{file}: {error}; rows in JSON are needed") from None
 
 
+def _check_inside(state: Path) -> None:
+    """Refuse a saved data set whose rows lie in another folder than it does, which the library would read."""
+    listed = read_object(state).values.get("_data_files") if state.is_file() else []
+    for part in listed if isinstance(listed, list) else []:
+        name = str(part.get("filename")) if isinstance(part, dict) else ""
+        if name != name.replace("\\", "/").rpartition("/")[2]:
+            raise InputError(f"{state}: {name!r:.60} is no file beside it; save the data set anew")
+
+
 def _checked(rows: Iterable[Row], file: Path) -> Iterator[Row]:
     with _readable(file):
         yield from rows
@@ -330,10 +341,6 @@ def _readable(file: Path) -> Iterator[None]:
 
 def _datasets() -> ModuleType:
     return _imported("datasets", "datasets")
-
-
-def _pyarrow() -> ModuleType:
-    return _imported("pyarrow.parquet", "pyarrow")
 
 
 def _imported(module: str, name: str) -> ModuleType:

@@ -180,6 +180,19 @@ def test_a_mistake_is_one_line(content: object, message: str, tmp_path: Path) ->
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("folder", ["in", "in/train"])
+def test_rows_of_another_folder_are_not_read(folder: str, tmp_path: Path) -> None:
+    data = named(datasets.ClassLabel(names=TAGS))
+    data.save_to_disk(str(tmp_path / "private"))
+    (datasets.DatasetDict({"train": data}) if "/" in folder else data).save_to_disk(str(tmp_path / "in"))
+    state = tmp_path / folder / "state.json"
+    [arrow] = (tmp_path / "private").glob("*.arrow")
+    for name in (str(arrow), f"{'../' * folder.count('/')}../private/{arrow.name}"):
+        state.write_text(json.dumps(json.loads(state.read_text()) | {"_data_files": [{"filename": name}]}))
+        with pytest.raises(InputError, match=r"state\.json: '.* is no file beside it; save the data set anew"):
+            list(HFDatasets().read(tmp_path / "in"))
+
+
 def test_a_key_that_stands_twice_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "in").write_text('{"text": "Mice", "spans": [{"start": 0, "start": 1, "end": 4, "label": "x"}]}')
     with pytest.raises(InputError, match=r"in, row 1: spans\[0\]: 'start' stands there twice; keep one of them"):
