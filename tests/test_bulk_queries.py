@@ -19,6 +19,7 @@ GUIDE = Path(__file__).parents[1] / "docs" / "bulk_queries.md"
 QUERIES = re.findall(r"^```sql\n(.*?)^```$", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 METADATA = {"model": "0123", "version": "1"}
 FAILED = Row(Document("bad", (Passage("", "title", annotated_until=0),)), "b.xml", "PMID bad: broken XML")
+REPEATED = Document("twice", (Passage("A title", "title"),))
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +42,9 @@ def answers(documents: list[Document], tmp_path_factory: pytest.TempPathFactory)
     """The rows of each query, on two files."""
     folder = tmp_path_factory.mktemp("queries") / "tagged"
     half = len(documents) // 2
-    write_rows((Row(document, "a.xml") for document in documents[:half]), folder / "a.parquet", METADATA)
-    rows = [*(Row(document, "b.xml") for document in documents[half:]), FAILED]
+    rows = [Row(document, "a.xml") for document in [*documents[:half], REPEATED]]
+    write_rows(rows, folder / "a.parquet", METADATA)
+    rows = [*(Row(document, "b.xml") for document in [REPEATED, *documents[half:]]), FAILED]
     write_rows(rows, folder / "b.parquet", METADATA)
     with duckdb.connect() as connection:
         return [connection.execute(query.replace("tagged/", f"{folder}/")).fetchall() for query in QUERIES]
@@ -61,7 +63,7 @@ def mentions(documents: Sequence[Document]) -> list[tuple[str, str, str, float]]
 def test_each_query_counts_what_python_counts(
     documents: list[Document], answers: list[Sequence[tuple[object, ...]]]
 ) -> None:
-    [_, by_type, bacteria, pairs, by_year, likely, failed, metadata] = answers
+    [_, by_type, bacteria, pairs, by_year, likely, failed, last, metadata] = answers
     found = mentions(documents)
     holders = defaultdict(set)
     for name, label, text, _ in found:
@@ -85,4 +87,8 @@ def test_each_query_counts_what_python_counts(
     assert by_year == [(year, count, pytest.approx(named[year] / count)) for year, count in sorted(years.items())]
     assert likely == sorted(Counter(label for _, label, _, score in found if score >= 0.9).items())
     assert failed == [("b.xml", 1, FAILED.error)]
+    half = len(documents) // 2
+    sources = {document.id: "a.xml" for document in documents[:half]}
+    sources |= {document.id: "b.xml" for document in [*documents[half:], REPEATED, FAILED.document]}
+    assert last == sorted(sources.items())
     assert metadata == sorted(METADATA.items())

@@ -14,12 +14,16 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import torch
+
 from ner.documents import Document
 
 # Enough for texts of about the same length to meet, and few enough that a request that comes now waits no longer than
 # this before its turn begins, however slow the model.
-BATCH_SECONDS = 0.8
+BATCH_SECONDS = 1.5
 BATCH_DOCUMENTS = 32
+# While the texts of one are read or its tags decoded, which one core does, the model works on the other.
+BATCHES_AT_ONCE = 2
 LEAST_CHARACTERS, MOST_CHARACTERS = 6_000, 60_000
 
 Tag = Callable[[Sequence[Document]], Iterable[Document]]
@@ -45,9 +49,10 @@ class _Request:
 
 
 class Batches:
-    """Tags what requests bring, in a thread, while the event loop goes on.
+    """Tags what requests bring, in threads, while the event loop goes on.
 
-    A batch takes a document of each request in turn, so that a large file does not hold up a short text.
+    A batch has all cores while it is the only one, and else its share. It takes a document of each request in turn, so
+    that a large file does not hold up a short text.
 
     Args:
         tag: Tags documents, in their order.
@@ -58,6 +63,8 @@ class Batches:
         self._waiting: deque[_Request] = deque()
         self._has_work = asyncio.Event()
         self._most_characters = LEAST_CHARACTERS
+        self._cores = torch.get_num_threads()
+        self._under_way = 0
 
     async def tag(self, documents: Sequence[Document]) -> list[Document]:
         """Return documents with the entities that are found in them. Who is cancelled is not worked for any more."""
@@ -70,20 +77,25 @@ class Batches:
 
     async def run(self) -> None:
         """Work until it is cancelled."""
-        # One thread: torch keeps threads of its own for each that calls it.
-        with ThreadPoolExecutor(1, "tagger") as thread:
-            while True:
-                await self._has_work.wait()
-                batch = self._next()
-                if not batch:
-                    self._has_work.clear()
-                    continue
-                documents = [document for _, document in batch]
-                start = time.monotonic()
-                outcomes = await asyncio.get_running_loop().run_in_executor(thread, self._outcomes, documents)
-                self._learn_speed(sum(map(_length, documents)), time.monotonic() - start)
-                for (request, _), outcome in zip(batch, outcomes, strict=True):
-                    request.add(outcome)
+        with ThreadPoolExecutor(min(self._cores, BATCHES_AT_ONCE), "tagger") as threads:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(BATCHES_AT_ONCE):
+                    group.create_task(self._tag_batches(threads))
+
+    async def _tag_batches(self, threads: ThreadPoolExecutor) -> None:
+        while True:
+            await self._has_work.wait()
+            batch = self._next()
+            if not batch:
+                self._has_work.clear()
+                continue
+            self._under_way += 1
+            cores = max(self._cores // self._under_way, 1)
+            documents = [document for _, document in batch]
+            outcomes = await asyncio.get_running_loop().run_in_executor(threads, self._tag_on, cores, documents)
+            self._under_way -= 1
+            for (request, _), outcome in zip(batch, outcomes, strict=True):
+                request.add(outcome)
 
     def _next(self) -> list[tuple[_Request, Document]]:
         batch: list[tuple[_Request, Document]] = []
@@ -100,9 +112,14 @@ class Batches:
                 self._waiting.append(request)
         return batch
 
-    def _learn_speed(self, characters: int, seconds: float) -> None:
-        fitting = int(BATCH_SECONDS * characters / max(seconds, 1e-3))
+    def _tag_on(self, cores: int, documents: Sequence[Document]) -> list[Document | Exception]:
+        """Tag documents on some cores, and learn how many characters fill the time of a batch."""
+        torch.set_num_threads(cores)  # of this thread alone
+        start = time.monotonic()
+        outcomes = self._outcomes(documents)
+        fitting = int(BATCH_SECONDS * sum(map(_length, documents)) / max(time.monotonic() - start, 1e-3))
         self._most_characters = min(max(fitting, LEAST_CHARACTERS), MOST_CHARACTERS)
+        return outcomes
 
     def _outcomes(self, documents: Sequence[Document]) -> list[Document | Exception]:
         """Tag documents; where that fails, tag each alone, so that it fails for none but the one at fault."""

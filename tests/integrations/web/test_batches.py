@@ -8,11 +8,11 @@ from collections.abc import Coroutine, Iterable, Sequence
 import pytest
 
 from ner.documents import Document, Passage
-from ner.integrations.web.batches import BATCH_DOCUMENTS, BATCH_SECONDS, Batches
+from ner.integrations.web.batches import BATCH_DOCUMENTS, BATCH_SECONDS, BATCHES_AT_ONCE, Batches
 
 
 class Recorder:
-    """Marks documents as tagged, each after some seconds, and keeps the batches; the first waits until it is let go."""
+    """Marks documents as tagged, each after some seconds, and keeps the batches; the first wait to be let go."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -34,25 +34,31 @@ def documents(name: str, number: int, text: str = "a") -> list[Document]:
 
 
 def run(recorder: Recorder, *requests: Coroutine) -> list:
-    """Let the first request begin alone, then the others wait together."""
+    """Let all threads be busy with requests of their own, then have these wait together; forget the first batches."""
 
     async def all_of() -> list:
         work = asyncio.create_task(recorder.target.run())
-        tasks = [asyncio.create_task(requests[0])]
-        while not recorder.batches:
-            await asyncio.sleep(0.001)
-        tasks += [asyncio.create_task(request) for request in requests[1:]]
+        first = []
+        for number in range(BATCHES_AT_ONCE):
+            first.append(asyncio.create_task(recorder.target.tag(documents(f"first{number}", 1))))
+            while len(recorder.batches) <= number:
+                await asyncio.sleep(0.001)
+        tasks = [asyncio.create_task(request) for request in requests]
         await asyncio.sleep(0.01)
         recorder.go.set()
+        await asyncio.gather(*first)
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         work.cancel()
         return outcomes
 
-    return asyncio.run(all_of())
+    outcomes = asyncio.run(all_of())
+    del recorder.batches[:BATCHES_AT_ONCE]
+    return outcomes
 
 
 @pytest.fixture
-def recorder() -> Recorder:
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    monkeypatch.setattr("torch.get_num_threads", lambda: BATCHES_AT_ONCE)
     recorder = Recorder()
     recorder.target = Batches(recorder)
     return recorder
@@ -60,31 +66,31 @@ def recorder() -> Recorder:
 
 def test_requests_that_wait_are_tagged_together_and_each_gets_its_own(recorder: Recorder) -> None:
     tag = recorder.target.tag
-    answers = run(recorder, tag(documents("a", 1)), tag(documents("b", 2)), tag(documents("c", 1)), tag([]))
-    assert recorder.batches == [["a0"], ["b0", "c0", "b1"]]
+    answers = run(recorder, tag(documents("b", 2)), tag(documents("c", 1)), tag([]))
+    assert recorder.batches == [["b0", "c0", "b1"]]
     assert [[document.id for document in answer] for answer in answers] == [
-        ["tagged a0"], ["tagged b0", "tagged b1"], ["tagged c0"], [],
+        ["tagged b0", "tagged b1"], ["tagged c0"], [],
     ]  # fmt: skip
 
 
 def test_a_large_request_does_not_hold_up_a_small_one(recorder: Recorder) -> None:
     large = recorder.target.tag(documents("large", 10 * BATCH_DOCUMENTS))
-    run(recorder, recorder.target.tag(documents("a", 1)), large, recorder.target.tag(documents("small", 1)))
-    assert "small0" in recorder.batches[1]
-    assert {len(batch) for batch in recorder.batches[1:-1]} == {BATCH_DOCUMENTS}
+    run(recorder, large, recorder.target.tag(documents("small", 1)))
+    assert "small0" in recorder.batches[0]
+    assert {len(batch) for batch in recorder.batches[:-1]} == {BATCH_DOCUMENTS}
 
 
 def test_long_texts_fill_a_batch_sooner(recorder: Recorder) -> None:
-    run(recorder, recorder.target.tag(documents("a", 1)), recorder.target.tag(documents("long", 9, 40_000 * "a")))
-    assert sum(map(len, recorder.batches)) == 10
+    run(recorder, recorder.target.tag(documents("long", 9, 40_000 * "a")))
+    assert sum(map(len, recorder.batches)) == 9
     assert max(map(len, recorder.batches)) <= 2
 
 
 def test_a_slow_model_gets_no_more_in_a_batch_than_it_tags_in_its_time(recorder: Recorder) -> None:
     recorder.seconds = 0.1
-    run(recorder, recorder.target.tag(documents("a", 1)), recorder.target.tag(documents("b", 20, 1_000 * "a")))
+    run(recorder, recorder.target.tag(documents("b", 40, 1_000 * "a")))
     most = BATCH_SECONDS / recorder.seconds + 1  # the one that fills it
-    assert sum(map(len, recorder.batches)) == 21
+    assert sum(map(len, recorder.batches)) == 40
     assert max(map(len, recorder.batches)) <= most
 
 
@@ -93,13 +99,21 @@ def test_who_has_left_is_not_worked_for(recorder: Recorder) -> None:
         async with asyncio.timeout(0.005):
             await recorder.target.tag(documents("left", 3))
 
-    outcomes = run(recorder, recorder.target.tag(documents("a", 1)), leaving(), recorder.target.tag(documents("b", 1)))
-    assert isinstance(outcomes[1], TimeoutError)
-    assert recorder.batches == [["a0"], ["b0"]]
+    outcomes = run(recorder, leaving(), recorder.target.tag(documents("b", 1)))
+    assert isinstance(outcomes[0], TimeoutError)
+    assert recorder.batches == [["b0"]]
 
 
 def test_a_text_that_cannot_be_tagged_fails_for_its_own_request_alone(recorder: Recorder) -> None:
     tag = recorder.target.tag
-    outcomes = run(recorder, tag(documents("a", 1)), tag(documents("b", 2)), tag(documents("poison", 2)))
-    assert [document.id for document in outcomes[1]] == ["tagged b0", "tagged b1"]
-    assert repr(outcomes[2]) == "ValueError('poison0')"
+    outcomes = run(recorder, tag(documents("b", 2)), tag(documents("poison", 2)))
+    assert [document.id for document in outcomes[0]] == ["tagged b0", "tagged b1"]
+    assert repr(outcomes[1]) == "ValueError('poison0')"
+
+
+def test_a_batch_alone_has_all_cores_and_two_share_them(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    monkeypatch.setattr("torch.set_num_threads", given.append)
+    run(recorder, recorder.target.tag(documents("b", 1)))
+    assert given[:BATCHES_AT_ONCE] == [BATCHES_AT_ONCE, 1]
+    assert given[BATCHES_AT_ONCE] in (1, BATCHES_AT_ONCE)  # as the other first one is under way or done
