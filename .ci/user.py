@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -37,18 +39,29 @@ def main() -> None:
 
 
 def serve() -> None:
-    """Start the service, ask for its health and an entity, and end it."""
+    """Start the service, ask for its health, and end it."""
     command = ["ner", "serve", "--checkpoints", "checkpoints/quickstart", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
         address = next(word for line in process.stderr for word in line.split() if word.startswith("http://"))
-        with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=SECONDS) as answer:
-            assert answer.status == 200
+        assert is_healthy(f"{address.rstrip('/')}/health")
         process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS) == 0
     finally:
         process.kill()
+
+
+def is_healthy(address: str) -> bool:
+    """Ask until somebody listens: the address is printed a moment before."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(address, timeout=SECONDS) as answer:
+                return answer.status == 200
+        except urllib.error.URLError:
+            time.sleep(0.2)
+    return False
 
 
 if __name__ == "__main__":
