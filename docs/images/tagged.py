@@ -17,7 +17,7 @@ REPOSITORY = IMAGES.parents[1]
 SAMPLE = REPOSITORY / "ner" / "corpora" / "sample_data" / "dev.json"
 CHROMIUM = "/usr/bin/chromium"
 DOCUMENT = "article.document"
-HEIGHT = 370  # the title and some lines of the abstract
+HEIGHT = 358  # the title and some lines of the abstract
 
 
 def run(folder: Path, *arguments: str) -> None:
