@@ -50,11 +50,11 @@ def verbs() -> dict[str, Path]:
 
 
 def _help() -> str:
-    lines = [f"  {verb:<14}{_first_line(path)}" for verb, path in verbs().items()]
+    lines = [f"  {verb:<14}{first_line(path)}" for verb, path in verbs().items()]
     return "\n".join([f"usage: {program()} VERB [arguments]; VERB --help lists its arguments", "", *lines, ""])
 
 
-def _first_line(path: Path) -> str:
+def first_line(path: Path) -> str:
     """Return the first line of a module's docstring, without importing the module."""
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return docstring.partition("\n")[0].rstrip(".")
