@@ -35,9 +35,14 @@ FILES = (
     "classifier.safetensors",
 )
 GRAPHS = ("members/*/emissions*.onnx", "members/*/emissions*.onnx.data")
-NAME = re.compile(r"(?P<repo>[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*)(?:@(?P<revision>[^@\s]+))?")
+# As in Git, no revision has two dots in a row; the library makes a path of it.
+NAME = re.compile(
+    r"(?P<repo>[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*)(?:@(?P<revision>(?!\S*\.\.)[^@\s]+))?"
+)
 # The library's own retries take over a minute when nothing answers.
 PROBE_SECONDS = 5.0
+# The hub is there but busy: the cache may serve.
+TOO_MANY_REQUESTS = 429
 OFFLINE = "HF_HUB_OFFLINE forbids to ask the hub"
 
 log = logging.getLogger(__name__)
@@ -102,7 +107,7 @@ def _silence(name: str, repo: str, revision: str | None) -> str:
             f"{name}: no exported folder lies there on {constants.ENDPOINT}, as it has no settings.json; "
             "check the name, or write it with `push`"
         )
-    if error is not None and 400 <= status_of(error) < 500:
+    if error is not None and 400 <= status_of(error) < 500 and status_of(error) != TOO_MANY_REQUESTS:
         raise explained(error, name)
     if error is None:
         return ""

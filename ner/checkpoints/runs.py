@@ -75,6 +75,8 @@ def located(name: str, revision: str | None = None, with_onnx: bool = False) -> 
         return path if is_path else hub.download(name, with_onnx)
     if is_path or "@" in name:
         raise InputError(f"{name}: a revision is that of a repository on the hub, named as in user/name; leave it out")
+    if not hub.is_name(f"{name}@{revision}"):
+        raise InputError(f"{name}: revision is {revision!r:.60}; it should be a branch, a tag or a commit")
     return hub.download(f"{name}@{revision}", with_onnx)
 
 

@@ -4,8 +4,9 @@ Passages are joined by line breaks. The layout of a document is an object of JSO
 and sections of its passages, and the rest of what JSON Lines say of it; tools keep such an object and hand it back.
 """
 
+import json
 from abc import abstractmethod
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +18,7 @@ from ner.documents import Document, Span
 from ner.formats._json import Fields, JSONError, parse, placed
 from ner.formats.base import FileFormat, Record
 from ner.formats.jsonl import document_of, record_of
-from ner.io.files import reading, stem
+from ner.io.files import reading, stem, writing
 
 Unit = Literal["characters", "utf16"]
 
@@ -123,20 +124,25 @@ def divided(
     Raises:
         ValueError: if the layout is none, or none of this text.
     """
-    borders, passages = [], []
+    borders: list[tuple[int, int]] = []
+    passages = []
     for part in layout.objects("passages"):
         start, end = part.integer("start"), part.integer("end")
         if not 0 <= start <= end <= len(text):
             raise JSONError(f"a passage [{start}, {end}) lies outside the text of {len(text)} characters")
+        if borders and start < borders[-1][1]:
+            # Else a small file could hold the same text many times, and an entity lie in several passages.
+            raise JSONError(f"a passage [{start}, {end}) begins before the one before it ends, at {borders[-1][1]}")
         borders.append((start, end))
         passages.append({**part.values, "text": text[start:end], "spans": []})
     document = document_of({**layout.values, "passages": passages}, found is not None)
     spans: list[list[Span]] = [[] for _ in borders]
+    starts = [start for start, _ in borders]
     for where, span in found or ():
-        for own, (start, end) in zip(spans, borders, strict=True):
-            if start <= span.start and span.end <= end:
-                own.append(replace(span, start=span.start - start, end=span.end - start))
-                break
+        place = bisect_right(starts, span.start) - 1
+        if place >= 0 and span.end <= borders[place][1]:
+            start = starts[place]
+            spans[place].append(replace(span, start=span.start - start, end=span.end - start))
         else:
             reject(where, f"[{span.start}, {span.end}) lies in none of the passages, or in more than one")
     parts = (replace(part, spans=tuple(own)) for part, own in zip(document.passages, spans, strict=True))
@@ -208,6 +214,16 @@ class JoinedLines(JoinedFormat):
     suffixes = (".jsonl",)
     is_read_by_service = False
 
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Write documents, one a line.
+
+        Raises:
+            InputError: if the file cannot be written.
+        """
+        with writing(path) as file:
+            for document in documents:
+                file.write(json.dumps(self._record(document), ensure_ascii=False) + "\n")
+
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         with reading(file) as lines:
             for number, line in enumerate(lines, 1):
@@ -219,3 +235,7 @@ class JoinedLines(JoinedFormat):
             fields = Fields(parse(line))
         own = fields.values.get("id")
         return self._document(fields, where, str(own) if isinstance(own, int | str) else name)
+
+    @abstractmethod
+    def _record(self, document: Document) -> dict[str, object]:
+        """Return a document as the object of its line."""

@@ -227,6 +227,7 @@ def _are_there(chosen: tuple[int, ...], count: int) -> bool:
 
 @lru_cache(SHAPES)
 def is_tag(tag: str) -> bool:
+    """Return if a text is ``O``, or a prefix and a label."""
     return tag == OUTSIDE or TAG.fullmatch(tag) is not None
 
 

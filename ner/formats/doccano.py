@@ -1,14 +1,11 @@
 """Doccano's JSON Lines: texts with labels as triples, or with entities as objects."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ner.documents import Document, Span
 from ner.formats._joined import LAYOUT, JoinedLines, Offsets, Unit, layout_of, spans_of, text_of
 from ner.formats._json import Fields, JSONError
-from ner.io.files import writing
 
 TRIPLES = ("label", "labels")
 
@@ -32,16 +29,6 @@ class Doccano(JoinedLines):
 
     offsets: Unit = "utf16"
     entities: bool = False
-
-    def write(self, documents: Iterable[Document], path: Path) -> None:
-        """Write documents, without scores and identifiers of entities.
-
-        Raises:
-            InputError: if the file cannot be written.
-        """
-        with writing(path) as file:
-            for document in documents:
-                file.write(json.dumps(self._record(document), ensure_ascii=False) + "\n")
 
     def _record(self, document: Document) -> dict[str, object]:
         text = text_of(document)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError, one_line
 from ner.formats._joined import divided, layout_of, spans_of, text_of, whole
-from ner.formats._json import Fields, JSONError, parse, placed, read_object
+from ner.formats._json import Fields, JSONError, encodable, parse, placed, read_object
 from ner.formats._json_stream import JSONStream
 from ner.formats.base import FileFormat, Record, unknown_labels
 from ner.formats.conll import intervals_of, is_tag, spans_of_tags, tag_tokens
@@ -82,7 +82,7 @@ class HFDatasets(FileFormat):
         names, rows = self._opened(file)
         waiting: list[tuple[int, Row]] = []
         for number, row in enumerate(rows, 1):
-            if waiting and not _continues(waiting[-1][1], row):
+            if waiting and not (self.tokens_column in row and _continues(waiting[-1][1], row)):
                 yield partial(self._document, file, waiting, names)
                 waiting = []
             waiting.append((number, row))
@@ -120,13 +120,17 @@ class HFDatasets(FileFormat):
             state = file / SAVED[0]
             if state.is_file() and read_object(state).values.get("_data_files") == []:
                 return {}, iter(())  # a data set without rows, which the library saves but does not load
+            for path in (state, *file.glob(f"*/{SAVED[0]}")):
+                _check_inside(path)
             with _readable(file):
                 found = _datasets().load_from_disk(str(file))
                 data = self._chosen(found, file) if (file / SAVED[1]).is_file() else found
-                return data.features.to_dict(), _checked(data, file)
+                # As it is stored: decoded, a column of images or sounds would be fetched from where it says.
+                stored = data.with_format("arrow").iter(ROWS_READ)
+                return data.features.to_dict(), _checked((row for batch in stored for row in batch.to_pylist()), file)
         if file.suffix == PARQUET:
             with _readable(file):
-                parquet = _pyarrow().ParquetFile(file)
+                parquet = _imported("pyarrow.parquet", "pyarrow").ParquetFile(file)
                 described = (parquet.schema_arrow.metadata or {}).get(b"huggingface", b"{}")
                 info = Fields(parse(described.decode())).values.get("info") or {}
                 features = Fields(info).values.get("features") or {}
@@ -145,6 +149,8 @@ class HFDatasets(FileFormat):
         number, first = rows[0]
         named = first.get("id")
         name = str(named) if isinstance(named, int | str) else f"{stem(file)}:{number}"
+        with placed(f"{file}, row {number}"):
+            encodable(name, "`id`")
         if self.tokens_column in first:
             return Document(name, tuple(self._passage(row, f"{file}, row {n}", features) for n, row in rows))
         where = f"{file}, row {number}"
@@ -248,7 +254,7 @@ def _span(fields: Fields, names: Sequence[str]) -> Span:
         raise known.error("label", "a name", "give the span a label")
     identifiers = known.strings("identifiers") if "identifiers" in known else ()
     start, end = known.integer("start"), known.integer("end")
-    return Span(start, end, label, known.probability("score"), tuple(identifiers))
+    return Span(start, end, encodable(label, "`label`"), known.probability("score"), tuple(identifiers))
 
 
 def _tag(value: object, names: Sequence[str]) -> str:
@@ -258,7 +264,7 @@ def _tag(value: object, names: Sequence[str]) -> str:
         value = names[value]
     if not isinstance(value, str) or not is_tag(value):
         raise JSONError(f"the tag {value!r:.40} is neither O nor like B-gene, with one of BIMELSU in front")
-    return value
+    return encodable(value, "the tag")
 
 
 def _names(feature: object) -> list[str]:
@@ -278,7 +284,10 @@ def _without_nulls(row: Mapping[str, object]) -> Row:
     known: Row = {}
     for key, value in row.items():
         if isinstance(value, list):
-            known[key] = [_without_nulls(part) if isinstance(part, dict) else part for part in value]
+            known[key] = [
+                _without_nulls(Fields(part, f"{key}[{number}]").values) if isinstance(part, dict) else part
+                for number, part in enumerate(value)
+            ]
         elif value is not None:
             known[key] = value
     return known
@@ -299,6 +308,15 @@ def _json_rows(file: Path) -> Iterator[Row]:
             raise
         except (RecursionError, ValueError) as error:
             raise InputError(f"{file}: {error}; rows in JSON are needed") from None
+
+
+def _check_inside(state: Path) -> None:
+    """Refuse a saved data set whose rows lie in another folder than it does, which the library would read."""
+    listed = read_object(state).values.get("_data_files") if state.is_file() else []
+    for part in listed if isinstance(listed, list) else []:
+        name = str(part.get("filename")) if isinstance(part, dict) else ""
+        if name != name.replace("\\", "/").rpartition("/")[2]:
+            raise InputError(f"{state}: {name!r:.60} is no file beside it; save the data set anew")
 
 
 def _checked(rows: Iterable[Row], file: Path) -> Iterator[Row]:
@@ -323,10 +341,6 @@ def _readable(file: Path) -> Iterator[None]:
 
 def _datasets() -> ModuleType:
     return _imported("datasets", "datasets")
-
-
-def _pyarrow() -> ModuleType:
-    return _imported("pyarrow.parquet", "pyarrow")
 
 
 def _imported(module: str, name: str) -> ModuleType:

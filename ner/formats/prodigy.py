@@ -1,16 +1,13 @@
 """Prodigy's JSON Lines: texts with tokens, spans and the annotator's answer."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from ner.documents import Document, Span
 from ner.formats._joined import LAYOUT, JoinedLines, Offsets, layout_of, spans_of, text_of, tokens_of, whole
 from ner.formats._json import Fields
 from ner.formats.conll import TOKEN
-from ner.io.files import writing
 
 ACCEPT = "accept"
 
@@ -24,21 +21,26 @@ class Prodigy(JoinedLines):
     in what is written they are cut at the borders of entities, so that Prodigy can show each. Passages are joined by
     line breaks; their borders and the rest of what is known of a document stand in a further key, which Prodigy keeps.
 
-    A text that was rejected or ignored is not annotated, and counted. So is one that has neither spans nor an answer.
+    A text that was rejected or ignored is not annotated, and counted. One that has neither spans nor an answer is not
+    annotated either.
     Relations, and spans that were rejected one by one, are passed over and counted.
 
     Source: https://prodi.gy/docs/api-interfaces
     """
 
-    def write(self, documents: Iterable[Document], path: Path) -> None:
-        """Write documents, without an answer.
-
-        Raises:
-            InputError: if the file cannot be written.
-        """
-        with writing(path) as file:
-            for document in documents:
-                file.write(json.dumps(_record(document), ensure_ascii=False) + "\n")
+    def _record(self, document: Document) -> dict[str, object]:
+        text, spans = text_of(document), spans_of(document)
+        tokens = _cut(text, tokens_of(document), {border for span in spans for border in (span.start, span.end)})
+        record: dict[str, object] = {
+            "text": text,
+            "tokens": [
+                {"text": text[start:end], "start": start, "end": end, "id": number, "ws": text[end : end + 1] == " "}
+                for number, (start, end) in enumerate(tokens)
+            ],
+        }
+        if document.is_annotated:
+            record["spans"] = [_span(span, tokens) for span in spans]
+        return record | {"meta": {"id": document.id}, LAYOUT: layout_of(document)}
 
     def _layout(self, fields: Fields, text: str, name: str) -> Fields:
         if not fields.values.get("tokens"):
@@ -68,21 +70,6 @@ class Prodigy(JoinedLines):
         score = None if annotation.values.get("score") is None else annotation.probability("score")
         identifiers = annotation.strings("identifiers") if "identifiers" in annotation else ()
         return [Span(start, end, label, score, tuple(identifiers))]
-
-
-def _record(document: Document) -> dict[str, object]:
-    text, spans = text_of(document), spans_of(document)
-    tokens = _cut(text, tokens_of(document), {border for span in spans for border in (span.start, span.end)})
-    record: dict[str, object] = {
-        "text": text,
-        "tokens": [
-            {"text": text[start:end], "start": start, "end": end, "id": number, "ws": text[end : end + 1] == " "}
-            for number, (start, end) in enumerate(tokens)
-        ],
-    }
-    if document.is_annotated:
-        record["spans"] = [_span(span, tokens) for span in spans]
-    return record | {"meta": {"id": document.id}, LAYOUT: layout_of(document)}
 
 
 def _cut(text: str, tokens: Sequence[tuple[int, int]] | None, borders: set[int]) -> list[tuple[int, int]]:

@@ -1,10 +1,11 @@
 """The component ``ner_crf`` of a spaCy pipeline: ``nlp.add_pipe("ner_crf", config={"model": path})``."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from shutil import copyfile, rmtree
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -28,6 +29,8 @@ from ner.inference.tagger import Tagger
 Alignment = Literal["expand", "contract", "strict"]
 Scorer = Callable[..., dict[str, object]]
 
+# A file of an exported folder, whose name leads out of it on no system.
+FILE = re.compile(r"(?!\.)[^/\\:\0]+(?:/(?!\.)[^/\\:\0]+)*")
 # The folder of the model in that of the component.
 MODEL = "model"
 
@@ -163,12 +166,14 @@ class NerCRF(Pipe):
         """Use a model that is given as its files.
 
         Raises:
-            InputError: if one of them would lie elsewhere.
+            InputError: if these bytes hold something else, or a file that would lie elsewhere.
         """
-        files = srsly.msgpack_loads(content)
-        if not isinstance(files, dict) or any(
-            not isinstance(name, str) or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts
-            for name in files
+        try:
+            files = srsly.msgpack_loads(content)
+        except ValueError:
+            files = None
+        if not isinstance(files, dict) or not all(
+            isinstance(name, str) and FILE.fullmatch(name) and isinstance(file, bytes) for name, file in files.items()
         ):
             raise InputError(f"{self.name}: these bytes hold no model; make them with nlp.to_bytes()")
         self.model, self._files, self._tagger = "", files, None

@@ -38,7 +38,7 @@ def test_a_user_and_a_name_can_be_a_repository(name: str) -> None:
 
 
 OTHERS = ("name", "./name", "../name", "/user/name", "~/name", "a/b/c", "user/", "user/name@", "user/name.", "")
-OTHERS += ("run/best.ckpt", "a/*", "a b/c", "a\\b", f"user/{'x' * 96}")
+OTHERS += ("run/best.ckpt", "a/*", "a b/c", "a\\b", f"user/{'x' * 96}", "user/name@../../x")
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -82,10 +82,11 @@ def test_what_the_hub_does_not_have_costs_one_question_and_is_one_line(
     assert len([request for request in server.requests if "/user/" in request]) == 1
 
 
-def test_a_hub_that_is_ill_is_one_line(server: Hub) -> None:
-    server.outage = 503
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_hub_that_is_ill_is_one_line(server: Hub, status: int) -> None:
+    server.outage = status
     with pytest.raises(
-        InputError, match=r"^user/mine: .*not whole in the hub's cache, and http.* answers 503; connect, and try again$"
+        InputError, match=r"^user/mine: .*not whole in the hub's cache, and http.* answers \d+; connect, and try again$"
     ):
         runs.find("user/mine")
 
@@ -153,6 +154,9 @@ def test_a_revision_is_that_of_a_repository(server: Hub) -> None:
     for name in ("user/mine", "user/other@v1", "nowhere"):
         with pytest.raises(InputError, match=rf"^{re.escape(name)}: a revision is that of a repository on the hub"):
             Tagger.from_pretrained(name, revision="v2")
+    for revision in ("", "a b", "v@1", "../../x"):
+        with pytest.raises(InputError, match=r"^user/other: revision is '.*'; it should be a branch, a tag or a com"):
+            Tagger.from_pretrained("user/other", revision=revision)
     assert server.requests == []
 
 

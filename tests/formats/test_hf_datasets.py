@@ -111,6 +111,7 @@ ROWS: list[tuple[object, Document]] = [
         {"tokens": ["Mice"], "ner_tags": ["S-animal"]},
         Document("in:1", (Passage("Mice", spans=(Span(0, 4, "animal"),), tokens=((0, 4),)),)),
     ),
+    ({"text": "Mice", "image": None, "passage": 0, "spans": []}, Document("in:1", (Passage("Mice"),))),
     ({"tokens": [], "ner_tags": []}, Document("in:1", (Passage("", tokens=()),))),
 ]
 
@@ -119,6 +120,28 @@ ROWS: list[tuple[object, Document]] = [
 def test_rows_of_others_are_read(content: object, found: Document, tmp_path: Path) -> None:
     (tmp_path / "in").write_text(json.dumps(content), "utf-8")
     assert list(HFDatasets().read(tmp_path / "in")) == [found]
+
+
+def test_each_row_with_a_text_is_a_document(tmp_path: Path) -> None:
+    rows = [{"id": "1", "passage": number, "text": text} for number, text in enumerate(("Mice", "Rice"))]
+    (tmp_path / "in").write_text(json.dumps(rows), "utf-8")
+    assert [document.passages[0].text for document in HFDatasets().read(tmp_path / "in")] == ["Mice", "Rice"]
+
+
+def test_other_columns_are_neither_decoded_nor_fetched(tmp_path: Path) -> None:
+    features = datasets.Features({"text": datasets.Value("string"), "image": datasets.Image()})
+    picture = tmp_path / "image.png"
+    picture.touch()
+    row = {"text": "Mice", "image": {"path": str(picture), "bytes": None}}
+    datasets.Dataset.from_list([row], features=features).save_to_disk(str(tmp_path / "saved"))
+    picture.unlink()  # to read it would be an error
+    assert [document.passages[0].text for document in HFDatasets().read(tmp_path / "saved")] == ["Mice"]
+
+
+def test_a_folder_is_read_in_whatever_format_it_was_saved(tmp_path: Path) -> None:
+    data = datasets.Dataset.from_list([{"text": "Mice", "spans": [{"start": 0, "end": 4, "label": "animal"}]}])
+    data.with_format("numpy", columns=["spans"]).save_to_disk(str(tmp_path / "in"))
+    assert list(HFDatasets().read(tmp_path / "in")) == [ANIMAL]
 
 
 def test_columns_may_have_other_names(tmp_path: Path) -> None:
@@ -140,6 +163,9 @@ def test_columns_may_have_other_names(tmp_path: Path) -> None:
         ({"text": "Mice", "spans": 3}, "row 1: `spans` is 3, not a list"),
         ({"text": "Mice", "spans": [{"start": 0, "end": 9, "label": "x"}]}, r"spans\[0\]: \[0, 9\) lies in none of"),
         ({"text": "Mice", "spans": [{"start": 0, "end": 4, "label": 3}]}, "`label` is 3, not a name"),
+        ({"text": "Mice", "spans": [{"start": 0, "end": 4, "label": "\ud800"}]}, "`label` is half a surrogate pair"),
+        ({"tokens": ["Mice"], "ner_tags": ["B-\ud800"]}, "the tag is half a surrogate pair"),
+        ({"id": "\ud800", "tokens": ["Mice"]}, "row 1: character 0 of `id` is half a surrogate pair"),
         ({"tokens": ["Mice"], "ner_tags": []}, "row 1: 1 tokens, but 0 tags"),
         ({"tokens": [""], "ner_tags": ["O"]}, "row 1: token 0 is empty"),
         ({"tokens": ["a"], "ner_tags": ["x"]}, "the tag 'x' is neither O nor like B-gene"),
@@ -152,6 +178,25 @@ def test_a_mistake_is_one_line(content: object, message: str, tmp_path: Path) ->
         list(HFDatasets().read(tmp_path / "in"))
     assert str(tmp_path / "in") in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("folder", ["in", "in/train"])
+def test_rows_of_another_folder_are_not_read(folder: str, tmp_path: Path) -> None:
+    data = named(datasets.ClassLabel(names=TAGS))
+    data.save_to_disk(str(tmp_path / "private"))
+    (datasets.DatasetDict({"train": data}) if "/" in folder else data).save_to_disk(str(tmp_path / "in"))
+    state = tmp_path / folder / "state.json"
+    [arrow] = (tmp_path / "private").glob("*.arrow")
+    for name in (str(arrow), f"{'../' * folder.count('/')}../private/{arrow.name}"):
+        state.write_text(json.dumps(json.loads(state.read_text()) | {"_data_files": [{"filename": name}]}))
+        with pytest.raises(InputError, match=r"state\.json: '.* is no file beside it; save the data set anew"):
+            list(HFDatasets().read(tmp_path / "in"))
+
+
+def test_a_key_that_stands_twice_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text('{"text": "Mice", "spans": [{"start": 0, "start": 1, "end": 4, "label": "x"}]}')
+    with pytest.raises(InputError, match=r"in, row 1: spans\[0\]: 'start' stands there twice; keep one of them"):
+        list(HFDatasets().read(tmp_path / "in"))
 
 
 def test_a_damaged_folder_is_one_line_or_leaves_documents(tmp_path: Path) -> None:

@@ -139,6 +139,8 @@ def test_it_says_what_transformers_alone_loses_and_what_it_cannot_load() -> None
     )
     assert 'aggregation_strategy="average", stride=128, )' in one
     assert "**without the CRF**" in one
+    # No score of another model stands in the card.
+    assert not re.search(r"0\.\d", one.partition("## With other software")[2].partition("## Licence")[0])
     assert "No marker tells the encoder" in one
     assert "a text is cut off after 512 tokens. The parts can be read" in one
     assert "An ensemble is no single model to `transformers`" in two

@@ -1,5 +1,6 @@
 """Upload a model to the Hugging Face hub."""
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         metavar="IDENTIFIER",
         help="licence of the weights, by the hub's identifier, such as cc-by-4.0 (default: other)",
     )
-    if any(argument.startswith("--token") for argument in arguments):
+    if any(re.match(r"--?[\w-]*token", argument, re.I) for argument in arguments):
         # Nor is it repeated in a message.
         raise InputError(
             "--token: other users of the machine could read it; set HF_TOKEN, or log in with `hf auth login`"
