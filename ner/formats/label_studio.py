@@ -53,7 +53,8 @@ class LabelStudio(JoinedFormat):
             stream = JSONStream(opened)
             try:
                 for number, fields in enumerate(_tasks(stream), 1):
-                    own = fields.values.get("id", number)
+                    own = fields.values.get("id")
+                    own = own if isinstance(own, str | int) else number
                     yield partial(self._document, fields, f"{file}, task {own!r:.60}", str(own))
                 stream.end()
             except UnicodeDecodeError:

@@ -143,12 +143,8 @@ FOREIGN_TASKS: list[tuple[object, Document]] = [
     ([task(region())], WHOLE),
     (task(region()), WHOLE),
     ([{"data": {"text": "Mice ate."}}], mice(name="1", until=0)),
-    (
-        [
-            task(),
-        ],
-        mice(name="7"),
-    ),
+    ([task()], mice(name="7")),
+    ([task(region(), id=None)], mice(ANIMAL, name="1")),
     ([task(annotations=[], predictions=[3])], mice(name="7", until=0)),
     ([task(annotations=[], predictions=[{"result": [region()]}])], WHOLE),
     ([task(annotations=[{"result": [region()], "was_cancelled": True}])], mice(name="7", until=0)),
