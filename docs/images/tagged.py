@@ -44,6 +44,5 @@ def main() -> None:
             page.screenshot(path=IMAGES / "tagged.png", clip=clip)
 
 
-
 if __name__ == "__main__":
     main()
