@@ -127,6 +127,7 @@ def test_every_block_of_the_guide_is_run_or_says_why_not() -> None:
         "console": "by test_configs.py",
         "python": "above, in test_readme.py, test_configs.py or test_bulk_queries.py",
         "yaml": "above",
+        "xml": "settings of Label Studio, which is not installed here",
         "json": "an answer, not a command",
         "sql": "by test_bulk_queries.py",
         "py": "other libraries' code, which is not installed here",
