@@ -74,7 +74,7 @@ class Hub(ThreadingHTTPServer):
         """The environment of a process that uses this hub: huggingface_hub reads it when it is imported."""
         own = {key: value for key, value in os.environ.items() if key not in DROPPED}
         own |= {"HF_ENDPOINT": self.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
-        own |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "OMP_NUM_THREADS": "1"}
+        own |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}
         return own | ({"HF_TOKEN": token} if token else {}) | changes
 
     def stop(self) -> None:

@@ -20,7 +20,6 @@ from ner.formats._json_stream import JSONStream
 from ner.formats.base import FileFormat, Record, unknown_labels
 from ner.formats.conll import intervals_of, is_tag, spans_of_tags, tag_tokens
 from ner.io.files import new_folder, reading, stem
-from ner.labels import LabelSet
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -217,6 +216,8 @@ class HFDatasets(FileFormat):
         return row | {key: layout.values.get(key) for key in KNOWN}
 
     def _tagged(self, documents: Iterable[Document], datasets: ModuleType) -> tuple[object, Iterator[Row]]:
+        from ner.labels import LabelSet  # noqa: PLC0415 - with numpy, for which the help of verbs need not wait
+
         labels = self.labels
         if not labels:
             documents = list(documents)

@@ -1,5 +1,6 @@
 """Tag any number of files on all cores or GPUs of a machine or a Ray cluster."""
 
+from collections import Counter
 from collections.abc import Sequence
 from importlib.util import find_spec
 
@@ -19,7 +20,13 @@ from ner.io.files import COMPRESSED
 RESUME = "the same command resumes after what was tagged"
 PACKAGES = ("ray", "pyarrow")
 # Where an ending stands for more than one format.
-USUAL = {".xml": "PubMedXML", ".json": "GutBrainIE"}
+USUAL = {
+    ".json": "GutBrainIE",
+    ".jsonl": "JsonLines",
+    ".parquet": "Parquet",
+    ".txt": "PubTator",
+    ".xml": "PubMedXML",
+}
 DESCRIPTION = """Tag files of any number and size into a folder of Parquet files, one row a document. The same command
 resumes a run that ended early, however it ended, and adds new input files. Inputs and output are paths or addresses,
 such as s3://bucket/folder. It needs the extra `bulk`."""
@@ -108,7 +115,9 @@ def _usual_format(inputs: Sequence[str]) -> Format:
     Raises:
         InputError: if they stand for none.
     """
-    known = {suffix: name for name, kind in FORMATS.items() for suffix in kind.suffixes if kind.can_read} | USUAL
+    readable = [(suffix, name) for name, kind in FORMATS.items() if kind.can_read for suffix in kind.suffixes]
+    shared = Counter(suffix for suffix, _ in readable)
+    known = {suffix: name for suffix, name in readable if shared[suffix] == 1} | USUAL
     names = {
         name for text in inputs for suffix, name in known.items() if text.removesuffix(COMPRESSED).endswith(suffix)
     }

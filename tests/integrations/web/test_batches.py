@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -51,7 +52,9 @@ def run(recorder: Recorder, *requests: Coroutine) -> list:
         work.cancel()
         return outcomes
 
-    outcomes = asyncio.run(all_of())
+    # A browser of other tests keeps an event loop in this thread.
+    with ThreadPoolExecutor(1) as own:
+        outcomes = own.submit(asyncio.run, all_of()).result()
     del recorder.batches[:BATCHES_AT_ONCE]
     return outcomes
 
