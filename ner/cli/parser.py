@@ -44,6 +44,16 @@ class LightParser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see {self.prog} --help")
 
+    def add_checkpoints(self) -> None:
+        """Add the option for the model."""
+        self.add_argument(
+            "--checkpoints",
+            nargs="+",
+            required=True,
+            metavar="PATTERN",
+            help="a run's folder, checkpoints or an exported folder; several models are one ensemble",
+        )
+
     def add_number(self, name: str, what: str, default: int, least: int = 0, most: int | None = None) -> None:
         """Add an option for a whole number, which is absent where it is not given: the default is only stated."""
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +18,7 @@ from ner.formats._json import Fields, JSONError, encodable, parse, placed, read_
 from ner.formats._json_stream import JSONStream
 from ner.formats.base import FileFormat, Record, unknown_labels
 from ner.formats.conll import intervals_of, is_tag, spans_of_tags, tag_tokens
+from ner.io.extras import imported
 from ner.io.files import new_folder, reading, stem
 
 if TYPE_CHECKING:
@@ -95,10 +95,10 @@ class HFDatasets(FileFormat):
             InputError: if the folder holds something or cannot be written, a label is not known, or ``datasets`` is
                 missing.
         """
-        datasets = _datasets()
+        datasets = _imported("datasets")
         datasets.disable_progress_bars()
         features, rows = (self._tagged if self.schema == "tokens" else self._spanned)(documents, datasets)
-        arrow_writer = import_module("datasets.arrow_writer").ArrowWriter
+        arrow_writer = _imported("datasets.arrow_writer").ArrowWriter
         with new_folder(path) as folder, TemporaryDirectory() as place:
             file = str(Path(place) / "rows.arrow")
             with arrow_writer(path=file, features=features) as writer:
@@ -122,14 +122,14 @@ class HFDatasets(FileFormat):
             for path in (state, *file.glob(f"*/{SAVED[0]}")):
                 _check_inside(path)
             with _readable(file):
-                found = _datasets().load_from_disk(str(file))
+                found = _imported("datasets").load_from_disk(str(file))
                 data = self._chosen(found, file) if (file / SAVED[1]).is_file() else found
                 # As it is stored: decoded, a column of images or sounds would be fetched from where it says.
                 stored = data.with_format("arrow").iter(ROWS_READ)
                 return data.features.to_dict(), _checked((row for batch in stored for row in batch.to_pylist()), file)
         if file.suffix == PARQUET:
             with _readable(file):
-                parquet = _imported("pyarrow.parquet", "pyarrow").ParquetFile(file)
+                parquet = _imported("pyarrow.parquet").ParquetFile(file)
                 described = (parquet.schema_arrow.metadata or {}).get(b"huggingface", b"{}")
                 info = Fields(parse(described.decode())).values.get("info") or {}
                 features = Fields(info).values.get("features") or {}
@@ -340,12 +340,5 @@ def _readable(file: Path) -> Iterator[None]:
         raise InputError(f"{file}: {reason}") from None
 
 
-def _datasets() -> ModuleType:
-    return _imported("datasets", "datasets")
-
-
-def _imported(module: str, name: str) -> ModuleType:
-    try:
-        return import_module(module)
-    except ModuleNotFoundError:
-        raise InputError(f"HFDatasets needs {name}, the extra `datasets`: pip install 'ner[datasets]'") from None
+def _imported(module: str) -> ModuleType:
+    return imported(module, f"HFDatasets needs {module.partition('.')[0]}", "datasets")

@@ -87,13 +87,14 @@ def _document(line: str, where: str, with_annotation: bool) -> Document:
 def _passage_record(passage: Passage) -> dict[str, object]:
     record: dict[str, object] = {"text": passage.text, "section": passage.section}
     if passage.annotated_until != 0:
-        record["spans"] = [_span_record(span) for span in passage.spans]
+        record["spans"] = [span_record(span) for span in passage.spans]
         if passage.annotated_until is not None:
             record["annotated_until"] = passage.annotated_until
     return record if passage.tokens is None else record | {"tokens": passage.tokens}
 
 
-def _span_record(span: Span) -> dict[str, object]:
+def span_record(span: Span) -> dict[str, object]:
+    """Return an entity as JSON."""
     record: dict[str, object] = {"start": span.start, "end": span.end, "label": span.label}
     if span.score is not None:
         record["score"] = span.score

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from shutil import copyfileobj
@@ -18,6 +17,7 @@ from ner.formats._json import Fields, JSONError, placed
 from ner.formats._quoting import difference, excerpt
 from ner.formats.base import FileFormat, Record
 from ner.formats.jsonl import document_of
+from ner.io.extras import imported
 from ner.io.files import COMPRESSED, kept, reading, writing_bytes
 
 if TYPE_CHECKING:
@@ -299,7 +299,4 @@ def _readable(source: Path | str) -> Iterator[None]:
 
 
 def _pyarrow(name: str = "pyarrow") -> ModuleType:
-    try:
-        return import_module(name)
-    except ModuleNotFoundError:
-        raise InputError("Parquet needs pyarrow, the extra `bulk`: pip install 'ner[bulk]'") from None
+    return imported(name, "Parquet needs pyarrow", "bulk")

@@ -8,6 +8,7 @@ from ner.documents import Document, Span
 from ner.formats._joined import LAYOUT, JoinedLines, Offsets, layout_of, spans_of, text_of, tokens_of, whole
 from ner.formats._json import Fields
 from ner.formats.conll import TOKEN
+from ner.formats.jsonl import span_record
 
 ACCEPT = "accept"
 
@@ -85,10 +86,5 @@ def _cut(text: str, tokens: Sequence[tuple[int, int]] | None, borders: set[int])
 
 
 def _span(span: Span, tokens: Sequence[tuple[int, int]]) -> dict[str, object]:
-    record: dict[str, object] = {"start": span.start, "end": span.end, "label": span.label}
     own = [number for number, (start, end) in enumerate(tokens) if start < span.end and span.start < end]
-    if own:
-        record |= {"token_start": own[0], "token_end": own[-1]}
-    if span.score is not None:
-        record["score"] = span.score
-    return record | {"identifiers": span.identifiers} if span.identifiers else record
+    return span_record(span) | ({"token_start": own[0], "token_end": own[-1]} if own else {})

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from struct import error as StructError  # noqa: N812 - it is the name of an exception
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ner.documents import Document, Span
@@ -17,6 +17,7 @@ from ner.formats import _identifiers
 from ner.formats._joined import LAYOUT, divided, layout_of, spans_of, text_of, tokens_of, whole
 from ner.formats._json import Fields, parse, placed
 from ner.formats.base import FileFormat, Record
+from ner.io.extras import imported
 from ner.io.files import reading, stem, writing
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class SpacyDocBin(FileFormat):
     is_read_by_service = False
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
-        _spacy()
+        _spacy("")
         with reading(file) as opened:
             found, vocab = _loaded(opened.buffer.read(), file)
         for number in range(len(found)):
@@ -73,7 +74,7 @@ class SpacyDocBin(FileFormat):
             InputError: if the file cannot be written, or spaCy or the language is missing.
         """
         nlp = _blank(self.language)
-        tokens = import_module("spacy.tokens")
+        tokens = _spacy(".tokens")
         found: DocBin = tokens.DocBin(attrs=[name for name in ATTRIBUTES if name != "ORTH"], store_user_data=True)
         for document in documents:
             found.add(self._doc(document, nlp))
@@ -107,7 +108,7 @@ class SpacyDocBin(FileFormat):
     def _doc(self, document: Document, nlp: "Language") -> "Doc":
         text, spans = text_of(document), spans_of(document)
         tokens = tokens_of(document) or [(token.idx, token.idx + len(token)) for token in nlp.tokenizer(text)]
-        spacy_tokens = import_module("spacy.tokens")
+        spacy_tokens = _spacy(".tokens")
         doc: Doc = spacy_tokens.Doc(nlp.vocab, *_words(text, tokens, spans))
         doc.user_data[LAYOUT] = json.dumps(layout_of(document))
         if not document.is_annotated:
@@ -118,16 +119,16 @@ class SpacyDocBin(FileFormat):
         unknown = set(_unknown(document, doc))
         known = [span for span in found if unknown.isdisjoint(range(span.start, span.end))]
         missing = [doc[place : place + 1] for place in sorted(unknown)]
-        doc.set_ents(import_module("spacy.util").filter_spans(known), missing=missing)
+        doc.set_ents(_spacy(".util").filter_spans(known), missing=missing)
         return doc
 
 
 def _loaded(content: bytes, file: Path) -> "tuple[DocBin, Vocab]":
     """Return the documents of a file, not built yet, and a vocabulary with their strings."""
-    attributes = import_module("spacy.attrs").IDS
-    vocab: Vocab = import_module("spacy.vocab").Vocab()
+    attributes = _spacy(".attrs").IDS
+    vocab: Vocab = _spacy(".vocab").Vocab()
     with placed(str(file)), _readable(str(file)):
-        found: DocBin = import_module("spacy.tokens").DocBin().from_bytes(content)
+        found: DocBin = _spacy(".tokens").DocBin().from_bytes(content)
         for string in found.strings:
             vocab.strings.add(string)
         wanted = {attributes[name] for name in ATTRIBUTES}
@@ -218,16 +219,13 @@ def _readable(where: str) -> Iterator[None]:
 
 
 def _blank(language: str) -> "Language":
-    _spacy()
+    spacy = _spacy("")
     try:
-        nlp: Language = import_module("spacy").blank(language)
+        nlp: Language = spacy.blank(language)
     except (ImportError, ValueError) as error:
         raise InputError(f"language is {language!r:.40}, which spaCy has not: {one_line(error):.100}") from None
     return nlp
 
 
-def _spacy() -> None:
-    try:
-        import_module("spacy")
-    except ModuleNotFoundError:
-        raise InputError("spaCy's files need spaCy, the extra `spacy`: pip install 'ner[spacy]'") from None
+def _spacy(module: str) -> ModuleType:
+    return imported(f"spacy{module}", "spaCy's files need spaCy", "spacy")

@@ -13,6 +13,7 @@ from ner.inference.backends import Backend, load_backend
 from ner.inference.display import entities_html
 from ner.inference.min_scores import MinScore
 from ner.inference.pipeline import tag_documents
+from ner.io.extras import imported
 
 if TYPE_CHECKING:
     import pandas
@@ -225,10 +226,7 @@ class Tagger:
         Raises:
             InputError: as for :meth:`tag_documents`, or if pandas is missing.
         """
-        try:
-            frame = import_module("pandas").DataFrame
-        except ModuleNotFoundError:
-            raise InputError("to_frame needs pandas, the extra `datasets`: pip install 'ner[datasets]'") from None
+        frame = imported("pandas", "to_frame needs pandas", "datasets").DataFrame
         rows = [
             (document.id or str(number), index, s.start, s.end, s.label, passage.mention(s), s.score, s.identifiers)
             for number, document in enumerate(self._tagged(texts, batch_tokens))

@@ -20,13 +20,7 @@ def main(arguments: Sequence[str]) -> int:
         InputError: if nobody is logged in, a checkpoint cannot be used, or the hub refuses.
     """
     parser = LightParser(prog="push", description=DESCRIPTION)
-    parser.add_argument(
-        "--checkpoints",
-        nargs="+",
-        required=True,
-        metavar="PATTERN",
-        help="a run's folder, checkpoints or an exported folder; several models are one ensemble",
-    )
+    parser.add_checkpoints()
     parser.add_argument(
         "--repo", required=True, metavar="USER/NAME", help="the repository, which is created if need be"
     )

@@ -54,13 +54,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> LightParser:
     parser = LightParser(prog="serve", description=DESCRIPTION)
-    parser.add_argument(
-        "--checkpoints",
-        nargs="+",
-        required=True,
-        metavar="PATTERN",
-        help="a run's folder, checkpoints or an exported folder; several models are one ensemble",
-    )
+    parser.add_checkpoints()
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_number("--port", "the port; 0 takes a free one", DEFAULT_PORT, 0, 65535)
     parser.add_argument(
