@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from playwright import sync_api as playwright
 
 REPOSITORY = Path(__file__).parents[1]
+
+# A shell that starts the tests in the background has them ignore it, and so would the processes that they interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every machine, however slow; HYPOTHESIS_PROFILE=explore draws others. A failure that it finds
 # becomes an @example.

@@ -261,14 +261,7 @@ def test_an_interrupted_fit_says_how_to_go_on(
     monkeypatch.chdir(tmp_path)
     command = [sys.executable, str(REPOSITORY / "main.py"), "fit", "--config", QUICKSTART, *SHORT]
     command[command.index("4")] = "500"
-    # A shell that starts the tests in the background has them ignore SIGINT, and children inherit that.
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     last = tmp_path / "checkpoints" / "quickstart" / "seed=42" / "last.ckpt"
     until = time.monotonic() + 120
     while not last.exists() and process.poll() is None and time.monotonic() < until:

@@ -121,7 +121,10 @@ def test_an_interruption_ends_all_seeds_on_a_cluster(tmp_path: Path) -> None:
     while not last.exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    try:
+        _, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 128 + signal.SIGINT, errors
     assert errors.splitlines()[-1] == "interrupted; the same command resumes after the last finished epoch"
     epochs = read_checkpoint(last).epochs
