@@ -12,7 +12,6 @@ from rich.console import Console
 
 from ner.inference.backends import TaggedTexts
 from ner.metrics.official import Counts, Figures, Score
-from ner.metrics.seqeval import strict_report
 from ner.preprocessing.collate import Batch
 from ner.reports.score_table import score_table
 from ner.runtime import gathered
@@ -122,6 +121,8 @@ class ScoreReport(Callback):
         names = module.label_set.tags
         gold, found = ([[names[tag] for tag in pair[side]] for pair in paths] for side in (0, 1))
         self._console.print(score_table(f"{split}: {_score_name(trainer)}", score))
+        from ner.metrics.seqeval import strict_report  # noqa: PLC0415 - it loads scikit-learn, and `predict` scores nothing
+
         strict = strict_report(gold, found, module.label_set.labels)
         self._console.print(score_table(f"{split}: {STRICT}", strict))
 
