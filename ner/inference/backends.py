@@ -1,6 +1,6 @@
 """The protocol that backends share, and the search for one by its name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -48,6 +48,10 @@ class Backend(Protocol):
 
     def tag(self, texts: Texts) -> TaggedTexts:
         """Return what is found in a batch of texts."""
+
+    def tag_all(self, batches: Sequence[Texts]) -> Iterator[TaggedTexts]:
+        """Yield what is found in each of some batches, in their order."""
+        return map(self.tag, batches)
 
 
 def load_backend(name: str, path: Path, device: str | None, precision: str, min_score: MinScore = "auto") -> Backend:

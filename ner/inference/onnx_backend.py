@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from ner.checkpoints.manifest import is_exported, read_manifest
 from ner.documents import Document, Passage
 from ner.errors import InputError, one_line
-from ner.inference.backends import TaggedTexts
+from ner.inference.backends import Backend, TaggedTexts
 from ner.inference.min_scores import MinScore, leave_out, resolve
 from ner.labels import LabelSet
 from ner.nn.linear_chain import Scores, interval_log_marginals
@@ -39,7 +39,7 @@ class Session(Protocol):
         """Return emissions, (W, L, K), for ``input_ids`` and ``attention_mask``, both (W, L)."""
 
 
-class OnnxBackend:
+class OnnxBackend(Backend):
     """The ensemble of some members, as :class:`ner.nn.models.CRFEnsemble` is, on onnxruntime.
 
     Args:

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from ner.documents import Document
 from ner.inference.assembly import Assembler, in_order
@@ -32,8 +32,9 @@ def tag_documents(
         batch_tokens: Most tokens in a batch, padding included; by default what suits the backend.
     """
     assembler = Assembler()
-    batches = batches_of(enumerate(documents), backend.preprocessor, batch_tokens or backend.batch_tokens)
-    whole = (numbered for batch in batches for numbered in assembler.add(backend.tag(batch)).items())
+    pools = _pools(enumerate(documents), backend.preprocessor, batch_tokens or backend.batch_tokens, BATCH_SIZE)
+    found = (tagged for batches in pools for tagged in backend.tag_all(list(batches)))
+    whole = (numbered for tagged in found for numbered in assembler.add(tagged).items())
     for _, document in in_order(whole):
         yield document
 
@@ -44,7 +45,7 @@ def batches_of(
     batch_tokens: int,
     batch_size: int = BATCH_SIZE,
 ) -> Iterator[Texts]:
-    """Yield the texts of documents in batches, pool by pool, the shortest of a pool first.
+    """Return the texts of documents in batches, pool by pool, the shortest of a pool first.
 
     Documents are complete only with their longest texts, late in their pool. Pools double in size up to a limit, so
     that a process that is killed loses no more than a share of what it has done.
@@ -55,10 +56,16 @@ def batches_of(
         batch_tokens: Most tokens in a batch, padding included, unless one text has more.
         batch_size: Most texts in a batch.
     """
+    return chain.from_iterable(_pools(numbered, preprocessor, batch_tokens, batch_size))
+
+
+def _pools(
+    numbered: Iterable[tuple[int, Document]], preprocessor: Preprocessor, batch_tokens: int, batch_size: int
+) -> Iterator[Iterator[Texts]]:
     source = iter(numbered)
     size, largest = (_documents_in(batches, batch_tokens) for batches in (FIRST_POOL_BATCHES, POOL_BATCHES))
     while pool := list(islice(source, size)):
-        yield from pool_batches(pool, preprocessor, batch_tokens, batch_size)
+        yield pool_batches(pool, preprocessor, batch_tokens, batch_size)
         size = min(2 * size, largest)
 
 

@@ -1,7 +1,8 @@
 """Tagging with torch: one checkpoint, or the ensemble of several."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 
@@ -10,7 +11,7 @@ import torch
 from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
 from ner.errors import InputError, one_line
-from ner.inference.backends import Precision, TaggedTexts
+from ner.inference.backends import Backend, Precision, TaggedTexts
 from ner.inference.decoding import decode
 from ner.inference.min_scores import MinScore, resolve
 from ner.labels import LabelSet
@@ -22,11 +23,13 @@ from ner.preprocessing.texts import Texts
 from ner.runtime import has_fast_bf16
 
 DTYPES = {"bf16": torch.bfloat16, "16": torch.float16}
+BATCHES_AT_ONCE = 2
+FEW_BATCHES = 4
 
 log = logging.getLogger(__name__)
 
 
-class TorchBackend:
+class TorchBackend(Backend):
     """A model on a device.
 
     Args:
@@ -80,6 +83,21 @@ class TorchBackend:
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
             emissions = self.model(batch.input_ids, batch.attention_mask, batch.rows, batch.positions)
         return decode(self.model, emissions.float(), batch, self.labels, True, self.min_scores)
+
+    def tag_all(self, batches: Sequence[Texts]) -> Iterator[TaggedTexts]:
+        """Yield what is found in each of some batches, in their order.
+
+        A CPU works on two at once, each with half of torch's threads: threads that share a batch wait for each other
+        after every product, and all but one while its tags are decoded. Few batches have all threads one by one.
+        """
+        threads = torch.get_num_threads()
+        if self.device.type != "cpu" or threads < BATCHES_AT_ONCE or len(batches) < FEW_BATCHES:
+            yield from map(self.tag, batches)
+            return
+        each = threads // BATCHES_AT_ONCE
+        # The setting is each thread's own.
+        with ThreadPoolExecutor(threads // each, "tagger", torch.set_num_threads, (each,)) as workers:
+            yield from workers.map(self.tag, batches)
 
 
 def load(path: Path, device: str | None = None, precision: str = "auto", min_score: MinScore = "auto") -> TorchBackend:

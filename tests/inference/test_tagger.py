@@ -22,7 +22,7 @@ from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.formats.jsonl import JsonLines
 from ner.formats.pubtator import PubTator
-from ner.inference.backends import TaggedTexts
+from ner.inference.backends import Backend, TaggedTexts
 from ner.labels import LabelSet
 from ner.preprocessing.chunking import Chunking, JointPassages, SeparatePassages
 from ner.preprocessing.preprocessor import Preprocessor, Units
@@ -119,7 +119,7 @@ def test_half_a_surrogate_pair_is_no_character_in_a_document_either(tagger: Tagg
 
 
 @dataclass
-class Everything:
+class Everything(Backend):
     """A backend that finds one entity in each text: all of it."""
 
     preprocessor: Preprocessor

@@ -1,6 +1,7 @@
 """Checkpoints as a backend of torch: what is loaded, and on which device."""
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import torch
 from ner.corpora import Sample
 from ner.documents import Document
 from ner.errors import InputError
+from ner.inference.backends import TaggedTexts
 from ner.inference.tagger import Tagger
 from ner.inference.torch_backend import TorchBackend, backend_of, load
 from ner.nn.models import CRFEnsemble, EncoderCRF
+from ner.preprocessing.texts import Texts
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,56 @@ def test_a_run_is_the_ensemble_of_its_seeds_and_a_seed_one_model(run: Path, back
     assert isinstance(one, EncoderCRF)
     assert one.fingerprint() == same.fingerprint()
     assert one.fingerprint() in backend.model.fingerprint().split()
+
+
+@pytest.fixture
+def four_threads() -> Iterator[None]:
+    own = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(own)
+
+
+def batches_of_sample(backend: TorchBackend, count: int) -> list[Texts]:
+    texts = backend.preprocessor.encode(list(Sample().read("dev")))
+    return [texts.take([number % len(texts)]) for number in range(count)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 50])
+def test_many_batches_are_tagged_two_at_once_in_their_order(
+    count: int, backend: TorchBackend, four_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches, used, tag = batches_of_sample(backend, count), [], backend.tag
+
+    def noting(texts: Texts) -> TaggedTexts:
+        used.append((threading.current_thread().name, torch.get_num_threads()))
+        return tag(texts)
+
+    monkeypatch.setattr(backend, "tag", noting)
+    found = list(backend.tag_all(batches))
+    assert [tagged.texts for tagged in found] == batches
+    assert [tagged.spans for tagged in found] == [tag(texts).spans for texts in batches]
+    assert {threads for _, threads in used} <= {2 if count >= 4 else 4}
+    assert ("MainThread" in {name for name, _ in used}) == (0 < count < 4)
+    assert torch.get_num_threads() == 4
+
+
+def test_a_batch_that_fails_ends_the_others(
+    backend: TorchBackend, four_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches, begun, tag = batches_of_sample(backend, 200), [], backend.tag
+
+    def failing(texts: Texts) -> TaggedTexts:
+        begun.append(texts)
+        if texts is batches[6]:
+            raise InputError("no such luck")
+        return tag(texts)
+
+    monkeypatch.setattr(backend, "tag", failing)
+    with pytest.raises(InputError, match="no such luck"):
+        list(backend.tag_all(batches))
+    assert len(begun) < 100
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("tagger")]
 
 
 @pytest.mark.parametrize(("is_fast", "used"), [(True, "bf16"), (False, "32")])
