@@ -1,6 +1,7 @@
 """Measures this project beside its peers, on this machine's CPU: ``python -m tests.benchmarks --help``."""
 
 import json
+import os
 import platform
 import sys
 from argparse import ArgumentParser
@@ -11,6 +12,9 @@ from itertools import chain
 from pathlib import Path
 from string import ascii_lowercase
 
+# As the command line has it, before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import lightning
 import torch
 import transformers
@@ -18,7 +22,19 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.errors import InputError
-from tests.benchmarks import bulk_scale, crf, gpu, growth, inference, preprocessing, threads, training
+from tests.benchmarks import (
+    bulk_scale,
+    cores,
+    crf,
+    gpu,
+    growth,
+    inference,
+    peers,
+    preprocessing,
+    startup,
+    threads,
+    training,
+)
 from tests.benchmarks.measuring import Bar
 from tests.benchmarks.texts import Setting, setting
 
@@ -31,6 +47,8 @@ PARTS: dict[tuple[str, ...], Callable[[Setting], Iterator[Bar]]] = {
     ("11",): growth.bars,
     ("12",): preprocessing.bars,
     ("17",): lambda _: threads.bars(),
+    ("19",): cores.bars,
+    ("18",): startup.bars,
 }
 
 
@@ -47,6 +65,7 @@ def main() -> int:
     numbers = [number for held in PARTS for number in held]
     parser.add_argument("--bars", nargs="+", choices=numbers, help="only the bars of these numbers' parts")
     parser.add_argument("--growth", action="store_true", help="growth with documents and tokens instead, with a plot")
+    parser.add_argument("--peers", action="store_true", help="tagging beside flair, spaCy and GLiNER instead: bar 15")
     parser.add_argument("--gpu", action="store_true", help="figures of a CUDA GPU instead")
     parser.add_argument(
         "--bulk", action="store_true", help="what a document of PubMed costs, for the paper calculation"
@@ -71,13 +90,17 @@ def main() -> int:
     if chosen.growth:
         _growth(setting(chosen.encoder), chosen.output, console)
         return 0
+    used = setting(chosen.encoder)
     found = []
-    for bar in _bars(setting(chosen.encoder), chosen.bars):
+    for bar in peers.bars(used, chosen.output) if chosen.peers else _bars(used, chosen.bars):
         console.print(_line(bar), highlight=False)
         found.append(bar)
     found.sort(key=lambda bar: (len(bar.number.rstrip(ascii_lowercase)), bar.number))
     _table(console, found)
-    _write(chosen.output / "bars.json", [{**asdict(bar), "holds": bar.holds} for bar in found])
+    _write(
+        chosen.output / ("peers.json" if chosen.peers else "bars.json"),
+        [{**asdict(bar), "holds": bar.holds} for bar in found],
+    )
     return 0 if all(bar.holds for bar in found) else BROKEN
 
 

@@ -55,16 +55,20 @@ class Bar:
 
 
 def interleaved(variants: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, Seconds]:
-    """Medians over some rounds, in each of which every variant has its turn, after one that does not count."""
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
+    """Medians over some rounds, in each of which every variant has its turn, after one that does not count.
+
+    A variant that another process runs returns the seconds that it took there.
+    """
+    times: dict[str, list[Seconds]] = {name: [] for name in variants}
     for round_number in range(rounds + 1):
         for name, variant in variants.items():
             cpu, wall = time.process_time(), time.perf_counter()
-            variant()
+            done = variant()
+            took = Seconds(time.process_time() - cpu, time.perf_counter() - wall)
             if round_number:
-                times[name].append((time.process_time() - cpu, time.perf_counter() - wall))
+                times[name].append(done if isinstance(done, Seconds) else took)
     return {
-        name: Seconds(*(statistics.median(column) for column in zip(*found, strict=True)))
+        name: Seconds(statistics.median(one.cpu for one in found), statistics.median(one.wall for one in found))
         for name, found in times.items()
     }
 
