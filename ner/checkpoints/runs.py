@@ -62,7 +62,7 @@ def located(name: str, revision: str | None = None, with_onnx: bool = False) -> 
     """Return a path, or where an exported folder of the hub lies once it is downloaded.
 
     Args:
-        name: A path, or a repository's name where no such path is there.
+        name: A path, or a repository's name where neither such a path nor a folder of the user's name is there.
         revision: The branch, tag or commit of the repository, which may also end the name, as in ``user/name@v1``.
         with_onnx: Download the members' ONNX graphs too.
 
@@ -72,7 +72,7 @@ def located(name: str, revision: str | None = None, with_onnx: bool = False) -> 
     path = Path(name).expanduser()
     is_path = path.exists() or FOLDER in path.parents or not hub.is_name(name)
     if revision is None:
-        return path if is_path else hub.download(name, with_onnx)
+        return path if is_path or path.parent.is_dir() else hub.download(name, with_onnx)
     if is_path or "@" in name:
         raise InputError(f"{name}: a revision is that of a repository on the hub, named as in user/name; leave it out")
     if not hub.is_name(f"{name}@{revision}"):

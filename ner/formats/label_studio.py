@@ -35,7 +35,7 @@ class LabelStudio(JoinedFormat):
     Args:
         offsets: ``characters``, as Label Studio has counted since 2022, or ``utf16``, as it did before.
         layer: Write and read ``annotations`` or ``predictions``. By default predictions are written, which annotators
-            correct; of each task its annotations are read, or its predictions where it has none.
+            correct; of each task its annotations are read, or its predictions where it has none at all.
         text_key: The key of the text in ``data``, and the name of the tag ``Text`` in the labelling configuration.
         label_name: The name of the tag ``Labels`` there, for what is written.
 
@@ -116,6 +116,8 @@ class LabelStudio(JoinedFormat):
             listed = fields.array(layer) if fields.values.get(layer) else []
             whole = [Fields(value, layer) for value in listed if not isinstance(value, int)]
             done = [each for each in whole if not each.values.get("was_cancelled")]
+            if whole and not done:
+                return None  # predictions that nobody has confirmed are no annotation
             if done:
                 self.not_read[f"other {layer} of a task"] += len(done) - 1
                 chosen = next((each for each in done if each.values.get("ground_truth")), done[-1])

@@ -144,11 +144,15 @@ class NerCRF(Pipe):
         with self._exported() as folder:
             if target.exists() and target.samefile(folder):
                 return
+            # The old model stays until the new one is whole.
+            new = target.with_name(f"{MODEL}.new")
+            rmtree(new, ignore_errors=True)
+            for file in _files(folder):
+                (new / file.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+                copyfile(file, new / file.relative_to(folder))
             if target.exists():
                 rmtree(target)
-            for file in _files(folder):
-                (target / file.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
-                copyfile(file, target / file.relative_to(folder))
+            new.rename(target)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "NerCRF":
         """Use the model in a folder."""

@@ -53,9 +53,11 @@ def test_a_path_goes_before_a_repository(server: Hub, name: str) -> None:
     assert server.requests == []
 
 
-def test_the_hub_is_not_asked_for_runs_of_this_machine(server: Hub) -> None:
-    with pytest.raises(InputError, match="checkpoints/toy: no checkpoint matches"):
-        runs.find("checkpoints/toy")
+@pytest.mark.parametrize(("name", "folder"), [("checkpoints/toy", ""), ("data/run1", "data")])
+def test_the_hub_is_not_asked_for_runs_of_this_machine(server: Hub, name: str, folder: str) -> None:
+    Path(folder).mkdir(exist_ok=True)
+    with pytest.raises(InputError, match=f"{name}: no checkpoint matches"):
+        runs.find(name)
     assert server.requests == []
 
 

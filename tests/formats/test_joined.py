@@ -148,6 +148,10 @@ FOREIGN_TASKS: list[tuple[object, Document]] = [
     ([task(annotations=[], predictions=[3])], mice(name="7", until=0)),
     ([task(annotations=[], predictions=[{"result": [region()]}])], WHOLE),
     ([task(annotations=[{"result": [region()], "was_cancelled": True}])], mice(name="7", until=0)),
+    (
+        [task(annotations=[{"result": [], "was_cancelled": True}], predictions=[{"result": [region()]}])],
+        mice(name="7", until=0),
+    ),
     ([task(annotations=[{"result": [region()], "ground_truth": True}, {"result": []}])], WHOLE),
     ([task(annotations=[{"result": []}, {"result": [region()]}])], WHOLE),
     ([task(region(labels=["animal", "DDF"]))], mice(ANIMAL, Span(0, 4, "DDF"), name="7")),
