@@ -34,6 +34,8 @@ FILES = (
     "model.safetensors.index.json",
     "classifier.safetensors",
 )
+# Weights of another model, which transformers would read in place of an export's.
+FOREIGN = ("model.safetensors", "pytorch_model*.bin", "pytorch_model.bin.index.json")
 GRAPHS = ("members/*/emissions*.onnx", "members/*/emissions*.onnx.data")
 # As in Git, no revision has two dots in a row; the library makes a path of it.
 NAME = re.compile(
@@ -211,7 +213,7 @@ def upload(folder: Path, repo: str, is_private: bool, message: str) -> str:
                 folder_path=folder,
                 allow_patterns=patterns,
                 # A member or a graph that the folder no longer has would lie about it.
-                delete_patterns=patterns,
+                delete_patterns=[*patterns, *FOREIGN],
                 commit_message=message,
             )
     except Exception as error:  # as in `download`

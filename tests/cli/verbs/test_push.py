@@ -70,6 +70,8 @@ def trip(quickstart: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     pushed = run(["-m", "ner", *arguments], environment, folder)
     asked = list(hub.requests)
     commit = pushed[1].strip().rpartition("@")[2]
+    other = {"model.safetensors": b"of another model", "notes.txt": b"of its owner"}
+    hub.repositories["user/toy"].commit(hub.repositories["user/toy"].commits[commit] | other)
     code, said, error = run(["-c", PROGRAM, TEXT, commit, str(DOCUMENTS), READER], environment, folder)
     assert code == 0, error
     yield Trip(hub, home, folder, pushed, asked, json.loads(said.splitlines()[-1]))
@@ -102,14 +104,15 @@ def test_predictions_do_not_lie_in_the_cache(trip: Trip) -> None:
 
 
 def test_a_name_is_the_newest_commit_and_a_revision_the_same_for_ever(trip: Trip) -> None:
-    commits = list(trip.repository.commits)[1:]
-    assert commits == [trip.pushed[1].strip().rpartition("@")[2], trip.found["second"]]
-    assert trip.found["newest"] == commits[1] == trip.repository.refs["main"]
+    commits = list(trip.repository.commits)
+    assert [commits[1], commits[-1]] == [trip.pushed[1].strip().rpartition("@")[2], trip.found["second"]]
+    assert trip.found["newest"] == commits[-1] == trip.repository.refs["main"]
 
 
 def test_an_exported_folder_is_pushed_as_it_is(trip: Trip) -> None:
     copy, files = trip.folder / "copy", trip.repository.commits[str(trip.found["second"])]
-    assert files == {str(path.relative_to(copy)): path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    own = {str(path.relative_to(copy)): path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    assert files == own | {"notes.txt": b"of its owner"}, "another model's weights go, the rest stays"
     assert not trip.hub.repositories["user/public"].is_private
 
 
