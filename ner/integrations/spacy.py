@@ -25,6 +25,7 @@ from ner.formats import _identifiers
 from ner.formats.spacy_docbin import SPANS_KEY
 from ner.inference.min_scores import MinScore
 from ner.inference.tagger import Tagger
+from ner.io.files import replacing
 
 Alignment = Literal["expand", "contract", "strict"]
 Scorer = Callable[..., dict[str, object]]
@@ -145,14 +146,12 @@ class NerCRF(Pipe):
             if target.exists() and target.samefile(folder):
                 return
             # The old model stays until the new one is whole.
-            new = target.with_name(f"{MODEL}.new")
-            rmtree(new, ignore_errors=True)
-            for file in _files(folder):
-                (new / file.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
-                copyfile(file, new / file.relative_to(folder))
-            if target.exists():
-                rmtree(target)
-            new.rename(target)
+            with replacing(target) as new:
+                for file in _files(folder):
+                    (new / file.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+                    copyfile(file, new / file.relative_to(folder))
+                if target.exists():
+                    rmtree(target)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "NerCRF":
         """Use the model in a folder."""

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
-from string import ascii_lowercase
 
 # As the command line has it, before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -35,7 +34,7 @@ from tests.benchmarks import (
     threads,
     training,
 )
-from tests.benchmarks.measuring import Bar
+from tests.benchmarks.measuring import Bar, place
 from tests.benchmarks.texts import Setting, setting
 
 BROKEN, MISTAKE = 1, 2
@@ -47,8 +46,8 @@ PARTS: dict[tuple[str, ...], Callable[[Setting], Iterator[Bar]]] = {
     ("11",): growth.bars,
     ("12",): preprocessing.bars,
     ("17",): lambda _: threads.bars(),
-    ("19",): cores.bars,
     ("18",): startup.bars,
+    ("19",): cores.bars,
 }
 
 
@@ -95,7 +94,7 @@ def main() -> int:
     for bar in peers.bars(used, chosen.output) if chosen.peers else _bars(used, chosen.bars):
         console.print(_line(bar), highlight=False)
         found.append(bar)
-    found.sort(key=lambda bar: (len(bar.number.rstrip(ascii_lowercase)), bar.number))
+    found.sort(key=lambda bar: place(bar.number))
     _table(console, found)
     _write(
         chosen.output / ("peers.json" if chosen.peers else "bars.json"),

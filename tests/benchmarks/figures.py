@@ -9,15 +9,15 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from string import ascii_lowercase
 from typing import Any
+
+from tests.benchmarks.measuring import place
 
 REPOSITORY = Path(__file__).parents[2]
 KEPT = REPOSITORY / "docs" / "figures"
 FILES = "bars.json", "peers.json"
 PAGES = "README.md", "docs/performance.md", "docs/results.md"
 BLOCK = re.compile(r"(?<=<!-- figures: )(\w+)( -->\n)(.*?)(?=<!-- end of figures -->)", re.DOTALL)
-PEERS = {"15a": "flair 0.15.1", "15b": "spaCy 3.8.7 with spacy-transformers 1.4.0", "15c": "GLiNER 0.2.29"}
 
 Bars = Mapping[str, Mapping[str, Any]]
 
@@ -46,12 +46,15 @@ def tagging_table(bars: Bars) -> str:
         "8a": "one model, beside transformers' pipeline, one text at a time",
         "8b": "one model, beside transformers' pipeline, batches of 8",
         "7": "an ensemble of 3, beside the winner's procedure",
-        **{number: f"one model, beside {peer}" for number, peer in PEERS.items()},
+    }
+    what |= {
+        number: f"one model, beside {bar['what'].partition('; ')[2]}"
+        for number, bar in bars.items()
+        if number.startswith("15")
     }
     rows = [
-        (text, bar["ours"], bar["theirs"], f"{bar['value']:.2f} times as fast")
+        (text, bars[number]["ours"], bars[number]["theirs"], f"{bars[number]['value']:.2f} times as fast")
         for number, text in what.items()
-        if (bar := bars.get(number))
     ]
     ensemble = bars["10"]
     time = f"{ensemble['value']:.2f} times the time"
@@ -111,8 +114,7 @@ def keep(measured: Path) -> None:
     path = KEPT / measured.name
     old = json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else []
     bars = {bar["number"]: bar for bar in [*old, *new["figures"]]}
-    # As the benchmark prints them: 8b before 10.
-    figures = sorted(bars.values(), key=lambda bar: (len(bar["number"].rstrip(ascii_lowercase)), bar["number"]))
+    figures = sorted(bars.values(), key=lambda bar: place(bar["number"]))
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"machine": new["machine"], "figures": figures}, indent=2) + "\n", encoding="utf-8")
 

@@ -67,8 +67,7 @@ def by_documents(setting: Setting, sizes: tuple[int, ...] = DOCUMENTS) -> list[P
     """`predict` on real texts, repeated, with the toy encoder: what grows is not the encoder's work."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        toy = ["--config", str(REPOSITORY / "configs" / "quickstart.yaml"), "--model.encoder", str(FOLDER / "encoder")]
-        _run(folder, "fit", *toy, "--trainer.max_epochs", "1")
+        train_toy(folder)
         points = []
         for size in sizes:
             JsonLines().write(repeated(setting, size), folder / "in.jsonl")
@@ -76,6 +75,12 @@ def by_documents(setting: Setting, sizes: tuple[int, ...] = DOCUMENTS) -> list[P
             files += ["--data.predict_format", "JsonLines"]
             points.append(Point(size, *_run(folder, "predict", *files)))
         return points
+
+
+def train_toy(folder: Path) -> None:
+    """Train the toy encoder for an epoch, so that `predict` in the folder finds a checkpoint."""
+    toy = ["--config", str(REPOSITORY / "configs" / "quickstart.yaml"), "--model.encoder", str(FOLDER / "encoder")]
+    _run(folder, "fit", *toy, "--trainer.max_epochs", "1")
 
 
 def by_tokens(setting: Setting) -> list[Point]:

@@ -10,9 +10,8 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ner.corpora.sample import FOLDER
 from ner.formats.jsonl import JsonLines
-from tests.benchmarks.growth import QUIET, REPOSITORY
+from tests.benchmarks.growth import QUIET, REPOSITORY, train_toy
 from tests.benchmarks.measuring import Bar, Seconds, at_most, interleaved
 from tests.benchmarks.texts import Setting
 
@@ -24,8 +23,7 @@ def bars(setting: Setting) -> Iterator[Bar]:
     """The import of the API, and `predict` of one small file with the toy encoder."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        toy = ("--config", str(REPOSITORY / "configs" / "quickstart.yaml"), "--model.encoder", str(FOLDER / "encoder"))
-        run(folder, MAIN, "fit", *toy, "--trainer.max_epochs", "1", *QUIET)
+        train_toy(folder)
         JsonLines().write(islice(setting.data.documents("dev"), DOCUMENTS), folder / "in.jsonl")
         given = ("--data.predict_path", "in.jsonl", "--data.predict_format", "JsonLines")
         variants: dict[str, Callable[[], Seconds]] = {

@@ -173,8 +173,6 @@ def _catches(pid: int, number: int) -> bool:
 
 
 def _run(folder: str, arguments: list[str]) -> None:
-    # A shell that starts the tests in the background has them ignore it, and so would their children.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(folder)
     for descriptor, name in ((1, os.devnull), (2, str(ERRORS))):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
