@@ -36,6 +36,8 @@ PACKAGE = Path(__file__).parents[1]
 
 # Encoders in whose layers every token looks at all others: to them a mask over the tokens says everything.
 FULL_ATTENTION = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
+# The rate of dropout in the attention, as configurations of encoders call it.
+ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 # Of these a folder with an encoder or a tokenizer has at least one.
 ENCODER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
 # Raised for a model's files that are missing, truncated, or another model's.
@@ -79,17 +81,26 @@ def tokenizer_json(source: str) -> str:
     return backend.to_str()
 
 
-def load_encoder(name: str) -> PreTrainedModel:
+def load_encoder(name: str, attention_dropout: float | None = None) -> PreTrainedModel:
     """Load a pretrained encoder, in fp32, without pooler.
 
+    Args:
+        name: A folder, or a name on the hub.
+        attention_dropout: Rate of dropout in its attention, in place of its own.
+
     Raises:
-        InputError: if it cannot be found or read.
+        InputError: if it cannot be found or read, or its configuration has no such rate.
     """
 
     def load(name: str, is_local: bool) -> PreTrainedModel:
         network: PreTrainedModel
         network, info = AutoModel.from_pretrained(
-            name, local_files_only=is_local, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+            name,
+            config=_config(name, is_local, attention_dropout),
+            local_files_only=is_local,
+            dtype=torch.float32,
+            output_loading_info=True,
+            trust_remote_code=False,
         )
         # transformers fills what is missing with random numbers.
         if missing := sorted(key for key in info["missing_keys"] if not key.startswith("pooler.")):
@@ -99,17 +110,22 @@ def load_encoder(name: str) -> PreTrainedModel:
     return _prepared(_load(name, load, "encoder"))
 
 
-def load_encoder_config(name: str) -> dict[str, object]:
-    """Load the configuration of an encoder, as plain types.
-
-    Raises:
-        InputError: if it cannot be found or read.
-    """
+def load_encoder_config(name: str, attention_dropout: float | None = None) -> dict[str, object]:
+    """Load the configuration of an encoder, as plain types; arguments and errors as for :func:`load_encoder`."""
 
     def load(name: str, is_local: bool) -> dict[str, object]:
-        return plain_config(AutoConfig.from_pretrained(name, local_files_only=is_local, trust_remote_code=False))
+        return plain_config(_config(name, is_local, attention_dropout))
 
     return _load(name, load, "encoder configuration")
+
+
+def _config(name: str, is_local: bool, attention_dropout: float | None) -> PreTrainedConfig:
+    config: PreTrainedConfig = AutoConfig.from_pretrained(name, local_files_only=is_local, trust_remote_code=False)
+    if attention_dropout is not None:
+        if (key := next((key for key in ATTENTION_DROPOUT if hasattr(config, key)), None)) is None:
+            raise InputError(f"{name}: this encoder has no dropout in its attention; leave out model.attention_dropout")
+        setattr(config, key, attention_dropout)
+    return config
 
 
 def build_encoder(config: Mapping[str, object]) -> PreTrainedModel:
@@ -210,6 +226,8 @@ def _load(name: str, load: Callable[[str, bool], T], what: str) -> T:
         raise InputError(f"{name}: there is no such folder, and no model on the hub can have this name") from None
     try:
         return load(name, True)
+    except InputError:
+        raise
     except UNREADABLE:
         _probe(name)
     logging.enable_progress_bar()  # type: ignore[no-untyped-call]
@@ -219,6 +237,8 @@ def _load(name: str, load: Callable[[str, bool], T], what: str) -> T:
 def _read(name: str, load: Callable[[str, bool], T], what: str, is_local: bool = True) -> T:
     try:
         return load(name, is_local)
+    except InputError:
+        raise
     except UNREADABLE as error:
         reason = one_line(error)
         raise InputError(f"{name}: cannot read the {what}: {reason}") from error

@@ -19,6 +19,7 @@ MODEL: Mapping[str, tuple[type, ...]] = {
     "encoder": (str,),
     "pretrained": (bool,),
     "encoder_config": (dict,),
+    "attention_dropout": (float, int, NoneType),
     "dropout": (float, int),
     "dropout_samples": (int,),
     "learn_transitions": (bool,),

@@ -108,6 +108,18 @@ def test_weights_that_were_cut_off_are_one_line(tmp_path: Path, minilm: str) -> 
     assert "\n" not in str(error.value)
 
 
+def test_the_attention_has_the_dropout_that_was_asked_for(minilm: str, tmp_path: Path) -> None:
+    assert load_encoder_config(minilm)["attention_probs_dropout_prob"] == 0.1
+    assert load_encoder_config(minilm, 0.3)["attention_probs_dropout_prob"] == 0.3
+    encoder = load_encoder(minilm, 0.0)
+    assert {part.dropout.p for part in encoder.modules() if hasattr(part, "dropout") and hasattr(part, "query")} == {0}
+    own = load_encoder(minilm)
+    assert all(torch.equal(a, b) for a, b in zip(encoder.parameters(), own.parameters(), strict=True))
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "fnet"}))
+    with pytest.raises(InputError, match=r"no dropout in its attention; leave out model\.attention_dropout"):
+        load_encoder_config(str(tmp_path), 0.0)
+
+
 def test_a_configuration_of_plain_types_rebuilds_its_encoder(tiny_encoder: str) -> None:
     config = load_encoder_config(tiny_encoder)
     assert json.loads(json.dumps(config)) == config

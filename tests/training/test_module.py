@@ -156,6 +156,8 @@ def test_a_batch_without_annotation_has_no_loss(module: NERModule, preprocessor:
 def test_pretrained_encoders_are_trained_with_their_dropout(minilm: str) -> None:
     module = NERModule(LABELS, 10, minilm)
     assert all(part.training for part in module.modules())
+    without = NERModule(LABELS, 10, minilm, attention_dropout=0.0)
+    assert NERModule(**without.hparams).model.encoder.config.attention_probs_dropout_prob == 0
 
 
 def test_markers_widen_the_embedding_and_nothing_else(minilm: str, preprocessor: Preprocessor) -> None:
@@ -277,6 +279,7 @@ def test_what_is_found_behind_the_annotation_is_neither_right_nor_wrong(
         ("encoder_lr", -1e-5),
         ("crf_lr", float("nan")),
         ("dropout", 2.0),
+        ("attention_dropout", -0.1),
         ("warmup_ratio", 1.5),
         ("crf_weight_decay", -1.0),
     ],
