@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -59,14 +60,14 @@ class Batch:
 def collate(texts: Texts, preprocessor: Preprocessor) -> Batch:
     """Return some texts as a batch. A text beyond the encoder's limit becomes several windows of the same batch."""
     inputs = preprocessor.inputs(texts)
-    units = torch.arange(inputs.rows.shape[1])
+    units = np.arange(inputs.rows.shape[1])
     return Batch(
         input_ids=torch.from_numpy(inputs.input_ids),
         attention_mask=torch.from_numpy(inputs.attention_mask),
         rows=torch.from_numpy(inputs.rows),
         positions=torch.from_numpy(inputs.positions),
-        mask=units < torch.from_numpy(inputs.lengths)[:, None],
-        annotated=units < torch.from_numpy(texts.annotated)[:, None],
+        mask=torch.from_numpy(units < inputs.lengths[:, None]),
+        annotated=torch.from_numpy(units < texts.annotated[:, None]),
         tags=torch.from_numpy(padded(texts.tags, inputs.lengths)),
         weights=torch.tensor([chunk.document.weight for chunk in texts.chunks]),
         texts=texts,

@@ -55,12 +55,12 @@ class Texts:
     @property
     def token_counts(self) -> Integers:
         """Tokens of each text, (N,)."""
-        return np.diff(self.token_borders)
+        return self.token_borders[1:] - self.token_borders[:-1]
 
     @property
     def unit_counts(self) -> Integers:
         """Units of each text, (N,)."""
-        return np.diff(self.unit_borders)
+        return self.unit_borders[1:] - self.unit_borders[:-1]
 
     def take(self, indices: Sequence[int] | Integers) -> "Texts":
         """Return some of the texts, in the order of the indices."""
