@@ -18,6 +18,7 @@ from ner.checkpoints.schema import check_min_scores
 from ner.errors import InputError
 from ner.inference.backends import TaggedTexts
 from ner.inference.decoding import decode
+from ner.inference.min_scores import resolve
 from ner.labels import LabelSet
 from ner.metrics.official import Score, mentions
 from ner.metrics.torchmetric import OfficialScore
@@ -54,8 +55,8 @@ class NERModule(LightningModule):
         warmup_ratio: Share of all steps in which the rates rise, before they fall linearly to zero.
         loss_reduction: Divide the batch's sum of weight x negative log-likelihood by its annotated ``tokens`` (units),
             or by its ``passages`` (texts read as one).
-        min_scores: The least score of an entity of each label, 0 where none is named: `threshold` chooses it, and
-            evaluations leave out other entities.
+        min_scores: The least score of an entity, one for all labels or by label, 0 where none is named. Evaluations
+            leave out other entities; `threshold` chooses it anew.
 
     Raises:
         InputError: if a rate or a score is out of its range, or the encoder cannot be had.
@@ -88,7 +89,7 @@ class NERModule(LightningModule):
         crf_weight_decay: float = 0.0,
         warmup_ratio: float = 0.1,
         loss_reduction: Literal["tokens", "passages"] = "tokens",
-        min_scores: dict[str, float] | None = None,
+        min_scores: float | dict[str, float] | None = None,
     ) -> None:
         super().__init__()
         for name, rate in (("encoder", encoder_lr), ("emissions", emissions_lr), ("crf", crf_lr)):
@@ -103,8 +104,10 @@ class NERModule(LightningModule):
         _check_range("encoder_lr_decay", encoder_lr_decay, 0, 1)
         _check_range("warmup_ratio", warmup_ratio, 0, 1)
         self.label_set = LabelSet(labels)
-        check_min_scores(min_scores or {}, labels)
-        self.min_scores = dict(min_scores or {})
+        if not isinstance(min_scores, dict):
+            min_scores = resolve(min_scores or 0.0, {}, labels)
+        check_min_scores(min_scores, labels)
+        self.min_scores = dict(min_scores)
         if encoder_config is not None:
             network = build_encoder(encoder_config)
         elif pretrained:

@@ -414,7 +414,13 @@ def test_the_dev_loss_is_that_of_all_tokens_whatever_the_batches() -> None:
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-5)
 
 
-@pytest.mark.parametrize("min_scores", [{LABELS[0]: 2.0}, {LABELS[0]: float("nan")}, {"of another corpus": 0.5}])
-def test_least_scores_that_are_none_are_refused(tiny_encoder: str, min_scores: dict[str, float]) -> None:
-    with pytest.raises(InputError, match="min_scores"):
-        NERModule(LABELS, 10, tiny_encoder, pretrained=False, min_scores=min_scores)
+def test_one_least_score_stands_for_all_labels(tiny_encoder: str) -> None:
+    for value, stored in ((0.4, dict.fromkeys(LABELS, 0.4)), (0, {}), ({LABELS[0]: 0.3}, {LABELS[0]: 0.3})):
+        module = NERModule(LABELS, 10, tiny_encoder, pretrained=False, min_scores=value)
+        assert module.min_scores == module.hparams["min_scores"] == stored
+
+
+@pytest.mark.parametrize("value", [2.0, {LABELS[0]: 2.0}, {LABELS[0]: float("nan")}, {"of another corpus": 0.5}])
+def test_least_scores_that_are_none_are_refused(tiny_encoder: str, value: float | dict[str, float]) -> None:
+    with pytest.raises(InputError, match="min_score"):
+        NERModule(LABELS, 10, tiny_encoder, pretrained=False, min_scores=value)
