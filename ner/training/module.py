@@ -98,8 +98,7 @@ class NERModule(LightningModule):
         for name, decay in decays.items():
             _check_range(f"{name}_weight_decay", decay, 0, math.inf)
         _check_range("dropout", dropout, 0, 1)
-        if attention_dropout is not None:
-            _check_range("attention_dropout", attention_dropout, 0, 1)
+        _check_range("attention_dropout", attention_dropout or 0.0, 0, 1)
         _check_range("dropout_samples", dropout_samples, 1, MOST_SAMPLES)
         _check_range("encoder_lr_decay", encoder_lr_decay, 0, 1)
         _check_range("warmup_ratio", warmup_ratio, 0, 1)
