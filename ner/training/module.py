@@ -18,7 +18,6 @@ from ner.checkpoints.schema import check_min_scores
 from ner.errors import InputError
 from ner.inference.backends import TaggedTexts
 from ner.inference.decoding import decode
-from ner.inference.min_scores import resolve
 from ner.labels import LabelSet
 from ner.metrics.official import Score, mentions
 from ner.metrics.torchmetric import OfficialScore
@@ -104,7 +103,7 @@ class NERModule(LightningModule):
         _check_range("warmup_ratio", warmup_ratio, 0, 1)
         self.label_set = LabelSet(labels)
         if not isinstance(min_scores, dict):
-            min_scores = resolve(min_scores or 0.0, {}, labels)
+            min_scores = dict.fromkeys(labels, min_scores) if min_scores else {}
         check_min_scores(min_scores, labels)
         self.min_scores = dict(min_scores)
         if encoder_config is not None:
