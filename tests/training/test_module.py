@@ -422,5 +422,5 @@ def test_one_least_score_stands_for_all_labels(tiny_encoder: str) -> None:
 
 @pytest.mark.parametrize("value", [2.0, {LABELS[0]: 2.0}, {LABELS[0]: float("nan")}, {"of another corpus": 0.5}])
 def test_least_scores_that_are_none_are_refused(tiny_encoder: str, value: float | dict[str, float]) -> None:
-    with pytest.raises(InputError, match="min_score"):
+    with pytest.raises(InputError, match="min_scores"):
         NERModule(LABELS, 10, tiny_encoder, pretrained=False, min_scores=value)
