@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ner.preprocessing.preprocessor import Preprocessor
-from ner.preprocessing.ragged import padded
+from ner.preprocessing.ragged import spread
 from ner.preprocessing.texts import Texts
 
 
@@ -66,9 +66,9 @@ def collate(texts: Texts, preprocessor: Preprocessor) -> Batch:
         attention_mask=torch.from_numpy(inputs.attention_mask),
         rows=torch.from_numpy(inputs.rows),
         positions=torch.from_numpy(inputs.positions),
-        mask=torch.from_numpy(units < inputs.lengths[:, None]),
+        mask=torch.from_numpy(inputs.mask),
         annotated=torch.from_numpy(units < texts.annotated[:, None]),
-        tags=torch.from_numpy(padded(texts.tags, inputs.lengths)),
-        weights=torch.tensor([chunk.document.weight for chunk in texts.chunks]),
+        tags=torch.from_numpy(spread(texts.tags, inputs.mask)),
+        weights=torch.from_numpy(np.array([chunk.document.weight for chunk in texts.chunks], np.float32)),
         texts=texts,
     )

@@ -6,13 +6,14 @@ from functools import cached_property
 from typing import Literal, TypeVar, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ner.documents import Document
 from ner.errors import InputError
 from ner.labels import LabelSet
 from ner.preprocessing import windows
 from ner.preprocessing.chunking import Chunking, SeparatePassages
-from ner.preprocessing.ragged import Integers, padded, prefixes, ranges
+from ner.preprocessing.ragged import Integers, prefixes, ranges, spread
 from ner.preprocessing.texts import Texts, units_of
 from ner.preprocessing.tokenizer import TextTokenizer
 
@@ -31,14 +32,14 @@ class Inputs:
         attention_mask: 1 on its tokens, 0 on padding, (W, L).
         rows: The window from which each unit is read, (B, T).
         positions: The position of its first token in that window, (B, T).
-        lengths: Units of each text, (B,).
+        mask: True on the units of a text, (B, T).
     """
 
     input_ids: Integers
     attention_mask: Integers
     rows: Integers
     positions: Integers
-    lengths: Integers
+    mask: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -183,12 +184,13 @@ class Preprocessor:
         # Of all texts one after the other: where each unit stands, and from where on each window is read.
         heads = texts.heads + np.repeat(texts.token_borders[:-1], texts.unit_counts)
         window = np.searchsorted(texts.token_borders[found.texts] + found.read_from, heads, "right") - 1
+        mask = prefixes(texts.unit_counts)
         return Inputs(
             input_ids,
             prefixes(widths).astype(np.int64),
-            padded(window, texts.unit_counts),
-            padded(first + texts.heads - found.starts[window], texts.unit_counts),
-            texts.unit_counts,
+            spread(window, mask),
+            spread(first + texts.heads - found.starts[window], mask),
+            mask,
         )
 
 

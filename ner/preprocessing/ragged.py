@@ -28,10 +28,15 @@ def ranges(starts: Integers, lengths: Integers) -> Integers:
     return np.arange(borders[-1]) + np.repeat(starts - borders[:-1], lengths)
 
 
-def padded(flat: NDArray[Any], lengths: Integers, value: int = 0) -> NDArray[Any]:
-    """Return rows as a matrix as wide as the longest of them, (N, T), filled up with a value."""
-    matrix = np.full((len(lengths), int(lengths.max(initial=0))), value, flat.dtype)
-    matrix[prefixes(lengths)] = flat
+def padded(flat: NDArray[Any], lengths: Integers) -> NDArray[Any]:
+    """Return rows as a matrix as wide as the longest of them, (N, T), filled up with zeros."""
+    return spread(flat, prefixes(lengths))
+
+
+def spread(flat: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return values as a matrix, (N, T): one after the other where the mask is true, and zeros elsewhere."""
+    matrix = np.zeros(mask.shape, flat.dtype)
+    matrix[mask] = flat
     return matrix
 
 

@@ -114,8 +114,7 @@ def check_windows(read: Texts, preprocessor: Preprocessor) -> None:
     """Check that every unit is read from a place of a window in which its first token stands."""
     inputs = preprocessor.inputs(read)
     assert inputs.input_ids.shape[1] <= WINDOW
-    is_unit = np.arange(inputs.rows.shape[1]) < inputs.lengths[:, None]
-    rows, positions = inputs.rows[is_unit], inputs.positions[is_unit]
+    rows, positions = inputs.rows[inputs.mask], inputs.positions[inputs.mask]
     heads = read.heads + np.repeat(read.token_borders[:-1], read.unit_counts)
     assert (inputs.input_ids[rows, positions] == read.ids[heads]).all()
     assert inputs.attention_mask[rows, positions].all()
