@@ -88,6 +88,11 @@ class Checkpoint:
         return dict(min_scores) if isinstance(min_scores, Mapping) else {}
 
 
+def common_reading(members: Sequence[Checkpoint]) -> Preprocessor:
+    """Return how all members of an ensemble read texts: in windows that each of their encoders can read."""
+    return min((member.preprocessor for member in members), key=lambda each: each.window_tokens)
+
+
 def mean_min_scores(members: Sequence[Checkpoint]) -> dict[str, float]:
     """Return the least scores of an ensemble: the means of its members', of which one without any has 0."""
     found = [member.min_scores for member in members]

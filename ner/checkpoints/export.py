@@ -27,7 +27,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import logging
 
-from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
+from ner.checkpoints.checkpoint import Checkpoint, common_reading, mean_min_scores
 from ner.checkpoints.manifest import FORMAT, Manifest, is_exported, read_json, read_manifest
 from ner.checkpoints.onnx import GRAPH, INT8_GRAPH, write_emissions, write_int8
 from ner.checkpoints.pretrained import ARCHITECTURES, complete_config
@@ -134,21 +134,21 @@ def _names(members: Sequence[Checkpoint]) -> list[str]:
 
 
 def _write_settings(members: Sequence[Checkpoint], folder: Path, card: str) -> None:
-    first = members[0]
+    first, reading = members[0], common_reading(members)
     settings = {
         "format": FORMAT,
         "members": _names(members),
-        "reading": {key: value for key, value in first.preprocessor.to_dict().items() if key != "tokenizer"},
+        "reading": {key: value for key, value in reading.to_dict().items() if key != "tokenizer"},
         "config": {key: first.config[key] for key in ("data", "model") if key in first.config},
     }
     if min_scores := mean_min_scores(members):
         settings["min_scores"] = min_scores
-    tokenizer = first.preprocessor.tokenizer
+    tokenizer = reading.tokenizer
     padding = (json.loads(tokenizer).get("padding") or {}).get("pad_token", "[PAD]")
     tokenizer_config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "pad_token": padding,
-        "model_max_length": first.preprocessor.window_tokens,
+        "model_max_length": reading.window_tokens,
     }
     write_text(json.dumps(first.labels, ensure_ascii=False, indent=2) + "\n", folder / "labels.json")
     write_text(json.dumps(settings, indent=2) + "\n", folder / "settings.json")

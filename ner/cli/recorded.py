@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from ner import corpora, formats
 from ner.checkpoints import runs
-from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
+from ner.checkpoints.checkpoint import Checkpoint, common_reading, mean_min_scores
 from ner.checkpoints.renames import class_of
 from ner.cli.selection import RunSelection
 from ner.corpora.base import Corpus
@@ -42,13 +42,14 @@ def set_trained_defaults(parser: ArgumentParser, selection: RunSelection) -> Non
 def restore(config: Namespace, selection: RunSelection) -> None:
     """Put what a checkpoint was trained with in place of what a command line says of the model and its input.
 
-    The least scores of entities are those of all members, unless the command line says otherwise.
+    Windows are those that all members can read. The least scores of entities are those of all members, unless the
+    command line says otherwise.
 
     Raises:
         InputError: if the checkpoint has a setting that this version does not know, or a least score is no probability.
     """
     unused, checkpoint = [], selection.members[0]
-    for section, restored in (("model", checkpoint.model), ("data", checkpoint.data)):
+    for section, restored in (("model", checkpoint.model), ("data", common_reading(selection.members).to_dict())):
         # Labels and vocabulary size come from the data, and are compared when the weights are loaded.
         for key in restored.keys() - {"labels", "vocabulary_size"}:
             if key not in config[section]:

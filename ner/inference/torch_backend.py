@@ -9,7 +9,7 @@ from typing import get_args
 import torch
 
 from ner.checkpoints import ensemble, runs
-from ner.checkpoints.checkpoint import Checkpoint, mean_min_scores
+from ner.checkpoints.checkpoint import Checkpoint, common_reading, mean_min_scores
 from ner.errors import InputError, one_line
 from ner.inference.backends import Backend, Precision, TaggedTexts
 from ner.inference.decoding import decode
@@ -134,7 +134,7 @@ def backend_of(
     min_scores = resolve(min_score, mean_min_scores(members), labels.labels)
     models = [ensemble.build_model(member, is_mapped) for member in members]
     model = models[0] if len(models) == 1 else CRFEnsemble(models)
-    return TorchBackend(model, labels, members[0].preprocessor, device, precision, min_scores)
+    return TorchBackend(model, labels, common_reading(members), device, precision, min_scores)
 
 
 def _device(name: str) -> torch.device:

@@ -1,6 +1,7 @@
 """An exported folder as other programs see it, and as it comes back damaged."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,13 @@ def test_its_members_come_back_in_order_with_the_merged_crf(exported: Path, tiny
     assert found[0].model["encoder_config"] == original.model["encoder_config"]
     crfs = [members.build_model(member).crf.transitions for member in found]
     assert torch.equal(crfs[0], crfs[1])
+
+
+def test_its_windows_are_those_that_all_members_can_read(tiny_encoder: str, tmp_path: Path) -> None:
+    long, short = checkpoint(tiny_encoder, 1), checkpoint(tiny_encoder, 2)
+    short = replace(short, preprocessor=replace(short.preprocessor, window_tokens=64, overlap_tokens=8))
+    write_folder([(member, members.build_model(member)) for member in (long, short)], tmp_path / "exported")
+    assert {member.preprocessor.window_tokens for member in read_folder(tmp_path / "exported")} == {64}
 
 
 @pytest.mark.parametrize("name", ["settings.json", "labels.json", "tokenizer.json", "crf.safetensors", "members/7"])

@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from ner.checkpoints.checkpoint import read_checkpoint
 from ner.corpora import Sample
 from ner.documents import Document
 from ner.errors import InputError
@@ -44,6 +46,13 @@ def test_a_run_is_the_ensemble_of_its_seeds_and_a_seed_one_model(run: Path, back
     assert isinstance(one, EncoderCRF)
     assert one.fingerprint() == same.fingerprint()
     assert one.fingerprint() in backend.model.fingerprint().split()
+
+
+def test_members_read_in_the_windows_of_the_shortest_whatever_their_order(run: Path) -> None:
+    long = read_checkpoint(run / "seed=42" / "best.ckpt")
+    short = replace(long, preprocessor=replace(long.preprocessor, window_tokens=64, overlap_tokens=8))
+    for members in ([long, short], [short, long]):
+        assert backend_of(members, "cpu").preprocessor == short.preprocessor
 
 
 @pytest.fixture

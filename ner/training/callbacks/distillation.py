@@ -6,7 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 
 from ner.checkpoints import ensemble
-from ner.checkpoints.checkpoint import Checkpoint
+from ner.checkpoints.checkpoint import Checkpoint, common_reading
 from ner.errors import InputError
 from ner.nn.models import CRFEnsemble, Model
 from ner.training.callbacks.initial_weights import check_source
@@ -73,9 +73,7 @@ class Distillation(Callback):
             names = ", ".join(member.name for member in self.members)
             line = f"teacher of {len(self.members)} reads {len(texts)} texts: {names}"
             Console(soft_wrap=True).print(line, markup=False, highlight=False)
-        # No member reads more at once than it can.
-        reading = min((member.preprocessor for member in self.members), key=lambda each: each.window_tokens)
-        precision = trainer.precision_plugin.forward_context
+        reading, precision = common_reading(self.members), trainer.precision_plugin.forward_context
         pl_module.teacher = teach(model, texts, reading, self.weight, pl_module.device, precision)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
