@@ -36,6 +36,19 @@ PACKAGE = Path(__file__).parents[1]
 
 # Encoders in whose layers every token looks at all others: to them a mask over the tokens says everything.
 FULL_ATTENTION = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
+# Encoders that count positions from after the padding id.
+AFTER_PADDING = (
+    "camembert",
+    "data2vec-text",
+    "ibert",
+    "longformer",
+    "luke",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+)
 # The rate of dropout in the attention, as configurations of encoders call it.
 ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 # Of these a folder with an encoder or a tokenizer has at least one.
@@ -176,8 +189,7 @@ def max_positions(config: PreTrainedConfig) -> int | None:
     positions = getattr(config, "max_position_embeddings", None)
     if not positions or positions < 0:
         return None
-    # RoBERTa counts positions from after the padding id.
-    reserved = config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
+    reserved = config.pad_token_id + 1 if config.model_type in AFTER_PADDING else 0
     return int(positions) - reserved
 
 

@@ -140,9 +140,9 @@ def check_labels(labels: object) -> None:
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise InputError(f"its labels are not a list of names, but {labels!r:.60}")
     if len(labels) > MOST_LABELS or any(len(label) > MOST_CHARACTERS for label in labels):
-        raise InputError(f"it has {len(labels)} labels, or one of over {MOST_CHARACTERS} characters")
+        raise InputError(f"there are {len(labels)} labels, or one has over {MOST_CHARACTERS} characters")
     if odd := [label for label in labels if not label.isprintable()]:
-        raise InputError(f"its label {odd[0][:60]!r} has characters that cannot be printed")
+        raise InputError(f"the label {odd[0][:60]!r} has characters that cannot be printed")
     LabelSet(labels)
 
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from transformers import get_linear_schedule_with_warmup
 
 from ner import runtime
+from ner.checkpoints import schema
 from ner.checkpoints.checkpoint import with_present_names
 from ner.checkpoints.pretrained import build_encoder, load_encoder, load_encoder_config, max_positions, plain_config
-from ner.checkpoints.schema import check_min_scores
 from ner.errors import InputError
 from ner.inference.backends import TaggedTexts
 from ner.inference.decoding import decode
@@ -58,7 +58,8 @@ class NERModule(LightningModule):
             leave out other entities; `threshold` chooses it anew.
 
     Raises:
-        InputError: if a rate or a score is out of its range, or the encoder cannot be had.
+        InputError: if a rate or a score is out of its range, a checkpoint could not hold a label, or the encoder cannot
+            be had.
 
     Attributes:
         max_tokens: Most tokens that the encoder reads at once, ``None`` where it knows no limit.
@@ -101,10 +102,12 @@ class NERModule(LightningModule):
         _check_range("dropout_samples", dropout_samples, 1, MOST_SAMPLES)
         _check_range("encoder_lr_decay", encoder_lr_decay, 0, 1)
         _check_range("warmup_ratio", warmup_ratio, 0, 1)
+        # What it trains has to stay readable.
+        schema.check_labels(labels)
         self.label_set = LabelSet(labels)
         if not isinstance(min_scores, dict):
             min_scores = dict.fromkeys(labels, min_scores) if min_scores else {}
-        check_min_scores(min_scores, labels)
+        schema.check_min_scores(min_scores, labels)
         self.min_scores = dict(min_scores)
         if encoder_config is not None:
             network = build_encoder(encoder_config)
@@ -283,7 +286,7 @@ class NERModule(LightningModule):
             for index, spans in chunk.project(found).items():
                 passage = chunk.document.passages[index]
                 # What is found after the annotation's end is neither right nor wrong.
-                known = [span for span in spans if span.start < passage.annotated_length]
+                known = [span for span in spans if passage.is_known(span)]
                 score.update(mentions(passage, passage.spans), mentions(passage, known))
         return {"tagged": tagged}
 

@@ -137,16 +137,20 @@ def is_first_process() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
-def check_monitor(metric: str, labels: Sequence[str]) -> None:
-    """Refuse a metric that the module never logs, before the first epoch.
+def check_monitor(metric: str, mode: str, labels: Sequence[str]) -> None:
+    """Refuse a metric that the module never logs, and a mode that would keep the worst epoch, before the first one.
 
     Raises:
-        InputError: if there is no such metric.
+        InputError: if there is no such metric, or it is best at the other end.
     """
     averages = ["val/micro_f1", "val/macro_f1", "val/loss", "train/loss"]
     if metric not in [*averages, *(f"val/f1/{label}" for label in labels)]:
         listed = ", ".join(averages)
         raise InputError(f"checkpoint.monitor is {metric!r}; it should be one of {listed}, or val/f1/ and a label")
+    if mode != (best := "min" if metric.endswith("/loss") else "max"):
+        raise InputError(
+            f"checkpoint.monitor is {metric}, of which the {best}imum is best; give checkpoint.mode {best}"
+        )
 
 
 def check_least(config: Namespace, least: Mapping[str, int], section: str) -> None:

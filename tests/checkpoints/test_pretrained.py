@@ -14,10 +14,12 @@ from torch import Tensor
 from transformers import AutoModel
 
 from ner.checkpoints.pretrained import (
+    AFTER_PADDING,
     FULL_ATTENTION,
     build_encoder,
     load_encoder,
     load_encoder_config,
+    max_positions,
     plain_config,
     tokenizer_json,
 )
@@ -139,6 +141,24 @@ def test_the_serialised_tokenizer_names_its_padding(minilm: str) -> None:
 def test_a_configuration_that_builds_nothing_is_refused(config: dict[str, object]) -> None:
     with pytest.raises(InputError, match="cannot build the encoder"):
         build_encoder(config)
+
+
+@pytest.mark.parametrize("kind", [*AFTER_PADDING, "bert"])
+def test_an_encoder_reads_as_many_tokens_as_its_limit_and_no_more(kind: str) -> None:
+    settings = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 32}
+    settings |= {
+        "vocab_size": 99,
+        "max_position_embeddings": 34,
+        "pad_token_id": 1,
+        "position_embedding_type": "absolute",
+    }
+    settings |= {"attention_window": 8} if kind == "longformer" else {}
+    encoder = build_encoder({"model_type": kind, **settings}).eval()
+    limit = max_positions(encoder.config)
+    assert limit == (34 if kind == "bert" else 32)
+    encoder(input_ids=torch.full((1, limit), 5))
+    with pytest.raises((IndexError, RuntimeError)):
+        encoder(input_ids=torch.full((1, limit + 1), 5))
 
 
 @pytest.mark.parametrize("kind", FULL_ATTENTION)

@@ -271,6 +271,10 @@ def test_what_is_found_behind_the_annotation_is_neither_right_nor_wrong(
     monkeypatch.setattr(module, "_trainer", Trainer(accelerator="cpu", logger=False, enable_checkpointing=False))
     module.validation_step(batch_of(preprocessor, document("mice ate the rats", annotated_until=8)))
     assert module.val_score.compute().micro == pytest.approx((1.0, 1.0, 1.0))
+    module.val_score.reset()
+    # Nor is what goes beyond its end: the second one is "rats", of which two letters are annotated.
+    module.validation_step(batch_of(preprocessor, document("mice ate the rats", annotated_until=15)))
+    assert module.val_score.compute().micro == pytest.approx((1.0, 1.0, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -412,6 +416,11 @@ def test_the_dev_loss_is_that_of_all_tokens_whatever_the_batches() -> None:
         [found] = trainer.validate(module, data, verbose=False)
         losses.append(found["val/loss"])
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-5)
+
+
+def test_labels_that_a_checkpoint_could_not_hold_are_refused(tiny_encoder: str) -> None:
+    with pytest.raises(InputError, match=r"the label 'cell\\xa0line' has characters that cannot be printed"):
+        NERModule(["cell\xa0line"], 10, tiny_encoder, pretrained=False)
 
 
 def test_one_least_score_stands_for_all_labels(tiny_encoder: str) -> None:

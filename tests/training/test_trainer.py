@@ -60,9 +60,16 @@ def test_sound_settings_pass_and_only_a_training_needs_epochs(precision: object)
 
 
 def test_a_metric_that_is_never_logged_is_refused() -> None:
-    check_monitor("val/f1/a b", ["a b"])
+    check_monitor("val/f1/a b", "max", ["a b"])
     with pytest.raises(InputError, match=r"^checkpoint\.monitor is 'val/f1'; it should be one of val/micro_f1, "):
-        check_monitor("val/f1", ["a b"])
+        check_monitor("val/f1", "max", ["a b"])
+
+
+@pytest.mark.parametrize(("metric", "worst", "best"), [("val/loss", "max", "min"), ("val/micro_f1", "min", "max")])
+def test_the_worst_epoch_is_not_kept_as_the_best(metric: str, worst: str, best: str) -> None:
+    check_monitor(metric, best, [])
+    with pytest.raises(InputError, match=f"^checkpoint.monitor is {metric}, .* give checkpoint.mode {best}$"):
+        check_monitor(metric, worst, [])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jsonargparse import Namespace
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 
 from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint
@@ -13,6 +13,7 @@ from ner.training.callbacks.distillation import Distillation
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.initial_weights import InitialWeights
 from ner.training.callbacks.progress import ProgressBar
+from ner.training.callbacks.weight_average import WeightAverage
 from ner.training.trainer import check_least, check_monitor
 
 
@@ -50,7 +51,7 @@ def fit_callbacks(config: Namespace, labels: Sequence[str], members: Sequence[Ch
     )
     callbacks: list[Callback] = [last, *_displays(config)]
     if config.checkpoint.monitor is not None and config.trainer.callbacks is None:  # whose own metrics are unknown
-        check_monitor(config.checkpoint.monitor, labels)
+        check_monitor(config.checkpoint.monitor, config.checkpoint.mode, labels)
     if config.early_stopping is not None:
         if config.early_stopping < 1:
             raise InputError(f"early_stopping is {config.early_stopping}; it should be at least 1")
@@ -62,8 +63,7 @@ def fit_callbacks(config: Namespace, labels: Sequence[str], members: Sequence[Ch
             raise InputError(f"ema_decay is {config.ema_decay}; it should be a number between 0 and 1, such as 0.999")
         if config.checkpoint.save_weights_only:
             raise InputError("ema_decay: the average would not be saved; leave out checkpoint.save_weights_only")
-        # After the initial weights, which the average begins with. An encoder's buffers are numbers of positions.
-        callbacks.append(EMAWeightAveraging(use_buffers=False, decay=config.ema_decay))
+        callbacks.append(WeightAverage(config.ema_decay))
     if config.teacher is not None:
         callbacks.append(Distillation(ensemble.read(runs.find(config.teacher)), config.distillation.weight))
     return callbacks

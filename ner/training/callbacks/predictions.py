@@ -45,8 +45,8 @@ class PredictionWriter(Callback):
         format: The format, such as ``JsonLines``. By default that of ``data.predict_format``, else that of the corpus
             for predictions, else JSON Lines; GutBrainIE's is that of a submission.
         scores: Whether each entity is written with its ``score``, its probability under the CRF.
-        min_score: Entities that are less probable than this are left out; ``auto`` takes what `threshold` stored in the
-            checkpoint, which is nothing unless it was run; 0 keeps all.
+        min_score: Entities that are less probable than this are left out; ``auto`` takes what the checkpoint has, from
+            its training or from `threshold`; 0 keeps all.
         folder: Where the file lies if no path is given.
         is_reporting: Whether the file's path is printed when it is written.
 

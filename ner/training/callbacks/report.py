@@ -18,7 +18,7 @@ from ner.runtime import gathered
 from ner.training.datamodule import NERDataModule
 from ner.training.module import NERModule
 
-STRICT = "seqeval, strict IOB2 (tags of subword tokens)"
+STRICT = "seqeval, strict IOB2"
 TagPaths = list[tuple[list[int], list[int]]]
 
 
@@ -98,9 +98,9 @@ class ScoreReport(Callback):
             return
         if self._best is not None:
             epoch, score = self._best
-            self._console.print(
-                score_table(f"dev, epoch {epoch + 1} of {trainer.max_epochs} (the best): {_score_name(trainer)}", score)
-            )
+            planned = trainer.max_epochs or 0
+            number = f"{epoch + 1} of {planned}" if planned > 0 else f"{epoch + 1}"
+            self._console.print(score_table(f"dev, epoch {number} (the best): {_score_name(trainer)}", score))
         for path in written:
             self._console.print(f"wrote {path}", markup=False, highlight=False)
 
@@ -109,6 +109,8 @@ class ScoreReport(Callback):
         checkpoint = best_checkpoint(trainer)
         if checkpoint is None or checkpoint.monitor not in trainer.callback_metrics:
             return True
+        if (trainer.current_epoch + 1) % max(checkpoint._every_n_epochs, 1):  # then it writes no file
+            return False
         value = float(trainer.callback_metrics[checkpoint.monitor])
         is_better = self._value is None or (value < self._value if checkpoint.mode == "min" else value > self._value)
         self._value = value if is_better else self._value
@@ -124,12 +126,16 @@ class ScoreReport(Callback):
         from ner.metrics.seqeval import strict_report  # noqa: PLC0415 - it loads scikit-learn, and `predict` scores nothing
 
         strict = strict_report(gold, found, module.label_set.labels)
-        self._console.print(score_table(f"{split}: {STRICT}", strict))
+        self._console.print(score_table(f"{split}: {STRICT} (tags of {_data(trainer).units})", strict))
+
+
+def _data(trainer: Trainer) -> NERDataModule:
+    data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
+    return data
 
 
 def _score_name(trainer: Trainer) -> str:
-    data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
-    return data.corpus.score_name
+    return _data(trainer).corpus.score_name
 
 
 def _module(module: LightningModule) -> NERModule:

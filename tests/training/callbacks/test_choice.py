@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 from jsonargparse import Namespace
-from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 
 from ner.checkpoints import ensemble
 from ner.checkpoints.checkpoint import Checkpoint
@@ -14,11 +14,12 @@ from ner.training.callbacks.choice import evaluation_callbacks, fit_callbacks
 from ner.training.callbacks.ensemble import SeedEnsemble
 from ner.training.callbacks.initial_weights import InitialWeights
 from ner.training.callbacks.progress import ProgressBar
+from ner.training.callbacks.weight_average import WeightAverage
 
 
 def settings(**changes: object) -> Namespace:
     trainer = Namespace(callbacks=None, logger=True, enable_progress_bar=None)
-    checkpoint = Namespace(dirpath="out", monitor="val/micro_f1", save_weights_only=False)
+    checkpoint = Namespace(dirpath="out", monitor="val/micro_f1", mode="max", save_weights_only=False)
     rest = {"early_stopping": None, "init_from": None, "seed_everything": 7, "ensemble": Namespace(one_at_a_time=True)}
     rest |= {"teacher": None, "distillation": Namespace(weight=0.5, texts=None), "ema_decay": None}
     return Namespace(**{"trainer": trainer, "checkpoint": checkpoint, **rest, **changes})
@@ -43,7 +44,7 @@ def test_early_stopping_needs_patience() -> None:
 
 
 def test_a_metric_that_no_callback_of_the_user_logs_is_refused() -> None:
-    checkpoint = Namespace(dirpath="out", monitor="val/f1/b")
+    checkpoint = Namespace(dirpath="out", monitor="val/f1/b", mode="max")
     with pytest.raises(InputError, match=r"checkpoint\.monitor is 'val/f1/b'"):
         fit_callbacks(settings(checkpoint=checkpoint), ["a"], [])
     own = Namespace(callbacks=[object()], logger=False, enable_progress_bar=False)
@@ -62,13 +63,12 @@ def test_only_a_new_training_takes_initial_weights(monkeypatch: pytest.MonkeyPat
     assert asked == [("x/{seed}.ckpt", 7)]
 
 
-def test_an_average_begins_with_the_initial_weights_and_leaves_buffers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_average_comes_after_the_initial_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     member = cast(Checkpoint, SimpleNamespace(name="a.ckpt"))
     monkeypatch.setattr(ensemble, "read_of_seed", lambda *_: member)
     *_, weights, average = fit_callbacks(settings(init_from="a.ckpt", ema_decay=0.99), ["a"], [])
     assert isinstance(weights, InitialWeights)
-    assert isinstance(average, EMAWeightAveraging)
-    assert average._use_buffers is False
+    assert isinstance(average, WeightAverage)
 
 
 def test_an_evaluation_has_one_checkpoint_or_an_ensemble() -> None:

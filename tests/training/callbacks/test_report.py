@@ -1,6 +1,7 @@
 """The scores that an evaluation prints, and the best epoch of a training."""
 
 import io
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from ner.metrics.official import Counts, Figures, Score
 from ner.training.callbacks.report import ScoreReport
+from ner.training.module import NERModule
 from tests.first_step import build
 
 STATE = {
@@ -53,7 +55,7 @@ def test_an_evaluation_prints_both_scores_of_what_the_module_found(printed: io.S
     assert any(micro)
     lines = [line.split() for line in text.splitlines()]
     assert next(line[-3:] for line in lines if line[:1] == ["micro"]) == [f"{figure:.4f}" for figure in micro]
-    assert text.index("dev: official GutBrainIE score") < text.index("dev: seqeval, strict IOB2")
+    assert text.index("dev: official GutBrainIE score") < text.index("dev: seqeval, strict IOB2 (tags of subwords)")
 
 
 def test_a_training_prints_its_best_epoch_alone(printed: io.StringIO) -> None:
@@ -71,7 +73,21 @@ def test_a_training_prints_its_best_epoch_alone(printed: io.StringIO) -> None:
 def test_the_best_epoch_is_the_first_best_of_the_metric_that_checkpoints_follow(mode: str, best: int) -> None:
     report, module = ScoreReport(), build()[0]
     checkpoint = ModelCheckpoint(monitor="val/micro_f1", mode=mode)
-    for epoch, value in enumerate((0.5, 0.75, 0.25, 0.75, 0.25)):
+    validate(report, module, checkpoint, (0.5, 0.75, 0.25, 0.75, 0.25))
+    state = report.state_dict()
+    assert (state["epoch"], state["value"]) == (best, {"max": 0.75, "min": 0.25}[mode])
+    assert state["micro"] == [state["value"]] * 3
+
+
+def test_an_epoch_without_a_checkpoint_is_not_the_best() -> None:
+    report, checkpoint = ScoreReport(), ModelCheckpoint(monitor="val/micro_f1", mode="max", every_n_epochs=2)
+    validate(report, build()[0], checkpoint, (0.5, 0.25, 0.75, 0.5))
+    assert report.state_dict()["epoch"] == 3
+
+
+def validate(report: ScoreReport, module: NERModule, checkpoint: ModelCheckpoint, values: Sequence[float]) -> None:
+    """Let a report see the scores of some epochs."""
+    for epoch, value in enumerate(values):
         epochs = SimpleNamespace(
             state=SimpleNamespace(fn="fit"),
             checkpoint_callbacks=[checkpoint],
@@ -81,6 +97,3 @@ def test_the_best_epoch_is_the_first_best_of_the_metric_that_checkpoints_follow(
         figures = Figures(value, value, value)
         module.scores["val"] = Score(figures, figures, {"gene": figures}, {"gene": Counts(1, 2, 4)})
         report.on_validation_end(epochs, module)  # type: ignore[arg-type]
-    state = report.state_dict()
-    assert (state["epoch"], state["value"]) == (best, {"max": 0.75, "min": 0.25}[mode])
-    assert state["micro"] == [state["value"]] * 3
