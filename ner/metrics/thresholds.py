@@ -39,6 +39,10 @@ class Outcome:
         kept = [entity for entity in self.entities if entity.score >= min_scores.get(entity.label, 0.0)]
         return _f1(kept, sum(self.gold.values()))
 
+    def is_cut(self, min_scores: Mapping[str, float]) -> bool:
+        """Return whether no entity is below the least score of its label, 0 where none is named."""
+        return all(entity.score >= min_scores.get(entity.label, 0.0) for entity in self.entities)
+
 
 def compare(gold: Iterable[Document], predictions: Iterable[Document]) -> Outcome:
     """Compare predictions with the annotation of their documents; other annotated documents do not count.
@@ -101,7 +105,7 @@ def _scored(gold: Document, predicted: Document) -> Iterator[Scored]:
             if span.score is None:
                 fix = "write them with predict --predictions.scores true --predictions.min_score 0, as JsonLines"
                 raise InputError(f"document {gold.id!r:.100}: an entity has no score; {fix}")
-            if span.start < known.annotated_length:
+            if known.is_known(span):
                 yield Scored(span.label, span.score, span in known.spans)
 
 
@@ -117,7 +121,11 @@ def _cut(entities: Sequence[Scored], needed: float) -> float:
     last = len(ordered)
     places = [place for place, (above, below) in enumerate(pairwise(scores)) if above > below or place == last]
     best = max(places, key=lambda place: (gains[place], place))
-    return 0.0 if best == last else round((scores[best] + scores[best + 1]) / 2, DECIMALS)
+    if best == last:
+        return 0.0
+    middle = (scores[best] + scores[best + 1]) / 2
+    rounded = round(middle, DECIMALS)
+    return rounded if scores[best + 1] < rounded <= scores[best] else middle
 
 
 def _f1(kept: Sequence[Scored], gold: int) -> float:

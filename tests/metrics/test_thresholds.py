@@ -52,6 +52,12 @@ def test_a_rare_label_and_one_that_never_occurs_get_the_common_score() -> None:
     assert choose(outcome, ["drug"], least_entities=1) == {"drug": 0.0}
 
 
+def test_a_cut_between_scores_that_lie_close_keeps_what_is_above() -> None:
+    near = [Scored("gene", 0.99999, True), Scored("gene", 0.99998, True), Scored("gene", 0.99996, False)]
+    cut = choose(outcome_of(near, missed=0), ["gene"])["gene"]
+    assert 0.99996 < cut <= 0.99998
+
+
 def test_without_entities_nothing_is_left_out() -> None:
     assert choose(outcome_of([], missed=3), ["gene"]) == {"gene": 0.0}
     assert outcome_of([], missed=0).f1({}) == 0

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.checkpoints import runs
-from ner.checkpoints.checkpoint import read_checkpoint, write_min_scores
+from ner.checkpoints.checkpoint import mean_min_scores, read_checkpoint, write_min_scores
 from ner.checkpoints.manifest import is_exported
 from ner.cli.messages import PlainParser
 from ner.cli.parser import program
@@ -33,7 +33,8 @@ def main(arguments: Sequence[str]) -> int:
         The exit code.
 
     Raises:
-        InputError: if a file cannot be read, the predictions have no scores, or a checkpoint cannot be written.
+        InputError: if a file cannot be read, the predictions have no scores or were cut, or a checkpoint cannot be
+            written.
     """
     parser = PlainParser(prog=f"{program()} threshold", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--gold", type=Path, nargs="+", required=True, help="annotated files; others may be in them")
@@ -49,6 +50,11 @@ def main(arguments: Sequence[str]) -> int:
     members = [read_checkpoint(path) for path in paths]
     gold, predictions = (_documents(chosen, files) for files in ("gold", "predictions"))
     outcome = compare(gold, predictions)
+    if outcome.entities and (stored := mean_min_scores(members)) and outcome.is_cut(stored):
+        raise InputError(
+            "the predictions lack all entities that the checkpoints leave out now; write them anew with predict "
+            "--predictions.min_score 0"
+        )
     seen = sorted({*outcome.gold, *(entity.label for entity in outcome.entities)})
     labels = members[0].labels if members else seen
     min_scores = choose(outcome, labels, chosen["least_entities"])

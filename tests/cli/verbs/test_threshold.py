@@ -126,6 +126,13 @@ def test_an_export_as_onnx_leaves_out_the_same(stored: Path) -> None:
                 assert span.score == pytest.approx(scores[document.id, number, span.start], abs=1e-4)
 
 
+def test_predictions_without_the_improbable_ones_are_refused(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*PREDICT, "--predictions.path", "cut.jsonl"]) == 0
+    assert main(["threshold", *GOLD, "--predictions", "cut.jsonl", "--checkpoints", PATTERN]) == 2
+    assert "lack all entities that the checkpoints leave out now" in capsys.readouterr().err
+    assert main(["threshold", *GOLD, "--predictions", "whole.jsonl"]) == 0
+
+
 def test_pseudo_labels_follow_their_own_least_score(stored: Path) -> None:
     assert main(["pseudo-label", "--checkpoints", PATTERN, "--input", DEV, "--output", "labelled.json"]) == 0
     found = list(Sample.format.read(Path("labelled.json")))
