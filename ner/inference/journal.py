@@ -71,9 +71,10 @@ class Done:
 
 
 def checksum(document: Document) -> int:
-    """Return a checksum of what a tagger reads of a document, and of its identifier."""
-    parts = (document.id, *(part for passage in document.passages for part in (passage.section, passage.text)))
-    return crc32("\0".join(parts).encode(errors="surrogatepass"))
+    """Return a checksum of all of a document that predictions keep: everything but its annotation."""
+    facts = (document.id, document.tier, document.annotator, float(document.weight), document.year)
+    passages = [(passage.section, passage.text, passage.tokens) for passage in document.passages]
+    return crc32(json.dumps((facts, passages)).encode())
 
 
 class PredictionJournal:

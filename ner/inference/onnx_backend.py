@@ -20,8 +20,8 @@ from ner.inference.min_scores import MinScore, leave_out, resolve
 from ner.labels import LabelSet
 from ner.nn.linear_chain import Scores, interval_log_marginals
 from ner.nn.viterbi import Potentials, viterbi
-from ner.preprocessing.bucketing import CPU_TOKENS
-from ner.preprocessing.preprocessor import Preprocessor
+from ner.preprocessing.bucketing import CPU_TOKENS, GPU_TOKENS
+from ner.preprocessing.preprocessor import Inputs, Preprocessor
 from ner.preprocessing.ragged import Integers
 from ner.preprocessing.texts import Texts
 
@@ -48,6 +48,7 @@ class OnnxBackend(Backend):
         labels: The entity types.
         preprocessor: How texts are read.
         min_scores: The least score of an entity of each label, 0 where none is named.
+        one_by_one: Read each window on its own, so that no other decides how its values are rounded to int8.
     """
 
     batch_tokens = CPU_TOKENS
@@ -59,12 +60,14 @@ class OnnxBackend(Backend):
         labels: LabelSet,
         preprocessor: Preprocessor,
         min_scores: Mapping[str, float] | None = None,
+        one_by_one: bool = False,
     ) -> None:
         self.sessions = tuple(sessions)
         self.crf = crf
         self.labels = labels
         self.preprocessor = preprocessor
         self.min_scores = dict(min_scores or {})
+        self.one_by_one = one_by_one
 
     def __repr__(self) -> str:
         return f"OnnxBackend({len(self.sessions)} members)"
@@ -90,10 +93,10 @@ class OnnxBackend(Backend):
         """Return mean scores of tags for the units of B texts, (B, T, K), as :meth:`ner.nn.models.Model.emissions`
         does; after a text's last unit they say nothing."""
         inputs = self.preprocessor.inputs(texts)
-        fed = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask}
+        at_once = 1 if self.one_by_one else max(GPU_TOKENS // inputs.input_ids.shape[1], 1)
         total = np.zeros((*inputs.rows.shape, len(self.crf.start)), np.float32)
         for session in self.sessions:
-            total += _emissions(session, fed, total.shape[2])[inputs.rows, inputs.positions]
+            total += _emissions(session, inputs, total.shape[2], at_once)[inputs.rows, inputs.positions]
         total /= len(self.sessions)
         return total
 
@@ -129,13 +132,24 @@ def load(
     sessions = [_session(member / GRAPHS[precision], providers, threads) for member in manifest.members]
     crf = _read_crf(path / "crf.safetensors", len(labels.tags))
     min_scores = resolve(min_score, manifest.min_scores, labels.labels)
-    backend = OnnxBackend(sessions, crf, labels, manifest.preprocessor, min_scores)
+    backend = OnnxBackend(sessions, crf, labels, manifest.preprocessor, min_scores, precision == "int8")
     # Graphs that do not fit the rest are told before the work.
     backend.tag(manifest.preprocessor.encode([Document("", (Passage("a"),))]))
     return backend
 
 
-def _emissions(session: Session, fed: Mapping[str, Integers], tags: int) -> Emissions:
+def _emissions(session: Session, inputs: Inputs, tags: int, at_once: int) -> Emissions:
+    """Return the emissions of W windows, some of them at once, (W, L, K)."""
+    found = np.zeros((*inputs.input_ids.shape, tags), np.float32)
+    for first in range(0, len(found), at_once):
+        some = slice(first, first + at_once)
+        width = int(inputs.attention_mask[some].sum(1).max())
+        fed = {"input_ids": inputs.input_ids[some, :width], "attention_mask": inputs.attention_mask[some, :width]}
+        found[some, :width] = _run(session, fed, tags)
+    return found
+
+
+def _run(session: Session, fed: Mapping[str, Integers], tags: int) -> Emissions:
     try:
         emissions = session.run(["emissions"], fed)[0]
     except Exception as error:  # the library raises no narrower one

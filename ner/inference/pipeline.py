@@ -14,6 +14,8 @@ from ner.preprocessing.bucketing import BATCH_SIZE, length_batches
 from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.texts import Texts
 
+# A pool of longer documents has fewer of them.
+DOCUMENT_CHARACTERS = 4_000
 # Tokens of a document, about, and batches that a pool of documents fills: few in the first pool, so that results come
 # soon, and in the largest enough for texts of about the same length to meet.
 DOCUMENT_TOKENS = 320
@@ -64,9 +66,19 @@ def _pools(
 ) -> Iterator[Iterator[Texts]]:
     source = iter(numbered)
     size, largest = (_documents_in(batches, batch_tokens) for batches in (FIRST_POOL_BATCHES, POOL_BATCHES))
-    while pool := list(islice(source, size)):
+    while pool := _next_pool(source, size):
         yield pool_batches(pool, preprocessor, batch_tokens, batch_size)
         size = min(2 * size, largest)
+
+
+def _next_pool(source: Iterator[tuple[int, Document]], size: int) -> list[tuple[int, Document]]:
+    pool, characters = [], 0
+    for numbered in islice(source, size):
+        pool.append(numbered)
+        characters += sum(len(passage.text) for passage in numbered[1].passages)
+        if characters >= size * DOCUMENT_CHARACTERS:
+            break
+    return pool
 
 
 def pool_batches(

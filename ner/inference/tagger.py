@@ -112,8 +112,8 @@ class Tagger:
                 multiplies it natively and 32 elsewhere; ``int8`` with ``onnx``, where `export --int8` wrote it. The CRF
                 always computes in fp64 or fp32.
             backend: ``torch``, or ``onnx`` for a folder that `export --onnx` wrote, without torch.
-            min_score: Leave out entities of a lower score; ``auto`` by what `threshold` stored in the checkpoint, which
-                is nothing unless it was run; 0 keeps all.
+            min_score: Leave out entities of a lower score; ``auto`` by what the checkpoint has, from its training or
+                from `threshold`; 0 keeps all.
 
         Raises:
             InputError: if there is no checkpoint, or it cannot be used.

@@ -13,6 +13,9 @@ from torch.func import functional_call
 from ner.nn.crf import CRF, merge_crfs
 from ner.nn.viterbi import Integers
 
+# An evaluation has an encoder read no more tokens at once, unless one window has more.
+MOST_TOKENS = 16_384
+
 
 class Model(nn.Module, ABC):
     """Scores and decodes the tags of texts that an encoder reads in windows.
@@ -77,7 +80,12 @@ class EncoderCRF(Model):
         self.crf = CRF(num_tags)
 
     def emissions(self, input_ids: Tensor, attention_mask: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
-        return self.emission_samples(input_ids, attention_mask, rows, positions)[0]
+        if self.training:
+            return self.emission_samples(input_ids, attention_mask, rows, positions)[0]
+        # The windows of one long text may be more than fit in memory at once.
+        at_once = max(MOST_TOKENS // input_ids.shape[1], 1)
+        parts = zip(torch.split(input_ids, at_once), torch.split(attention_mask, at_once), strict=True)
+        return torch.cat([self.classifier(self._hidden(*part)) for part in parts])[rows, positions]
 
     def emission_samples(
         self, input_ids: Tensor, attention_mask: Tensor, rows: Tensor, positions: Tensor, count: int = 1
@@ -86,8 +94,12 @@ class EncoderCRF(Model):
 
         Source: Inoue (2019), "Multi-sample dropout for accelerated training and better generalization".
         """
-        hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        hidden = self._hidden(input_ids, attention_mask)
         return [self.classifier(self.dropout(hidden))[rows, positions] for _ in range(count)]
+
+    def _hidden(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return hidden
 
     def fingerprint(self) -> str:
         parts = [*self.classifier.parameters(), *self.crf.parameters()]

@@ -24,7 +24,7 @@ class Batch:
         positions: The position in that window, (B, T).
         mask: True on the units of a text: a prefix of each row, (B, T).
         annotated: True on its units with known tags: a prefix of each row, (B, T).
-        tags: Tag ids, 0 after the annotated ones, (B, T).
+        tags: Tag ids, which are to be learned from the annotated ones only, (B, T).
         weights: Factors in the loss, (B,).
         texts: The texts themselves, B of them.
     """

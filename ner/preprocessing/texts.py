@@ -31,7 +31,7 @@ class Texts:
         heads: The first token of each unit, counted in its text, (U,).
         offsets: The characters ``[start, end)`` of each unit in its text, (U, 2).
         unit_borders: (N + 1,).
-        tags: Tag ids of the units; 0 where they are unknown, (U,).
+        tags: Tag ids of the units, of which only the annotated ones are to be learned, (U,).
         annotated: Number of leading units of each text whose tags are known, (N,).
         nested: Number of spans of each text that BIO cannot hold beside a longer one, (N,).
         inexact: Number of spans of each text whose borders do not fall between units, (N,).

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
+from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,8 +175,19 @@ def _parsed(serialised: str, markers: bool) -> tuple[Tokenizer, int]:
     return tokenizer, int(padding["pad_id"]) if padding else 0
 
 
+def _take_marks(codes: NDArray[np.uint32], bases: Integers, starts: Integers, ends: Integers) -> None:
+    """Move the ends of tokens over combining marks that the tokenizer drops: no entity ends inside a letter."""
+    steps = np.bincount(starts, minlength=len(codes)) - np.bincount(ends, minlength=len(codes))
+    is_free = np.cumsum(steps) == 0
+    is_free[bases] = False  # the first character of a text follows none of the text before
+    for place in np.flatnonzero(is_free).tolist():
+        if category(chr(codes[place])).startswith("M"):
+            ends[(ends == place) & (starts < ends)] += 1
+
+
 def _trimmed(texts: Sequence[str], offsets: Integers, lengths: Integers) -> Integers:
-    """Return offsets without the white space at their borders, which byte-level tokenizers count to the token."""
+    """Return offsets without the white space at their borders, which byte-level tokenizers count to the token, and with
+    the combining marks behind them, which others drop."""
     # A sentinel at each end, so that there is a character at every offset.
     codes = np.frombuffer("".join(("a", *texts, "a")).encode("utf-32-le"), np.uint32)
     is_space = SPACES[np.minimum(codes, len(SPACES) - 1)]
@@ -185,4 +197,6 @@ def _trimmed(texts: Sequence[str], offsets: Integers, lengths: Integers) -> Inte
         starts[at] += 1
     while (at := np.flatnonzero((starts < ends) & is_space[ends - 1])).size:
         ends[at] -= 1
+    if (ends - starts).sum() != np.count_nonzero(~is_space) - 2:
+        _take_marks(codes, bases, starts, ends)
     return np.stack([starts, ends], 1) - np.repeat(bases, lengths)[:, None]

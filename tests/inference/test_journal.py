@@ -1,13 +1,14 @@
 """The journal of a prediction: places, order, and documents that come back as they were."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ner.corpora import Sample
-from ner.documents import Document, Passage
+from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.inference.journal import Done, PredictionJournal, documents_in
+from ner.inference.journal import Done, PredictionJournal, checksum, documents_in
 
 
 def document(number: int) -> Document:
@@ -49,6 +50,20 @@ def test_a_record_of_something_else_is_refused(tmp_path: Path, record: str) -> N
     (tmp_path / "journal").write_text(f'{{"settings": {{}}}}\n{record}\n', encoding="utf-8")
     with pytest.raises(InputError, match="journal: line 2 is damaged; delete it to start over"):
         PredictionJournal(tmp_path / "journal", Done())
+
+
+def test_a_document_is_known_by_all_that_predictions_keep_of_it() -> None:
+    found = Document("1", (Passage("IL-2 gene", spans=(Span(0, 4, "gene"),)),), year=1999)
+    bare = Document("1", (Passage("IL-2 gene", annotated_until=0),), year=1999)
+    assert checksum(found) == checksum(bare)
+    others = [
+        replace(found, id="2"),
+        replace(found, year=2000),
+        replace(found, tier="gold"),
+        replace(found, passages=(Passage("IL-2 gene", "title"),)),
+        replace(found, passages=(Passage("IL-2 gene", tokens=((0, 4), (5, 9))),)),
+    ]
+    assert len({checksum(document) for document in (found, *others)}) == 1 + len(others)
 
 
 def test_documents_that_are_tagged_are_known_in_any_order() -> None:

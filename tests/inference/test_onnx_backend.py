@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -21,6 +22,7 @@ from ner.inference.tagger import Tagger
 from ner.nn.models import CRFEnsemble
 from ner.preprocessing.bucketing import CPU_TOKENS
 from ner.preprocessing.collate import collate
+from ner.preprocessing.ragged import prefixes
 
 REPOSITORY = Path(__file__).parents[2]
 PATTERN = "checkpoints/quickstart/seed=*/best.ckpt"
@@ -93,6 +95,17 @@ def test_emissions_are_those_of_torch(backend: OnnxBackend, ensemble: CRFEnsembl
     found = torch.from_numpy(backend.emissions(texts))
     assert found.dtype == torch.float32
     assert torch.allclose(found[batch.mask], expected[batch.mask], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_windows_may_be_read_in_parts(backend: OnnxBackend, one_by_one: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = backend.preprocessor.encode([Document("1", (Passage(text),)) for text in TEXTS["mixed lengths"]])
+    expected = backend.emissions(texts)
+    monkeypatch.setattr("ner.inference.onnx_backend.GPU_TOKENS", 300)
+    settings = (backend.crf, backend.labels, backend.preprocessor, {}, one_by_one)
+    mask = prefixes(texts.unit_counts)
+    found = OnnxBackend(backend.sessions, *settings).emissions(texts)
+    assert np.allclose(found[mask], expected[mask], rtol=0, atol=1e-4)
 
 
 def test_it_finds_the_entities_of_the_ensemble_in_the_sample(tagger: Tagger, by_torch: Tagger) -> None:

@@ -13,7 +13,7 @@ from ner.corpora import Sample
 from ner.documents import Document, Passage
 from ner.inference import onnx_backend
 from ner.inference.backends import Backend
-from ner.inference.pipeline import tag_documents
+from ner.inference.pipeline import batches_of, tag_documents
 from ner.inference.torch_backend import TorchBackend, backend_of
 from ner.preprocessing.bucketing import CPU_TOKENS, GPU_TOKENS
 from ner.preprocessing.chunking import Chunking, JointPassages, SeparatePassages
@@ -97,3 +97,15 @@ def test_documents_come_in_order_and_are_read_as_they_are_needed(
     assert next(found).id == "0"
     assert read <= most
     assert [document.id for document in found] == [str(number) for number in range(1, 500)]
+
+
+def test_a_pool_of_long_documents_has_fewer_of_them(tiny_encoder: str) -> None:
+    read = 0
+
+    def long() -> Iterator[tuple[int, Document]]:
+        nonlocal read
+        for read in range(1, 21):
+            yield read, Document(str(read), (Passage("Mice ate. " * 2_000),))
+
+    next(batches_of(long(), untrained(tiny_encoder, "words", SeparatePassages()).preprocessor, CPU_TOKENS))
+    assert read * 20_000 <= 70_000

@@ -180,7 +180,8 @@ def test_entities_of_many_texts_are_a_table(tagger: Tagger, monkeypatch: pytest.
     empty = tagger.to_frame([])
     assert (len(empty), list(empty.dtypes)) == (0, list(frame.dtypes))
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(InputError, match=r"to_frame needs pandas, the extra `datasets`: pip install 'ner\[datasets\]'"):
+    line = r"to_frame needs pandas, the extra `datasets`: pip install -c constraints.txt -e '\.\[datasets\]'"
+    with pytest.raises(InputError, match=line):
         tagger.to_frame([MOUSE])
 
 

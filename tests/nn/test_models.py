@@ -160,6 +160,15 @@ def test_samples_of_emissions_differ_by_dropout_alone_and_the_encoder_runs_once(
     assert all(torch.equal(each, member.emissions(*inputs())) for each in member.emission_samples(*inputs(), count=2))
 
 
+def test_many_windows_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    member, batches = tagger(1), list[int]()
+    expected = member.emissions(*inputs(7))
+    monkeypatch.setattr("ner.nn.models.MOST_TOKENS", 3 * T)
+    member.encoder.register_forward_hook(lambda _, __, found: batches.append(len(found.last_hidden_state)))
+    assert torch.equal(member.emissions(*inputs(7)), expected)
+    assert batches == [3, 3, 1]
+
+
 def test_parameters_outside_layers_go_with_the_embeddings_or_the_top_layer() -> None:
     encoder = nn.ModuleDict(
         {"embeddings": nn.Embedding(2, 1), "layers": nn.ModuleList(nn.Linear(1, 1) for _ in range(11))}

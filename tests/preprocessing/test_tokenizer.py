@@ -43,6 +43,21 @@ def test_offsets_are_in_the_text_and_in_order(any_tokenizer: TextTokenizer, text
     assert not any(text[start:end] != text[start:end].strip() for start, end in offsets)
 
 
+@pytest.mark.parametrize(
+    ("texts", "offsets"),
+    [
+        (["cafe\u0301 x\u0302\u0304 ok"], [(0, 5), (6, 9), (10, 12)]),
+        (["❤\ufe0f heart"], [(0, 2), (3, 8)]),
+        (["cafe", "\u0301x"], [(0, 4), (1, 2)]),
+        (["mice\u200b ate"], [(0, 4), (6, 9)]),
+    ],
+)
+def test_a_dropped_mark_belongs_to_the_letter_before(
+    minilm_tokenizer: str, texts: list[str], offsets: list[tuple[int, int]]
+) -> None:
+    assert [tuple(pair) for pair in TextTokenizer(minilm_tokenizer).tokens(texts).offsets.tolist()] == offsets
+
+
 @given(texts=st.lists(TEXTS, min_size=1, max_size=5))
 def test_a_pool_has_the_tokens_of_each_text(any_tokenizer: TextTokenizer, texts: list[str]) -> None:
     pool = any_tokenizer.tokens(texts)

@@ -8,7 +8,7 @@ import pytest
 
 from main import main
 from ner import Tagger
-from ner.corpora import sample
+from ner.corpora import Sample, sample
 
 GOLD = Path(sample.__file__).with_name("sample_data") / "dev.json"
 TEXT = "Probiotics reduced anxiety in mice."
@@ -45,6 +45,9 @@ def test_int8_is_written_beside_fp32_after_a_trial_on_annotated_documents(
     assert written == "1 members: exported"
     exact = Tagger.load("exported", device="cpu").tag(TEXT)
     taggers = [Tagger.load("exported", backend="onnx", precision=precision) for precision in ("32", "int8")]
+    documents = list(Sample().read("dev"))
+    alone = [found for document in documents for found in taggers[1].tag_documents([document])]
+    assert list(taggers[1].tag_documents(documents)) == alone
     scores = [[entity.score for entity in tagger.tag(TEXT)] for tagger in taggers]
     assert scores[0] == pytest.approx([entity.score for entity in exact], abs=1e-4)
     assert scores[1] == pytest.approx(scores[0], abs=0.2)
