@@ -49,11 +49,14 @@ class FileCorpus(Corpus):
         return self.format.without_annotation().read_share(self._path(split), first, step)
 
     def _labelled(self, documents: Iterable[Document], path: Path) -> Iterator[Document]:
-        """Yield documents with the labels of the corpus.
+        """Yield documents with the labels of the corpus, or as they are where it has none.
 
         Raises:
             InputError: at the end, if there are other labels in the annotation; it counts them.
         """
+        if not self._renamed:
+            yield from documents
+            return
         unknown = Counter[str]()
         for document in documents:
             passages = []
@@ -63,7 +66,7 @@ class FileCorpus(Corpus):
                 spans = tuple(replace(span, label=label) for span, label in renamed if label is not None)
                 passages.append(replace(passage, spans=spans))
             yield replace(document, passages=tuple(passages))
-        if unknown and self._renamed:
+        if unknown:
             what = unknown_labels(unknown, "data.corpus.labels")
             fix = f"add them to data.corpus.labels, or leave them out, as in {{{next(iter(unknown))}: null}}"
             raise InputError(f"{path}: {what}; {fix}")

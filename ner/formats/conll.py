@@ -2,10 +2,12 @@
 
 import logging
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeAlias
 
@@ -316,11 +318,17 @@ def tag_tokens(passage: Passage, spans: Iterable[Span]) -> tuple[list[str], list
         tokens = passage.tokens
     tags = [OUTSIDE] * len(tokens)
     for span in spans:
-        own = [place for place, (start, end) in enumerate(tokens) if start < span.end and span.start < end]
+        own = tokens_under(span, tokens)
         if own and all(tags[place] == OUTSIDE for place in own):
             for place in own:
                 tags[place] = f"{'B' if place == own[0] else 'I'}-{span.label}"
     return [passage.text[start:end] for start, end in tokens], tags
+
+
+def tokens_under(span: Span, tokens: Sequence[tuple[int, int]]) -> range:
+    """Return the places of those tokens, which are in order, that share a character with a span."""
+    first = bisect_right(tokens, span.start, key=itemgetter(1))
+    return range(first, bisect_left(tokens, span.end, lo=first, key=itemgetter(0)))
 
 
 def _apart(text: str, spans: Iterable[Span]) -> list[Span]:

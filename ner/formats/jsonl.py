@@ -102,7 +102,7 @@ def span_record(span: Span) -> dict[str, object]:
 
 
 def _passage(fields: Fields, with_annotation: bool) -> Passage:
-    spans = fields.objects("spans") if with_annotation and "spans" in fields else None
+    spans = fields.objects("spans") if with_annotation and fields.values.get("spans") is not None else None
     until = None if spans is not None else 0
     if spans is not None and fields.values.get("annotated_until") is not None:
         until = fields.integer("annotated_until")

@@ -1,5 +1,6 @@
 """Prodigy's JSON Lines: texts with tokens, spans and the annotator's answer."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,7 +8,7 @@ from itertools import pairwise
 from ner.documents import Document, Span
 from ner.formats._joined import LAYOUT, JoinedLines, Offsets, layout_of, spans_of, text_of, tokens_of, whole
 from ner.formats._json import Fields
-from ner.formats.conll import TOKEN
+from ner.formats.conll import TOKEN, tokens_under
 from ner.formats.jsonl import span_record
 
 ACCEPT = "accept"
@@ -80,11 +81,11 @@ def _cut(text: str, tokens: Sequence[tuple[int, int]] | None, borders: set[int])
         return [match.span() for start, end in pairwise(places) for match in TOKEN.finditer(text, start, end)]
     cut: list[tuple[int, int]] = []
     for start, end in tokens:
-        inner = [place for place in places if start < place < end]
+        inner = places[bisect_right(places, start) : bisect_left(places, end)]
         cut += pairwise((start, *inner, end))
     return cut
 
 
 def _span(span: Span, tokens: Sequence[tuple[int, int]]) -> dict[str, object]:
-    own = [number for number, (start, end) in enumerate(tokens) if start < span.end and span.start < end]
+    own = tokens_under(span, tokens)
     return span_record(span) | ({"token_start": own[0], "token_end": own[-1]} if own else {})

@@ -28,6 +28,11 @@ def test_splits_are_files_of_the_format(tmp_path: Path) -> None:
         corpus.read("train")
 
 
+def test_without_labels_documents_are_as_the_files_have_them(tmp_path: Path) -> None:
+    JsonLines().write(DOCUMENTS, tmp_path / "dev.jsonl")
+    assert list(FileCorpus(JsonLines(), dev=str(tmp_path / "dev.jsonl")).read("dev")) == DOCUMENTS
+
+
 def test_the_format_learns_the_labels(tmp_path: Path) -> None:
     Brat().write(DOCUMENTS, tmp_path / "dev")
     corpus = FileCorpus(Brat(), ["x y"], dev=str(tmp_path / "dev"))

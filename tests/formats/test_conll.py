@@ -1,6 +1,7 @@
 """CoNLL columns: every scheme against an encoder of its own, traps, round trips, and the real corpora."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from ner.corpora import GutBrainIE
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
-from ner.formats.conll import CoNLL
+from ner.formats.conll import CoNLL, tokens_under
 from ner.formats.pubtator import PubTator
 
 characters = st.characters(exclude_categories=["Cs"])
@@ -380,3 +381,13 @@ def test_columns_are_those_of_each_line(
             [sentence] = document.passages
             read = [sentence.text[start:stop] for start, stop in sentence.tokens or ()]
             assert read == [row[column] for row, _ in lines]
+
+
+@given(spans=st.lists(st.tuples(st.integers(0, 30), st.integers(1, 9)), max_size=5), text=st.text("ab ", max_size=30))
+def test_the_tokens_of_a_span_are_those_with_which_it_shares_a_character(
+    spans: list[tuple[int, int]], text: str
+) -> None:
+    tokens = [match.span() for match in re.finditer(r"a+|b", text)]
+    for start, length in spans:
+        expected = [place for place, token in enumerate(tokens) if token[0] < start + length and start < token[1]]
+        assert list(tokens_under(Span(start, start + length, "x"), tokens)) == expected

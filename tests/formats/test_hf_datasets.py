@@ -112,6 +112,7 @@ ROWS: list[tuple[object, Document]] = [
         Document("in:1", (Passage("Mice", spans=(Span(0, 4, "animal"),), tokens=((0, 4),)),)),
     ),
     ({"text": "Mice", "image": None, "passage": 0, "spans": []}, Document("in:1", (Passage("Mice"),))),
+    ({"text": "Mice", "tokens": ["Mice"], "spans": [{"start": 0, "end": 4, "label": "animal"}]}, ANIMAL),
     ({"tokens": [], "ner_tags": []}, Document("in:1", (Passage("", tokens=()),))),
 ]
 
@@ -230,6 +231,6 @@ def test_without_datasets_the_extra_is_named(tmp_path: Path, monkeypatch: pytest
         lambda: HFDatasets().write([], tmp_path / "out"),
     ]
     for use in uses:
-        with pytest.raises(InputError, match=r"pip install 'ner\[datasets\]'"):
+        with pytest.raises(InputError, match=r"pip install -c constraints.txt -e '\.\[datasets\]'"):
             use()
     assert not (tmp_path / "out").exists()

@@ -59,7 +59,7 @@ def test_the_short_form_is_a_document_of_one_passage(tmp_path: Path) -> None:
     lines = [
         '{"id": "1", "text": "Mice ate.", "spans": [{"start": 0, "end": 4, "label": "animal"}], "more": 1}',
         "",
-        '{"id": "2", "text": "Mice ate."}',
+        '{"id": "2", "text": "Mice ate.", "spans": null}',
     ]
     (tmp_path / "in.jsonl").write_text("\r\n".join(lines), encoding="utf-8-sig")
     assert list(JsonLines().read(tmp_path)) == [
