@@ -68,6 +68,7 @@ class Parquet(FileFormat):
 
     suffixes = (".parquet",)
     can_write_entities = True
+    is_read_by_service = False  # a small file can hold more than any memory
 
     def files(self, folder: Path) -> list[Path]:
         return [file for file in super().files(folder) if file.suffix != COMPRESSED]

@@ -61,7 +61,7 @@ def _parser() -> LightParser:
         "--min_score",
         default="auto",
         metavar="SCORE",
-        help="leave out entities of a lower score (default: by what `threshold` stored in the checkpoint)",
+        help="leave out entities of a lower score (default: what the checkpoint has)",
     )
     parser.add_argument("--token_file", type=Path, metavar="FILE", help="a file with the token that requests need")
     for name, words in BOUNDS.items():

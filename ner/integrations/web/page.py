@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import asdict
 from hashlib import sha256
+from html import escape
 from itertools import islice
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def docs_page(title: str) -> HTMLResponse:
     """Return the page that describes the interface, with the files of the package fastapi-offline."""
     html = get_swagger_ui_html(
         openapi_url="openapi.json",
-        title=title,
+        title=escape(title),  # it may be a stranger's
         swagger_js_url="static/swagger-ui-bundle.js",
         swagger_css_url="static/swagger-ui.css",
         swagger_favicon_url="static/favicon.png",

@@ -17,7 +17,7 @@ MOST_CONNECTIONS = 2_000
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that has an address and does not listen yet.
+    """Return a socket that listens, so that no other process takes its address; connections wait to be served.
 
     Raises:
         InputError: if the address cannot be used.
@@ -27,6 +27,7 @@ def bind(host: str, port: int) -> socket.socket:
         bound = socket.socket(family, kind, protocol)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
+        bound.listen()
     except (OSError, UnicodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or one_line(error)
         raise InputError(f"cannot listen on {host}, port {port} ({reason}); choose another --host or --port") from None

@@ -1,12 +1,12 @@
 """The verb `serve`: before it serves; tests/integrations/web has the service itself."""
 
-import socket
 from pathlib import Path
 
 import pytest
 
 from main import main
 from ner.cli.verbs import serve
+from ner.integrations.web.server import bind
 
 CHECKPOINTS = ["--checkpoints", "nowhere"]
 
@@ -21,7 +21,8 @@ def test_without_the_extra_it_says_what_to_install(
 
 
 def test_a_port_that_is_taken_is_told_before_the_model_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    # As another service has it that still loads its model.
+    with bind("127.0.0.1", 0) as other:
         port = other.getsockname()[1]
         assert main(["serve", *CHECKPOINTS, "--port", str(port)]) == 2
     expected = f"cannot listen on 127.0.0.1, port {port} (Address already in use); choose another --host or --port"

@@ -11,6 +11,7 @@ from main import main
 from ner import Tagger
 from ner.formats.jsonl import JsonLines
 from ner.integrations.web.model import ServedModel, load_model
+from ner.integrations.web.page import docs_page
 from tests.serving import REPOSITORY, Client
 
 DEV = REPOSITORY / "ner" / "corpora" / "sample_data" / "dev.json"
@@ -208,6 +209,12 @@ def test_the_description_of_the_interface_loads_nothing_from_elsewhere(client: C
     assert "'unsafe-inline'" not in answer.headers["Content-Security-Policy"].partition("style-src")[0]
     described = client.get("/openapi.json").json
     assert set(described["paths"]) == {"/tag", "/files", "/export", "/health", "/labels"}
+
+
+def test_the_name_of_a_strangers_model_is_text() -> None:
+    html = docs_page("</title><script>alert(1)</script>")
+    assert b"<script>alert" not in bytes(html.body)
+    assert html.headers["Content-Security-Policy"] == docs_page("toy").headers["Content-Security-Policy"]
 
 
 def test_a_licence_is_taken_from_the_card_of_an_exported_folder(quickstart: Path, tmp_path: Path) -> None:
