@@ -11,7 +11,7 @@ import ray
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from ner.checkpoints import runs
+from ner.checkpoints import hub, runs
 from ner.errors import InputError
 from ner.io.files import new_folder
 
@@ -60,8 +60,7 @@ def find_model(paths: Sequence[Path], is_sent: bool) -> ModelFiles:
     files = {
         f"{number}/{file.relative_to(path.parent)}": file
         for number, path in enumerate(paths)
-        for file in ([path] if path.is_file() else sorted(path.rglob("*")))
-        if file.is_file()
+        for file in ([path] if path.is_file() else _files_of(path))
     }
     digest = blake2b(digest_size=16)
     try:
@@ -75,6 +74,12 @@ def find_model(paths: Sequence[Path], is_sent: bool) -> ModelFiles:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}); check the path") from None
     names = (f"{number}/{path.name}" if is_sent else str(path) for number, path in enumerate(paths))
     return ModelFiles(tuple(names), digest.hexdigest(), contents)
+
+
+def _files_of(exported: Path) -> list[Path]:
+    """Return the files of an exported folder that make the model, and none that lie beside them."""
+    found = {file for pattern in (*hub.FILES, *hub.GRAPHS) if pattern != "README.md" for file in exported.glob(pattern)}
+    return sorted(file for file in found if file.is_file())
 
 
 def paths_on_node(model: ModelFiles) -> list[Path]:

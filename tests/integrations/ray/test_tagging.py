@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from main import main
 from ner.checkpoints import ensemble, runs
 from ner.documents import Document, Passage
 from ner.formats.parquet import table_of
@@ -97,3 +98,14 @@ def test_a_model_is_told_by_its_content(folder: Path, tmp_path: Path) -> None:
     moved = find_model(checkpoints([str(copy) for copy in copies]), is_sent=False)
     assert (moved.digest, moved.names) == (model.digest, tuple(str(copy / "best.ckpt") for copy in copies))
     assert find_model([Path(model.names[0])], is_sent=False).digest != model.digest
+
+
+def test_what_lies_beside_an_exported_model_does_not_make_it_another(folder: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "exported"
+    assert main(["export", "--checkpoints", f"{folder}/seed=42/best.ckpt", "--output", str(exported)]) == 0
+    model = find_model([exported], is_sent=False)
+    for name in ("predictions.json", "report-test.html", "README.md"):
+        (exported / name).write_text("new", encoding="utf-8")
+    assert find_model([exported], is_sent=False) == model
+    (exported / "labels.json").write_text("[]", encoding="utf-8")
+    assert find_model([exported], is_sent=False).digest != model.digest
