@@ -14,6 +14,8 @@ from ner.errors import InputError
 
 VERBS = Path(__file__).with_name("verbs")
 MISTAKE = 2
+# The code of a program that SIGPIPE ends.
+CLOSED_PIPE = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,13 +36,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Torch's threads, once they have no work, would otherwise keep their cores busy for a while. Beside other processes
     # they then hold up the very thread that they wait for. OpenMP reads this when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    return _run(verb, rest)
+
+
+def _run(verb: str, arguments: Sequence[str]) -> int:
     try:
         with Interruption() as interruption:
             module = import_module(f"ner.cli.verbs.{verb.replace('-', '_')}")
             interruption.hint = getattr(module, "RESUME", "")
-            return int(module.main(rest))
+            code = int(module.main(arguments))
+            sys.stdout.flush()
+            return code
     except InputError as error:
         return _fail(str(error))
+    except BrokenPipeError:
+        # Whoever read the output has enough, such as `head`. What is left of it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
     return interruption.exit_code
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+from yaml import YAMLError
+
 from ner.checkpoints import ensemble, hub, runs
 from ner.checkpoints.checkpoint import Checkpoint
 from ner.cli.configs import ConfigFiles, find_config, load_yaml
@@ -40,7 +42,7 @@ class RunSelection:
     def folder(self) -> Path:
         """Where predictions belong: beside one checkpoint, above several; not in the hub's cache."""
         repos = [runs.FOLDER / repo for path in self.paths if (repo := hub.repo_of(path))]
-        return Path(os.path.commonpath(repos or [path if path.is_dir() else path.parent for path in self.paths]))
+        return Path(os.path.commonpath(repos or _folders(self.paths)))
 
     @property
     def run_name(self) -> str:
@@ -58,6 +60,12 @@ class RunSelection:
             InputError: if one cannot be used, or they do not fit together.
         """
         return replace(self, paths=tuple(paths), members=tuple(ensemble.read(paths)))
+
+
+def _folders(paths: Sequence[Path]) -> list[Path]:
+    """Return the folders of checkpoints, absolute ones where not all are relative."""
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    return [folder.absolute() for folder in folders] if any(folder.is_absolute() for folder in folders) else folders
 
 
 def read_selection(arguments: Sequence[str]) -> RunSelection:
@@ -80,7 +88,7 @@ def read_selection(arguments: Sequence[str]) -> RunSelection:
             raise InputError(f"{name} has no value; name a checkpoint")
         elif name.startswith("--"):
             # Names and seeds stay as they are written.
-            parsed = load_yaml(value) if value[:1] in ("[", "{") or value == "null" else value
+            parsed = _parsed(name, value) if value[:1] in ("[", "{") or value == "null" else value
             found = dict(runs.flat({name[2:]: parsed}))
             options |= found
             said |= found
@@ -88,6 +96,13 @@ def read_selection(arguments: Sequence[str]) -> RunSelection:
     if run is not None and (run in ("", ".", "..") or run != Path(run).name):
         raise InputError(f"run is {run!r}; it should be the plain name of a folder")
     return RunSelection(tuple(arguments), files, options, said, run)
+
+
+def _parsed(name: str, value: str) -> object:
+    try:
+        return load_yaml(value)
+    except YAMLError:
+        raise InputError(f"{name} is {value!r:.60}, which is no YAML; close the bracket") from None
 
 
 def with_named_checkpoints(selection: RunSelection, is_fit: bool) -> RunSelection:

@@ -20,4 +20,4 @@ def imported(module: str, need: str, extra: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError:
-        raise InputError(f"{need}, the extra `{extra}`: pip install 'ner[{extra}]'") from None
+        raise InputError(f"{need}, the extra `{extra}`: pip install -c constraints.txt -e '.[{extra}]'") from None

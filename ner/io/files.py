@@ -164,11 +164,11 @@ def check_writable(path: Path, is_folder: bool = False) -> None:
         if is_folder:
             raise InputError("standard output takes one file, not a folder of them; name a folder")
         return
-    if is_folder:
-        check_new(path)
-    elif os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir it takes a name that is too long
-        raise InputError(f"{path}: cannot be written (it is a folder); name a file in it")
     with _explained(path):
+        if is_folder:
+            check_new(path)
+        elif path.is_dir():
+            raise InputError(f"{path}: cannot be written (it is a folder); name a file in it")
         if _is_stream(path):
             if not os.access(path, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -195,11 +195,13 @@ def check_apart(source: Path, output: Path, suffixes: Sequence[str], is_folder: 
     Raises:
         InputError: if the output is a part of the input, or one of the paths is none.
     """
-    if STANDARD in (source, output) or _is_stream(output):
+    if STANDARD in (source, output):
         return
     with _readable(source):
         source = _followed(source)
     with _explained(output):
+        if _is_stream(output):
+            return
         new = _followed(output)
     is_read = is_folder or not suffixes or new.name.removesuffix(COMPRESSED).endswith(tuple(suffixes))
     if new == source or (source in new.parents and is_read):

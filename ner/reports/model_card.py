@@ -67,6 +67,7 @@ def model_card(
         title=_literal(_at(first.config, "run")) or "Named entities in biomedical abstracts",
         labels=[_code(label) for label in first.labels],
         has_min_scores=bool(mean_min_scores(members)),
+        has_trained_min_scores=bool(_at(first.config, "model", "min_scores")),
         corpus=_code(_at(corpus, "class_path") or corpus) if corpus else None,
         corpus_settings=_corpus_settings(corpus),
         recipe=_recipe(first),

@@ -10,7 +10,7 @@ import pytest
 
 import ner
 from ner.cli import dispatcher
-from ner.cli.dispatcher import main, verbs
+from ner.cli.dispatcher import CLOSED_PIPE, main, verbs
 
 REPOSITORY = Path(__file__).parents[2]
 QUICKSTART = REPOSITORY / "configs" / "quickstart.yaml"
@@ -82,6 +82,28 @@ def test_an_error_stands_last_and_alone_after_warnings(tmp_path: Path, line: str
     assert error.startswith("error: in.txt, line 5: '1' stands in this file already")
     assert finished.stderr.count("error: ") == 1
     assert "Traceback" not in finished.stderr
+
+
+def test_a_reader_that_has_enough_ends_it_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("Mice ate rats.\n" * 20_000, encoding="utf-8")
+    command = [
+        sys.executable,
+        REPOSITORY / "main.py",
+        "convert",
+        "--from",
+        "PlainText",
+        "--to",
+        "JsonLines",
+        "in.txt",
+        "-",
+    ]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline()
+        running.stdout.close()
+        assert running.stderr is not None
+        assert running.stderr.read() == b""
+    assert running.returncode == CLOSED_PIPE
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"]])

@@ -254,6 +254,6 @@ def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     (tmp_path / "in.parquet").touch()
     for use in (lambda: list(Parquet().read(tmp_path / "in.parquet")), lambda: Parquet().write([], tmp_path / "out")):
-        with pytest.raises(InputError, match=r"pip install 'ner\[bulk\]'"):
+        with pytest.raises(InputError, match=r"pip install -c constraints.txt -e '\.\[bulk\]'"):
             use()
     assert not (tmp_path / "out").exists()

@@ -13,4 +13,4 @@ def test_what_is_installed_is_imported() -> None:
 def test_what_is_missing_is_one_line_that_names_the_extra() -> None:
     with pytest.raises(InputError) as error:
         imported("not_there.at_all", "this needs that", "other")
-    assert str(error.value) == "this needs that, the extra `other`: pip install 'ner[other]'"
+    assert str(error.value) == "this needs that, the extra `other`: pip install -c constraints.txt -e '.[other]'"

@@ -3,6 +3,7 @@
 import gzip
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -47,7 +48,8 @@ def pipe(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", ["file/out.txt", "x" * 300, "loop", "loop/out.txt", "a\0b"])
 def test_a_path_that_cannot_be_written_is_one_line(name: str, tmp_path: Path, loop: Path) -> None:
     (tmp_path / "file").touch()
-    for attempt in (check_writable, lambda path: write_text("text", path)):
+    folder = partial(check_writable, is_folder=True)
+    for attempt in (check_writable, *[folder] * (name != "loop"), lambda path: write_text("text", path)):
         with pytest.raises(InputError, match=r"cannot be written \(.*\); choose another path"):
             attempt(tmp_path / name)
     assert loop.is_symlink()
@@ -60,7 +62,7 @@ def test_a_path_that_cannot_be_read_is_one_line(name: str, tmp_path: Path, loop:
         pass
 
 
-@pytest.mark.parametrize("name", ["loop", "a\0b"])
+@pytest.mark.parametrize("name", ["loop", "a\0b", "x" * 300])
 def test_a_path_that_is_none_belongs_to_nothing(name: str, tmp_path: Path, loop: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         check_apart(tmp_path / name, tmp_path / "out", ())

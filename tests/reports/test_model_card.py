@@ -234,3 +234,7 @@ def test_it_says_that_entities_are_left_out_where_they_are() -> None:
     scored = replace(member(), model=MODEL | {"min_scores": {"gene": 0.4}})
     assert "`min_score=0` in `Tagger.load`\nkeeps them" in model_card([member(), scored], VERSIONS)
     assert "min_score" not in model_card([member()], VERSIONS)
+    # `threshold` stored them after the training, unless they were set in it.
+    scored_from_the_start = replace(scored, config=CONFIG | {"model": {"min_scores": 0.4}})
+    for each, is_said in ((scored, True), (scored_from_the_start, False)):
+        assert ("keeps them. The scores on dev below were taken with all.\n" in model_card([each], VERSIONS)) is is_said

@@ -44,7 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = _parser()
     chosen = parser.instantiate_classes(parser.parse_args(list(arguments)))
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
-        raise InputError(f"bulk needs {' and '.join(missing)}, the extra `bulk`: pip install 'ner[bulk]'")
+        what = " and ".join(missing)
+        raise InputError(f"bulk needs {what}, the extra `bulk`: pip install -c constraints.txt -e '.[bulk]'")
     return _run(chosen)
 
 

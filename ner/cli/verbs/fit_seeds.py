@@ -99,7 +99,7 @@ def _train_on_cluster(address: str, selection: RunSelection, seeds: Sequence[int
         InputError: if there is no cluster, or a seed could not be trained; the others are.
     """
     if find_spec("ray") is None:
-        raise InputError("--ray.address needs ray, the extra `bulk`: pip install 'ner[bulk]'")
+        raise InputError("--ray.address needs ray, the extra `bulk`: pip install -c constraints.txt -e '.[bulk]'")
     from ner.integrations.ray.cluster import cluster  # noqa: PLC0415 - an extra, as the next
     from ner.integrations.ray.tasks import call_each  # noqa: PLC0415
 

@@ -69,11 +69,15 @@ def main(arguments: Sequence[str]) -> int:
     check_writable(chosen.output)
     # Documents lie there, with all that was found, until they are written as wanted; an interrupted run resumes there.
     tagged = chosen.output.with_name(f"{chosen.output.name}.tagged.jsonl")
-    settings = {
+    settings: dict[str, dict[str, object]] = {
         "data": {"predict_path": str(chosen.input)},
         "predictions": {"path": str(tagged), "format": "JsonLines", "scores": True, "min_score": 0.0},
     }
-    selection = read_selection(rest).with_checkpoints(runs.find(chosen.checkpoints))
+    selection = read_selection(rest)
+    own = [f"{part}.{name}" for part, values in settings.items() for name in values]
+    if taken := [name for name in (*own, "ckpt_path", "ensemble.checkpoints") if selection.has_option(name)]:
+        raise InputError(f"pseudo-label takes no --{taken[0]}; it has --checkpoints, --input, --output and --min_score")
+    selection = selection.with_checkpoints(runs.find(chosen.checkpoints))
     line = _Tagging(selection, settings, chosen.output)
     cut = Cut(chosen.min_score, chosen.min_document_score)
     counts = Counter[str]()

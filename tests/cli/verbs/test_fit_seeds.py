@@ -138,7 +138,8 @@ def test_without_ray_the_extra_is_named(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ner.cli.verbs.fit_seeds.find_spec", lambda _: None)
     assert main([*COMMAND, "--ray.address", "auto"]) == 2
-    assert "--ray.address needs ray, the extra `bulk`: pip install 'ner[bulk]'" in capsys.readouterr().err
+    line = "--ray.address needs ray, the extra `bulk`: pip install -c constraints.txt -e '.[bulk]'"
+    assert line in capsys.readouterr().err
 
 
 def test_a_seed_that_was_trained_otherwise_is_an_error_that_names_the_key(

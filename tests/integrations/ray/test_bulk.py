@@ -92,5 +92,5 @@ def test_a_file_that_is_broken_is_told_and_the_exit_code_is_1(
 def test_without_the_extra_a_line_names_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("ner.cli.verbs.bulk.find_spec", lambda _: None)
     assert main(["bulk", "--checkpoints", "x", "--input", "x", "--output", "x"]) == 2
-    line = "error: bulk needs ray and pyarrow, the extra `bulk`: pip install 'ner[bulk]'\n"
+    line = "error: bulk needs ray and pyarrow, the extra `bulk`: pip install -c constraints.txt -e '.[bulk]'\n"
     assert capsys.readouterr().err == line
