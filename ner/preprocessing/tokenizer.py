@@ -175,14 +175,16 @@ def _parsed(serialised: str, markers: bool) -> tuple[Tokenizer, int]:
     return tokenizer, int(padding["pad_id"]) if padding else 0
 
 
-def _take_marks(codes: NDArray[np.uint32], bases: Integers, starts: Integers, ends: Integers) -> None:
-    """Move the ends of tokens over combining marks that the tokenizer drops: no entity ends inside a letter."""
+def _dropped_marks(
+    codes: NDArray[np.uint32], is_space: NDArray[np.bool_], bases: Integers, starts: Integers, ends: Integers
+) -> NDArray[np.bool_]:
+    """Return which characters are combining marks that belong to no token, and follow another one of their text."""
     steps = np.bincount(starts, minlength=len(codes)) - np.bincount(ends, minlength=len(codes))
-    is_free = np.cumsum(steps) == 0
-    is_free[bases] = False  # the first character of a text follows none of the text before
-    for place in np.flatnonzero(is_free).tolist():
-        if category(chr(codes[place])).startswith("M"):
-            ends[(ends == place) & (starts < ends)] += 1
+    is_free = (np.cumsum(steps) == 0) & ~is_space
+    is_free[bases] = False
+    marks = [code for code in np.unique(codes[is_free]).tolist() if category(chr(code)).startswith("M")]
+    is_mark: NDArray[np.bool_] = is_free & np.isin(codes, marks)
+    return is_mark
 
 
 def _trimmed(texts: Sequence[str], offsets: Integers, lengths: Integers) -> Integers:
@@ -198,5 +200,7 @@ def _trimmed(texts: Sequence[str], offsets: Integers, lengths: Integers) -> Inte
     while (at := np.flatnonzero((starts < ends) & is_space[ends - 1])).size:
         ends[at] -= 1
     if (ends - starts).sum() != np.count_nonzero(~is_space) - 2:
-        _take_marks(codes, bases, starts, ends)
+        is_mark = _dropped_marks(codes, is_space, bases, starts, ends)
+        while (at := np.flatnonzero((starts < ends) & is_mark[ends])).size:
+            ends[at] += 1
     return np.stack([starts, ends], 1) - np.repeat(bases, lengths)[:, None]
