@@ -90,7 +90,8 @@ class Checkpoint:
 
 def common_reading(members: Sequence[Checkpoint]) -> Preprocessor:
     """Return how all members of an ensemble read texts: in windows that each of their encoders can read."""
-    return min((member.preprocessor for member in members), key=lambda each: each.window_tokens)
+    readings = (member.preprocessor for member in members)
+    return min(readings, key=lambda each: (each.window_tokens, each.overlap_tokens))
 
 
 def mean_min_scores(members: Sequence[Checkpoint]) -> dict[str, float]:

@@ -40,14 +40,19 @@ FULL_ATTENTION = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
 AFTER_PADDING = (
     "camembert",
     "data2vec-text",
+    "esm",
     "ibert",
+    "layoutlmv3",
+    "lilt",
     "longformer",
     "luke",
+    "markuplm",
     "mpnet",
     "roberta",
     "roberta-prelayernorm",
     "xlm-roberta",
     "xlm-roberta-xl",
+    "xmod",
 )
 # The rate of dropout in the attention, as configurations of encoders call it.
 ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")

@@ -30,8 +30,6 @@ DECISIVE = (
     "trainer.gradient_clip_algorithm",
     "trainer.limit_train_batches",
     "trainer.overfit_batches",
-    "trainer.devices",
-    "trainer.num_nodes",
 )
 FREE = (
     "data.eval_batch_size",

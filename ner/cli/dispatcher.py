@@ -2,6 +2,7 @@
 
 import ast
 import os
+import select
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -50,10 +51,19 @@ def _run(verb: str, arguments: Sequence[str]) -> int:
     except InputError as error:
         return _fail(str(error))
     except BrokenPipeError:
+        if not _is_closed(sys.stdout.fileno()):
+            raise
         # Whoever read the output has enough, such as `head`. What is left of it goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
     return interruption.exit_code
+
+
+def _is_closed(pipe: int) -> bool:
+    """Return if nobody reads a pipe any more."""
+    watched = select.poll()
+    watched.register(pipe, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in watched.poll(0))
 
 
 def verbs() -> dict[str, Path]:

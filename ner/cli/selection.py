@@ -102,7 +102,9 @@ def _parsed(name: str, value: str) -> object:
     try:
         return load_yaml(value)
     except YAMLError:
-        raise InputError(f"{name} is {value!r:.60}, which is no YAML; close the bracket") from None
+        raise InputError(
+            f"{name} is {value!r:.60}, which is not YAML; close brackets and quotes, or quote the value"
+        ) from None
 
 
 def with_named_checkpoints(selection: RunSelection, is_fit: bool) -> RunSelection:

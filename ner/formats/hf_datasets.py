@@ -150,7 +150,8 @@ class HFDatasets(FileFormat):
         name = str(named) if isinstance(named, int | str) else f"{stem(file)}:{number}"
         with placed(f"{file}, row {number}"):
             encodable(name, "`id`")
-        if self.tokens_column in first and (self.tags_column in first or self.spans_column not in first):
+        has_spans = {self.text_column, self.spans_column} <= first.keys()
+        if self.tokens_column in first and (self.tags_column in first or not has_spans):
             return Document(name, tuple(self._passage(row, f"{file}, row {n}", features) for n, row in rows))
         where = f"{file}, row {number}"
         with placed(where):

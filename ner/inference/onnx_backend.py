@@ -93,7 +93,8 @@ class OnnxBackend(Backend):
         """Return mean scores of tags for the units of B texts, (B, T, K), as :meth:`ner.nn.models.Model.emissions`
         does; after a text's last unit they say nothing."""
         inputs = self.preprocessor.inputs(texts)
-        at_once = 1 if self.one_by_one else max(GPU_TOKENS // inputs.input_ids.shape[1], 1)
+        # The windows of one long text may be more than fit in memory at once.
+        at_once = 1 if self.one_by_one else max(GPU_TOKENS // inputs.input_ids.shape[1], len(texts))
         total = np.zeros((*inputs.rows.shape, len(self.crf.start)), np.float32)
         for session in self.sessions:
             total += _emissions(session, inputs, total.shape[2], at_once)[inputs.rows, inputs.positions]

@@ -13,7 +13,7 @@ from torch.func import functional_call
 from ner.nn.crf import CRF, merge_crfs
 from ner.nn.viterbi import Integers
 
-# An evaluation has an encoder read no more tokens at once, unless one window has more.
+# Of texts of many windows, an evaluation has the encoder read no more tokens at once.
 MOST_TOKENS = 16_384
 
 
@@ -83,7 +83,7 @@ class EncoderCRF(Model):
         if self.training:
             return self.emission_samples(input_ids, attention_mask, rows, positions)[0]
         # The windows of one long text may be more than fit in memory at once.
-        at_once = max(MOST_TOKENS // input_ids.shape[1], 1)
+        at_once = max(MOST_TOKENS // input_ids.shape[1], len(rows))
         parts = zip(torch.split(input_ids, at_once), torch.split(attention_mask, at_once), strict=True)
         return torch.cat([self.classifier(self._hidden(*part)) for part in parts])[rows, positions]
 

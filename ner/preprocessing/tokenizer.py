@@ -199,8 +199,8 @@ def _trimmed(texts: Sequence[str], offsets: Integers, lengths: Integers) -> Inte
         starts[at] += 1
     while (at := np.flatnonzero((starts < ends) & is_space[ends - 1])).size:
         ends[at] -= 1
-    if (ends - starts).sum() != np.count_nonzero(~is_space) - 2:
-        is_mark = _dropped_marks(codes, is_space, bases, starts, ends)
-        while (at := np.flatnonzero((starts < ends) & is_mark[ends])).size:
-            ends[at] += 1
+    if (is_mark := _dropped_marks(codes, is_space, bases, starts, ends)).any():
+        after = np.where(is_mark, len(codes), np.arange(len(codes)))
+        after = np.minimum.accumulate(after[::-1])[::-1]
+        ends = np.where(starts < ends, after[ends], ends)
     return np.stack([starts, ends], 1) - np.repeat(bases, lengths)[:, None]

@@ -145,15 +145,14 @@ def test_a_configuration_that_builds_nothing_is_refused(config: dict[str, object
 
 @pytest.mark.parametrize("kind", [*AFTER_PADDING, "bert"])
 def test_an_encoder_reads_as_many_tokens_as_its_limit_and_no_more(kind: str) -> None:
-    settings = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 32}
-    settings |= {
-        "vocab_size": 99,
-        "max_position_embeddings": 34,
-        "pad_token_id": 1,
-        "position_embedding_type": "absolute",
+    settings = {"hidden_size": 24, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 32}
+    settings |= {"vocab_size": 99, "max_position_embeddings": 34, "pad_token_id": 1}
+    own: dict[str, dict[str, object]] = {
+        "layoutlmv3": {"coordinate_size": 4, "shape_size": 4, "visual_embed": False},
+        "longformer": {"attention_window": 8},
+        "xmod": {"default_language": "en_XX"},
     }
-    settings |= {"attention_window": 8} if kind == "longformer" else {}
-    encoder = build_encoder({"model_type": kind, **settings}).eval()
+    encoder = build_encoder({"model_type": kind, **settings, **own.get(kind, {})}).eval()
     limit = max_positions(encoder.config)
     assert limit == (34 if kind == "bert" else 32)
     encoder(input_ids=torch.full((1, limit), 5))

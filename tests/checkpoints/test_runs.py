@@ -39,8 +39,8 @@ def test_seeds_are_found_in_the_order_of_their_numbers_each_once(trained: list[P
 def test_only_settings_that_decide_the_outcome_are_compared() -> None:
     saved = {"seed_everything": 1, "data": {"markers": True, "num_workers": 2}, "trainer": {"max_epochs": 3}}
     assert differing_keys(saved, {**saved, "data": {"markers": True, "num_workers": 0}, "run": "other"}) == []
-    trial = {**saved, "trainer": {"max_epochs": 3, "devices": 2, "overfit_batches": 4}}
-    assert differing_keys(saved, trial) == ["trainer.devices", "trainer.overfit_batches"]
+    trial = {**saved, "trainer": {"max_epochs": 3, "overfit_batches": 4}}
+    assert differing_keys(saved, trial) == ["trainer.overfit_batches"]
     own = {"seed_everything": 1, "data": {"markers": False}, "trainer": {"max_epochs": 4}}
     assert differing_keys(saved, own) == ["data.markers", "trainer.max_epochs"]
     with pytest.raises(InputError, match=r"a\.ckpt: was trained with another data\.markers, trainer\.max_epochs;"):

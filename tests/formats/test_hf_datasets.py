@@ -113,6 +113,10 @@ ROWS: list[tuple[object, Document]] = [
     ),
     ({"text": "Mice", "image": None, "passage": 0, "spans": []}, Document("in:1", (Passage("Mice"),))),
     ({"text": "Mice", "tokens": ["Mice"], "spans": [{"start": 0, "end": 4, "label": "animal"}]}, ANIMAL),
+    (
+        {"tokens": ["Mice"], "spans": [{"start": 0, "end": 4, "label": "animal"}]},
+        Document("in:1", (Passage("Mice", annotated_until=0, tokens=((0, 4),)),)),
+    ),
     ({"tokens": [], "ner_tags": []}, Document("in:1", (Passage("", tokens=()),))),
 ]
 

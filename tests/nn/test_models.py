@@ -162,11 +162,14 @@ def test_samples_of_emissions_differ_by_dropout_alone_and_the_encoder_runs_once(
 
 def test_many_windows_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     member, batches = tagger(1), list[int]()
-    expected = member.emissions(*inputs(7))
+    ids, mask, _, _ = inputs(7)
+    one_text = torch.arange(7).repeat_interleave(T)[None], torch.arange(T).repeat(7)[None]
+    expected = member.emissions(ids, mask, *one_text)
     monkeypatch.setattr("ner.nn.models.MOST_TOKENS", 3 * T)
     member.encoder.register_forward_hook(lambda _, __, found: batches.append(len(found.last_hidden_state)))
-    assert torch.equal(member.emissions(*inputs(7)), expected)
-    assert batches == [3, 3, 1]
+    assert torch.equal(member.emissions(ids, mask, *one_text), expected)
+    member.emissions(*inputs(7))
+    assert batches == [3, 3, 1, 7]
 
 
 def test_parameters_outside_layers_go_with_the_embeddings_or_the_top_layer() -> None:

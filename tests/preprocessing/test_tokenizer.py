@@ -49,6 +49,7 @@ def test_offsets_are_in_the_text_and_in_order(any_tokenizer: TextTokenizer, text
         (["cafe\u0301 x\u0302\u0304 ok"], [(0, 5), (6, 9), (10, 12)]),
         (["❤\ufe0f heart"], [(0, 2), (3, 8)]),
         (["cafe", "\u0301x"], [(0, 4), (1, 2)]),
+        (["x\u0302\u0304 ok", "\ud55c"], [(0, 3), (4, 6), (0, 1), (0, 1), (0, 1)]),
         (["mice\u200b ate"], [(0, 4), (6, 9)]),
     ],
 )

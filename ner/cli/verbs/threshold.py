@@ -1,5 +1,6 @@
 """Choose the least score of an entity, and store it in checkpoints."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,6 +25,9 @@ DESCRIPTION = """Choose by label the least score with which an entity raises mic
 the tagger was not trained on: of folds, or of dev. Write these with `predict --predictions.scores true
 --predictions.min_score 0 --predictions.format JsonLines`. What is chosen is stored in --checkpoints, whose predictions
 then leave out entities of lower scores, unless --predictions.min_score says otherwise."""
+CUT = "they should be written with predict --predictions.min_score 0"
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,8 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         The exit code.
 
     Raises:
-        InputError: if a file cannot be read, the predictions have no scores or were cut, or a checkpoint cannot be
-            written.
+        InputError: if a file cannot be read, the predictions have no scores, or a checkpoint cannot be written.
     """
     parser = PlainParser(prog=f"{program()} threshold", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--gold", type=Path, nargs="+", required=True, help="annotated files; others may be in them")
@@ -50,11 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     members = [read_checkpoint(path) for path in paths]
     gold, predictions = (_documents(chosen, files) for files in ("gold", "predictions"))
     outcome = compare(gold, predictions)
-    if outcome.entities and (stored := mean_min_scores(members)) and outcome.is_cut(stored):
-        raise InputError(
-            "the predictions lack all entities that the checkpoints leave out now; write them anew with predict "
-            "--predictions.min_score 0"
-        )
+    if any((stored := mean_min_scores(members)).values()) and outcome.is_cut(stored):
+        log.warning("The predictions have nothing of what the checkpoints leave out now: %s", CUT)
     seen = sorted({*outcome.gold, *(entity.label for entity in outcome.entities)})
     labels = members[0].labels if members else seen
     min_scores = choose(outcome, labels, chosen["least_entities"])

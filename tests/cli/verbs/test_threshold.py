@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from main import main
-from ner.checkpoints.checkpoint import read_checkpoint
+from ner.checkpoints.checkpoint import read_checkpoint, write_min_scores
 from ner.corpora.sample import FOLDER, Sample
 from ner.documents import Document
 from ner.formats.jsonl import JsonLines
@@ -126,11 +127,21 @@ def test_an_export_as_onnx_leaves_out_the_same(stored: Path) -> None:
                 assert span.score == pytest.approx(scores[document.id, number, span.start], abs=1e-4)
 
 
-def test_predictions_without_the_improbable_ones_are_refused(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_warns_of_predictions_without_the_improbable_ones(
+    stored: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert main([*PREDICT, "--predictions.path", "cut.jsonl"]) == 0
-    assert main(["threshold", *GOLD, "--predictions", "cut.jsonl", "--checkpoints", PATTERN]) == 2
-    assert "lack all entities that the checkpoints leave out now" in capsys.readouterr().err
-    assert main(["threshold", *GOLD, "--predictions", "whole.jsonl"]) == 0
+    for predictions, keeps_all, is_told in (
+        ("cut.jsonl", False, True),
+        ("cut.jsonl", True, False),
+        ("whole.jsonl", False, False),
+    ):
+        copy = Path(shutil.copy(stored / "checkpoints/quickstart/seed=11/best.ckpt", tmp_path))
+        if keeps_all:
+            write_min_scores(copy, dict.fromkeys(Sample.labels, 0.0))
+        caplog.clear()
+        assert main(["threshold", *GOLD, "--predictions", predictions, "--checkpoints", str(copy)]) == 0
+        assert ("nothing of what the checkpoints leave out now" in caplog.text) is is_told
 
 
 def test_pseudo_labels_follow_their_own_least_score(stored: Path) -> None:

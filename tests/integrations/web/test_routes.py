@@ -142,6 +142,7 @@ def test_brat_is_downloaded_as_an_archive(client: Client) -> None:
     ("/files", b"", 422, "name: Field required"),
     ("/files?name=a.pdf", b"x", 415, "'a.pdf': no format has files with this ending; give its format"),
     ("/files?name=a.txt.gz", b"x", 415, "compressed files are not read"),
+    ("/files?name=a.parquet", b"x", 415, "'a.parquet': no format has files with this ending; give its format"),
     ("/files?name=a.jsonl", b"\x1f\x8b", 415, "compressed files are not read"),
     ("/files?name=a.jsonl", b"{", 422, "cannot be read as JsonLines: a.jsonl, line 1: broken JSON"),
     ("/files?name=../a.txt", b"", 422, "cannot be read as PubTator: ../a.txt: no document in it; nor as PlainText"),
