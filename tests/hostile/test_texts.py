@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice, pairwise, product
 from pathlib import Path
 from random import Random
+from unicodedata import category
 
 import numpy as np
 import pytest
@@ -64,8 +65,9 @@ def check_pieces(text: str, names: list[str], offsets: Intervals, tokenizer: Tok
     """Check that the characters of a piece of a word are that piece, once they are normalised."""
     for name, (start, end) in zip(names, offsets, strict=True):
         read, piece = tokenizer.normalizer.normalize_str(text[start:end]).strip(), name.removeprefix("##")
-        # A syllable of Hangul may be several pieces.
-        is_right = read == piece or (end == start + 1 and piece in read)
+        # A syllable of Hangul may be several pieces, each with the marks behind it.
+        letters = [letter for letter in text[start:end] if not category(letter).startswith("M")]
+        is_right = read == piece or (len(letters) == 1 and piece in read)
         assert is_right or name == "[UNK]" or (name, start, end, len(names)) == ("[SEP]", 0, 0, 1)
 
 
