@@ -175,15 +175,15 @@ def _parsed(serialised: str, markers: bool) -> tuple[Tokenizer, int]:
     return tokenizer, int(padding["pad_id"]) if padding else 0
 
 
-def _dropped_marks(
-    codes: NDArray[np.uint32], is_space: NDArray[np.bool_], bases: Integers, starts: Integers, ends: Integers
-) -> NDArray[np.bool_]:
+def _dropped_marks(codes: NDArray[np.uint32], bases: Integers, starts: Integers, ends: Integers) -> NDArray[np.bool_]:
     """Return which characters are combining marks that belong to no token, and follow another one of their text."""
+    present = np.flatnonzero(np.bincount(codes)).tolist()
+    marks = [code for code in present if category(chr(code)).startswith("M")]
+    if not marks:
+        return np.zeros(len(codes), np.bool_)
     steps = np.bincount(starts, minlength=len(codes)) - np.bincount(ends, minlength=len(codes))
-    is_free = (np.cumsum(steps) == 0) & ~is_space
-    is_free[bases] = False
-    marks = [code for code in np.unique(codes[is_free]).tolist() if category(chr(code)).startswith("M")]
-    is_mark: NDArray[np.bool_] = is_free & np.isin(codes, marks)
+    is_mark: NDArray[np.bool_] = np.isin(codes, marks) & (np.cumsum(steps) == 0)
+    is_mark[bases] = False
     return is_mark
 
 
@@ -199,7 +199,7 @@ def _trimmed(texts: Sequence[str], offsets: Integers, lengths: Integers) -> Inte
         starts[at] += 1
     while (at := np.flatnonzero((starts < ends) & is_space[ends - 1])).size:
         ends[at] -= 1
-    if (is_mark := _dropped_marks(codes, is_space, bases, starts, ends)).any():
+    if (is_mark := _dropped_marks(codes, bases, starts, ends)).any():
         after = np.where(is_mark, len(codes), np.arange(len(codes)))
         after = np.minimum.accumulate(after[::-1])[::-1]
         ends = np.where(starts < ends, after[ends], ends)
