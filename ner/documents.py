@@ -77,9 +77,9 @@ class Passage:
         """Number of characters, from the start, whose annotation is known."""
         return len(self.text) if self.annotated_until is None else self.annotated_until
 
-    def is_known(self, span: Span) -> bool:
-        """Return whether the annotation says if there is such an entity: after its end nobody has looked."""
-        return span.end <= self.annotated_length
+    def is_known(self, end: int) -> bool:
+        """Return whether the annotation says if there is an entity that ends there: after its end nobody has looked."""
+        return self.annotated_until is None or end <= self.annotated_until
 
     def mention(self, span: Span) -> str:
         """Return the characters that a span covers."""

@@ -71,11 +71,6 @@ class Checkpoint:
     best_epoch: BestEpoch | None = None
 
     @property
-    def data(self) -> Mapping[str, object]:
-        """The settings of the preprocessor, as arguments of the ``NERDataModule``."""
-        return self.preprocessor.to_dict()
-
-    @property
     def labels(self) -> list[str]:
         """The entity types, in the order of the tag ids."""
         labels = self.model.get("labels")

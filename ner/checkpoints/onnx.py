@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ner.errors import InputError, one_line
+from ner.io.extras import command
 from ner.nn.models import EncoderCRF
 
 # The exporter needs the first and the last (which brings onnx_ir); the other runs the exported graph.
@@ -33,7 +34,7 @@ def check_installed() -> None:
         InputError: if a package is missing.
     """
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
-        raise InputError(f"ONNX needs {', '.join(missing)}: pip install -c constraints.txt -e '.[onnx]'")
+        raise InputError(f"ONNX needs {', '.join(missing)}: {command('onnx')}")
 
 
 def write_emissions(model: EncoderCRF, path: Path) -> None:

@@ -17,6 +17,7 @@ from ner.documents import Document, Passage
 from ner.errors import InputError, one_line
 from ner.inference.backends import Backend, TaggedTexts
 from ner.inference.min_scores import MinScore, leave_out, resolve
+from ner.io.extras import command
 from ner.labels import LabelSet
 from ner.nn.linear_chain import Scores, interval_log_marginals
 from ner.nn.viterbi import Potentials, viterbi
@@ -166,7 +167,7 @@ def _session(path: Path, providers: Sequence[str], threads: int | None) -> Sessi
     try:
         import onnxruntime  # noqa: PLC0415 - an extra
     except ImportError:
-        raise InputError("the backend onnx needs onnxruntime: pip install -c constraints.txt -e '.[onnx]'") from None
+        raise InputError(f"the backend onnx needs onnxruntime: {command('onnx')}") from None
     if unknown := sorted(set(providers) - set(there := onnxruntime.get_available_providers())):
         raise InputError(f"onnxruntime has no {', '.join(unknown)} here; it has {', '.join(there)}")
     if not path.is_file():

@@ -6,6 +6,11 @@ from types import ModuleType
 from ner.errors import InputError
 
 
+def command(extra: str) -> str:
+    """Return what installs an extra."""
+    return f"pip install -c constraints.txt -e '.[{extra}]'"
+
+
 def imported(module: str, need: str, extra: str) -> ModuleType:
     """Import a module of a package that an extra installs.
 
@@ -20,4 +25,4 @@ def imported(module: str, need: str, extra: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError:
-        raise InputError(f"{need}, the extra `{extra}`: pip install -c constraints.txt -e '.[{extra}]'") from None
+        raise InputError(f"{need}, the extra `{extra}`: {command(extra)}") from None

@@ -228,4 +228,4 @@ def _known_only(predictions: Annotation, gold: Annotation) -> Annotation:
 
 def _is_known(mention: Mention, passages: Passages) -> bool:
     passage = passages.get(mention.location)
-    return passage is None or passage.annotated_until is None or mention.end <= passage.annotated_until
+    return passage is None or passage.is_known(mention.end)

@@ -39,7 +39,7 @@ def score_tokens(predictions: Iterable[tuple[Passage, Sequence[Span]]]) -> Token
     gold, predicted = [], []
     cut = left_out = 0
     for passage, spans in predictions:
-        tokens = tuple(token for token in passage.tokens or () if token[1] <= passage.annotated_length)
+        tokens = tuple(token for token in passage.tokens or () if passage.is_known(token[1]))
         known = replace(passage, tokens=tokens)
         gold.append(tag_tokens(known, passage.spans)[1])
         tags = tag_tokens(known, spans)[1]

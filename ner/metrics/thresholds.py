@@ -105,7 +105,7 @@ def _scored(gold: Document, predicted: Document) -> Iterator[Scored]:
             if span.score is None:
                 fix = "write them with predict --predictions.scores true --predictions.min_score 0, as JsonLines"
                 raise InputError(f"document {gold.id!r:.100}: an entity has no score; {fix}")
-            if known.is_known(span):
+            if known.is_known(span.end):
                 yield Scored(span.label, span.score, span in known.spans)
 
 

@@ -286,7 +286,7 @@ class NERModule(LightningModule):
             for index, spans in chunk.project(found).items():
                 passage = chunk.document.passages[index]
                 # What is found after the annotation's end is neither right nor wrong.
-                known = [span for span in spans if passage.is_known(span)]
+                known = [span for span in spans if passage.is_known(span.end)]
                 score.update(mentions(passage, passage.spans), mentions(passage, known))
         return {"tagged": tagged}
 

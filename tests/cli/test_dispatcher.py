@@ -86,17 +86,8 @@ def test_an_error_stands_last_and_alone_after_warnings(tmp_path: Path, line: str
 
 def test_a_reader_that_has_enough_ends_it_in_silence(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("Mice ate rats.\n" * 20_000, encoding="utf-8")
-    command = [
-        sys.executable,
-        REPOSITORY / "main.py",
-        "convert",
-        "--from",
-        "PlainText",
-        "--to",
-        "JsonLines",
-        "in.txt",
-        "-",
-    ]
+    line = "convert --from PlainText --to JsonLines in.txt -"
+    command = [sys.executable, REPOSITORY / "main.py", *line.split()]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stdout.readline()

@@ -15,6 +15,7 @@ from ner.formats import FORMATS, Format
 from ner.formats.base import format_options
 from ner.inference.backends import Precision
 from ner.inference.min_scores import MinScore, check_min_score
+from ner.io.extras import command
 from ner.io.files import COMPRESSED
 
 RESUME = "the same command resumes after what was tagged"
@@ -44,8 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = _parser()
     chosen = parser.instantiate_classes(parser.parse_args(list(arguments)))
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
-        what = " and ".join(missing)
-        raise InputError(f"bulk needs {what}, the extra `bulk`: pip install -c constraints.txt -e '.[bulk]'")
+        raise InputError(f"bulk needs {' and '.join(missing)}, the extra `bulk`: {command('bulk')}")
     return _run(chosen)
 
 

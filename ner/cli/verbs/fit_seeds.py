@@ -16,6 +16,7 @@ from ner.cli.lightning import DEV_PAGE, CommandLine, evaluate_silently
 from ner.cli.parser import LightParser
 from ner.cli.selection import RunSelection, read_selection
 from ner.errors import InputError
+from ner.io.extras import command
 from ner.metrics.official import Score
 from ner.reports.tables import Row, build_table
 from ner.training.callbacks.seeding import SEEDS
@@ -99,7 +100,7 @@ def _train_on_cluster(address: str, selection: RunSelection, seeds: Sequence[int
         InputError: if there is no cluster, or a seed could not be trained; the others are.
     """
     if find_spec("ray") is None:
-        raise InputError("--ray.address needs ray, the extra `bulk`: pip install -c constraints.txt -e '.[bulk]'")
+        raise InputError(f"--ray.address needs ray, the extra `bulk`: {command('bulk')}")
     from ner.integrations.ray.cluster import cluster  # noqa: PLC0415 - an extra, as the next
     from ner.integrations.ray.tasks import call_each  # noqa: PLC0415
 

@@ -10,6 +10,7 @@ from ner.cli.parser import LightParser
 from ner.errors import InputError
 from ner.inference.min_scores import MinScore, check_min_score
 from ner.integrations.web.bounds import Bounds
+from ner.io.extras import command
 
 PACKAGES = ("fastapi", "fastapi_offline", "uvicorn")
 TOKEN_VARIABLE = "NER_SERVE_TOKEN"  # noqa: S105 - the name of one
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     chosen = _parser().parse_args(list(arguments))
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
-        raise InputError(f"serve needs {', '.join(missing)}: pip install -c constraints.txt -e '.[serve]'")
+        raise InputError(f"serve needs {', '.join(missing)}: {command('serve')}")
     min_score, token = _min_score(chosen.min_score), _token(chosen.token_file)
     from ner.integrations.web import app, model, server  # noqa: PLC0415 - an extra
 

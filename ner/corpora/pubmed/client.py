@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPResponse
-from importlib import import_module
 from types import ModuleType
 from typing import TypeVar
 from urllib.error import HTTPError, URLError
@@ -22,6 +21,7 @@ from urllib.request import Request, urlopen
 from ner.corpora.pubmed.search import Search, parse_search
 from ner.errors import InputError
 from ner.formats._pubmed import Article, PubMedXMLError, Style, parse_articles
+from ner.io.extras import imported
 
 T = TypeVar("T")
 
@@ -220,9 +220,4 @@ def _seconds(retry_after: str) -> float:
 
 
 def _import_entrez() -> ModuleType:
-    try:
-        return import_module("Bio.Entrez")
-    except ModuleNotFoundError:
-        raise InputError(
-            "fetch-pubmed needs Biopython, the extra `pubmed`: pip install -c constraints.txt -e '.[pubmed]'"
-        ) from None
+    return imported("Bio.Entrez", "fetch-pubmed needs Biopython", "pubmed")
