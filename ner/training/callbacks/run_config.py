@@ -5,7 +5,8 @@ from pathlib import Path
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 
-from ner.checkpoints.checkpoint import CONFIG_KEY
+from ner.checkpoints.checkpoint import CONFIG_KEY, LONGEST_CONFIG
+from ner.errors import InputError
 from ner.io.files import write_text
 
 
@@ -15,8 +16,12 @@ class RunConfig(SaveConfigCallback):
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage != "fit" or self.config.trainer.fast_dev_run:
             return
-        folder = Path(self.config.checkpoint.dirpath)
-        write_text(self._text(), folder / self.config_filename)
+        text, folder = self._text(), Path(self.config.checkpoint.dirpath)
+        if len(text) > LONGEST_CONFIG:
+            raise InputError(
+                f"the configuration has {len(text):,} characters, and a checkpoint can hold {LONGEST_CONFIG:,} of them"
+            )
+        write_text(text, folder / self.config_filename)
         if self.config.ckpt_path is None:
             # A checkpoint of an earlier run is not this run's to resume.
             (folder / "last.ckpt").unlink(missing_ok=True)

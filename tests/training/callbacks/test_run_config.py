@@ -6,6 +6,7 @@ import pytest
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
+from ner.errors import InputError
 from ner.training.callbacks.run_config import RunConfig
 
 
@@ -35,6 +36,14 @@ def test_file_and_checkpoint_hold_the_whole_configuration(tmp_path: Path) -> Non
     assert saved == {"config": text}
     expected = {"dirpath": str(tmp_path / "new")}
     assert yaml.safe_load(text) == {"checkpoint": expected, "trainer": {"fast_dev_run": False}, "ckpt_path": None}
+
+
+def test_a_configuration_that_no_checkpoint_can_hold_is_refused_before_the_training(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"^the configuration has 200,\d\d\d characters, and a checkpoint can hold 200,000"
+    ):
+        save(callback(tmp_path, "--ckpt_path", "a" * 200_000))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("arguments", "is_kept"), [([], False), (["--ckpt_path", "last.ckpt"], True)])
