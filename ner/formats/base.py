@@ -57,6 +57,8 @@ class Format(ABC):
     writes_folder: ClassVar[bool] = False
     # False where the service does not read it: files of another format look the same, or a small one fills the memory.
     is_read_by_service: ClassVar[bool] = True
+    # What a file begins with that can be of this format alone, though others have its ending too.
+    beginning: ClassVar[re.Pattern[bytes] | None] = None
 
     on_bad_span: Literal["error", "skip"] = "error"
     on_duplicate: Literal["error", "skip"] = "error"

@@ -31,6 +31,7 @@ class PubTator(FileFormat):
     """
 
     suffixes = (".txt", ".pubtator", ".PubTator")
+    beginning = re.compile(rb"[^|\t\r\n]+\|[ta]\|")
     can_write_entities = True
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:

@@ -58,18 +58,21 @@ def find_model(paths: Sequence[Path], is_sent: bool) -> ModelFiles:
         InputError: if they cannot be read.
     """
     files = {
-        f"{number}/{file.relative_to(path.parent)}": file
+        f"{number}/{file.relative_to(path.parent)}": (file, file.relative_to(path))
         for number, path in enumerate(paths)
         for file in ([path] if path.is_file() else _files_of(path))
     }
     digest = blake2b(digest_size=16)
     try:
-        for name, file in files.items():
-            digest.update(f"{name.partition('/')[2]}\0{file.stat().st_size}\0".encode())
+        for file, inner in files.values():
+            # A model is the same under another name.
+            digest.update(f"{inner.as_posix()}\0{file.stat().st_size}\0".encode())
             with file.open("rb") as opened:
                 while chunk := opened.read(CHUNK_BYTES):
                     digest.update(chunk)
-        contents = {name: ray.put(np.fromfile(file, np.uint8)) for name, file in files.items()} if is_sent else None
+        contents = (
+            {name: ray.put(np.fromfile(file, np.uint8)) for name, (file, _) in files.items()} if is_sent else None
+        )
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}); check the path") from None
     names = (f"{number}/{path.name}" if is_sent else str(path) for number, path in enumerate(paths))

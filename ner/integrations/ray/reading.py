@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from ner.documents import Document, Passage
 from ner.errors import InputError, one_line
-from ner.formats.base import FileFormat, Format, Record, in_one_line
+from ner.formats.base import FileFormat, Format, Record, format_options, in_one_line
 from ner.integrations.ray.parts import Part, Ranges
 from ner.integrations.ray.storage import InputFile, local_copy
 from ner.preprocessing.texts import Texts
@@ -118,7 +118,7 @@ def _with_headers(file: InputFile, source: Format, done: Ranges, size: int) -> I
 
     def documents() -> Iterator[Reading]:
         nonlocal count
-        with local_copy(file) as path:
+        with format_options("format.{}".format), local_copy(file) as path:
             for record in in_one_line(_records(source, path), source, file.location):
                 where = f"{file.location}, document {count + 1}"
                 yield partial(_read, record, source, where)

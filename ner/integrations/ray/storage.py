@@ -8,6 +8,7 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
+from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
 import pyarrow as pa
@@ -17,6 +18,8 @@ from ner.errors import InputError, one_line
 from ner.io.files import COMPRESSED
 
 WILDCARDS = frozenset("*[")
+# Beside letters and digits, what a path in an address holds as it is.
+UNQUOTED = "/:@!$&'()*+,;=~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,7 @@ def find_inputs(patterns: Sequence[str], suffixes: Sequence[str]) -> list[InputF
     found: dict[str, InputFile] = {}
     for pattern in patterns:
         system, path = file_system(pattern)
-        query = pattern[pattern.index("?") :] if "://" in pattern and "?" in pattern else ""
-        before = pattern.removesuffix(query).rstrip("/").removesuffix(path) if "://" in pattern else ""
+        before, query = _around(pattern, path)
         try:
             files = list(_matching(system, path, tuple(suffixes)))
         except OSError as error:
@@ -79,26 +81,51 @@ def find_inputs(patterns: Sequence[str], suffixes: Sequence[str]) -> list[InputF
         if not files:
             raise InputError(f"{pattern}: no such file; name files, a folder or a pattern that has some")
         for file in files:
-            location = f"{before}{file.path}{query}"
+            location = f"{before}{quote(file.path, UNQUOTED)}{query}" if before else file.path
             found.setdefault(location, InputFile(location, file.size))
     return sorted(found.values(), key=lambda file: file.location)
 
 
+def _around(pattern: str, path: str) -> tuple[str, str]:
+    """Return what stands before and after a path in an address; nothing for a pattern that is none.
+
+    Raises:
+        InputError: if it holds a password, which would be written into every row.
+    """
+    if "://" not in pattern:
+        return "", ""
+    before, question, query = pattern.partition("?")
+    if ":" in urlsplit(before).netloc.rpartition("@")[0]:
+        raise InputError(f"{urlsplit(before).scheme}://...: holds a secret; give it in the environment instead")
+    return unquote(before).rstrip("/").removesuffix(path), question + query
+
+
 def _matching(system: FileSystem, path: str, suffixes: tuple[str, ...]) -> Iterator[FileInfo]:
     files: Iterable[FileInfo]
-    if WILDCARDS & set(path):
-        parts = PurePosixPath(path).parts
-        plain = next(index for index, part in enumerate(parts) if WILDCARDS & set(part))
-        folder = str(PurePosixPath(*parts[:plain]))
-        selected = FileSelector(folder, allow_not_found=True, recursive=plain < len(parts) - 1)
-        files = (info for info in system.get_file_info(selected) if PurePosixPath(info.path).match(path))
-    else:
-        [info] = system.get_file_info([path])
-        is_folder = info.type == FileType.Directory
-        files = system.get_file_info(FileSelector(path)) if is_folder else [info]
-        if is_folder and suffixes:
+    [info] = system.get_file_info([path])
+    if info.type == FileType.NotFound:
+        files = _selected(system, path)
+    elif info.type == FileType.Directory:
+        files = system.get_file_info(FileSelector(path))
+        if suffixes:
             files = (info for info in files if info.path.removesuffix(COMPRESSED).endswith(suffixes))
+    else:
+        files = [info]
     return (info for info in files if info.type == FileType.File and not info.base_name.startswith("."))
+
+
+def _selected(system: FileSystem, pattern: str) -> Iterator[FileInfo]:
+    """Yield what a pattern names; a folder that is called like one is no pattern."""
+    parts = PurePosixPath(pattern).parts
+    for place, part in enumerate(parts):
+        folder, above = str(PurePosixPath(*parts[: place + 1])), str(PurePosixPath(*parts[:place]))
+        if WILDCARDS & set(part) and system.get_file_info([folder])[0].type == FileType.NotFound:
+            selector = FileSelector(above, allow_not_found=True, recursive=place < len(parts) - 1)
+            wanted = str(PurePosixPath("/", *parts[place:]))
+            for info in system.get_file_info(selector):
+                if PurePosixPath("/", PurePosixPath(info.path).relative_to(above)).match(wanted):
+                    yield info
+            return
 
 
 @contextmanager
@@ -136,23 +163,35 @@ class Folder:
         Raises:
             InputError: if it cannot be created.
         """
-        try:
+        with self._in_a_line("written"):
             self.system.create_dir(self._at(inner), recursive=True)
-        except OSError as error:
-            raise self._unwritable(error) from None
 
     def files(self, inner: str = "") -> list[FileInfo]:
-        """Return the files in the folder, or in one in it, by name; none if it is missing."""
-        found = self.system.get_file_info(FileSelector(self._at(inner), allow_not_found=True))
+        """Return the files in the folder, or in one in it, by name; none if it is missing.
+
+        Raises:
+            InputError: if it is no folder, or cannot be read.
+        """
+        with self._in_a_line("read"):
+            found = self.system.get_file_info(FileSelector(self._at(inner), allow_not_found=True))
         return sorted((info for info in found if info.type == FileType.File), key=lambda info: info.base_name)
 
     def exists(self, name: str) -> bool:
-        """Return if there is a file of a name."""
-        return bool(self.system.get_file_info([self._at(name)])[0].type == FileType.File)
+        """Return if there is a file of a name.
+
+        Raises:
+            InputError: if the folder cannot be read.
+        """
+        with self._in_a_line("read"):
+            return bool(self.system.get_file_info([self._at(name)])[0].type == FileType.File)
 
     def read(self, name: str) -> bytes:
-        """Return the content of a file."""
-        with self.system.open_input_stream(self._at(name), compression=None) as file:
+        """Return the content of a file.
+
+        Raises:
+            InputError: if it cannot be read.
+        """
+        with self._in_a_line("read"), self.system.open_input_stream(self._at(name), compression=None) as file:
             return bytes(file.read())
 
     @contextmanager
@@ -165,12 +204,11 @@ class Folder:
         target = self._at(name)
         temporary = str(PurePosixPath(target).with_name(f".{uuid4().hex}.tmp"))
         try:
-            with self.system.open_output_stream(temporary, compression=None) as file:
-                yield file
-            self._sync(temporary)
-            self.system.move(temporary, target)
-        except OSError as error:
-            raise self._unwritable(error) from None
+            with self._in_a_line("written"):
+                with self.system.open_output_stream(temporary, compression=None) as file:
+                    yield file
+                self._sync(temporary)
+                self.system.move(temporary, target)
         finally:
             with suppress(OSError):
                 self.system.delete_file(temporary)
@@ -190,20 +228,26 @@ class Folder:
         Raises:
             InputError: if that is not possible.
         """
-        try:
+        with self._in_a_line("written"):
             self.system.move(self._at(name), self._at(other))
             self._sync(self._at(""))
-        except OSError as error:
-            raise self._unwritable(error) from None
 
     def delete(self, name: str) -> None:
-        """Delete a file, if it is there."""
-        with suppress(FileNotFoundError):
+        """Delete a file, if it is there.
+
+        Raises:
+            InputError: if that is not possible.
+        """
+        with self._in_a_line("written"), suppress(FileNotFoundError):
             self.system.delete_file(self._at(name))
 
     def delete_folder(self, inner: str) -> None:
-        """Delete a folder in this one, if it is there."""
-        with suppress(FileNotFoundError):
+        """Delete a folder in this one, if it is there.
+
+        Raises:
+            InputError: if that is not possible.
+        """
+        with self._in_a_line("written"), suppress(FileNotFoundError):
             self.system.delete_dir(self._at(inner))
 
     def _sync(self, path: str) -> None:
@@ -218,5 +262,9 @@ class Folder:
     def _at(self, name: str) -> str:
         return f"{self.path}/{name}" if name else self.path
 
-    def _unwritable(self, error: OSError) -> InputError:
-        return InputError(f"{self.location}: cannot be written ({one_line(error)}); choose another folder")
+    @contextmanager
+    def _in_a_line(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"{self.location}: cannot be {what} ({one_line(error)}); choose another folder") from None

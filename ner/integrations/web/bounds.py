@@ -1,6 +1,10 @@
 """What a request may cost."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
+
+# Times what is tagged in one request: 1,117 entities of 40 abstracts make 2.6 times the bytes of these.
+EXPORTED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +24,7 @@ class Bounds:
     characters: int = 50_000
     waiting: int = 128
     seconds: int = 60
+
+    def of_export(self) -> Self:
+        """Return the bounds of a request for a file, which holds entities beside the texts of several answers."""
+        return replace(self, body_bytes=EXPORTED * self.body_bytes, texts=EXPORTED * self.texts)

@@ -20,6 +20,8 @@ READABLE = sorted(
     key=lambda name: (not FORMATS[name].can_write_entities, name),
 )
 WRITABLE = sorted(name for name, kind in FORMATS.items() if kind.can_write_entities)
+# Before the first line of a file: the byte order mark, and empty lines.
+BLANKS = b"\xef\xbb\xbf \t\r\n"
 
 
 def format_list() -> list[dict[str, object]]:
@@ -66,6 +68,9 @@ def read_file(content: bytes, name: str, format_name: str | None) -> tuple[str, 
                 documents = list(documents_at(path, FORMATS[kind]().without_annotation()))
             except InputError as error:
                 reasons.append(f"{kind}: {error}".replace(str(path), f"{name:.80}"))
+                beginning = FORMATS[kind].beginning
+                if beginning and beginning.match(content.lstrip(BLANKS)):
+                    break
             else:
                 if documents:
                     return kind, documents

@@ -15,6 +15,7 @@ from ner.integrations.web.refusals import CLIENT_LEFT, answer_to, refusal, too_l
 
 # A browser asks for these without a token; they hold nothing of what others have sent.
 OPEN_PATHS = ("/", "/health", "/docs", "/openapi.json", "/static/")
+EXPORT_PATH = "/export"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -50,13 +51,14 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self.bounds)
+        is_export = scope["path"] == EXPORT_PATH
+        exchange = _Exchange(scope, receive, send, self.bounds.of_export() if is_export else self.bounds)
         error = ""
         try:
             async with asyncio.timeout(self.bounds.seconds):
                 await self._answer(exchange)
         except TimeoutError:
-            late = try_later(f"it took more than {self.bounds.seconds} s; send less at once, or try again")
+            late = refusal(504, f"it took more than {self.bounds.seconds} s; send less at once")
             await exchange.refuse(late if exchange.is_read else refusal(408, "the request did not arrive in time"))
         except Exception as fault:  # noqa: BLE001 - nothing but the log learns of it
             error = place_of(fault)
@@ -91,8 +93,8 @@ class Guard:
             if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
                 message = "this service needs a token; send it as 'Authorization: Bearer ...'"
                 raise HTTPException(401, message, {"WWW-Authenticate": "Bearer"})
-        if exchange.announced > self.bounds.body_bytes:
-            raise too_large(self.bounds.body_bytes)
+        if exchange.announced > exchange.bounds.body_bytes:
+            raise too_large(exchange.bounds.body_bytes)
         if exchange.scope["method"] == "POST" and self._working >= self.bounds.waiting:
             raise try_later("too many requests are waiting; try again in a moment")
 
@@ -101,6 +103,7 @@ class _Exchange:
     """A request and its answer, counted and bounded.
 
     Attributes:
+        bounds: What it may cost.
         announced: Bytes of the body, as far as the client tells it.
         status: Of the answer, 0 until it begins.
         received: Bytes of the body so far.
@@ -109,6 +112,7 @@ class _Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, bounds: Bounds) -> None:
         self.scope = scope
+        self.bounds = bounds
         self.start = time.monotonic()
         # h11 lets no other than a number through.
         self.announced = int(Headers(scope=scope).get("content-length", "0"))
@@ -117,20 +121,19 @@ class _Exchange:
         self.is_read = False
         self._receive = receive
         self._send = send
-        self._bounds = bounds
 
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
             self.received += len(message.get("body", b""))
             self.is_read = not message.get("more_body", False)
-            if self.received > self._bounds.body_bytes:
-                raise too_large(self._bounds.body_bytes)
+            if self.received > self.bounds.body_bytes:
+                raise too_large(self.bounds.body_bytes)
         return message
 
     async def drain(self) -> None:
         """Read the body, as far as it is not very large, and throw it away."""
-        while not self.is_read and max(self.received, self.announced) <= DRAINED * self._bounds.body_bytes:
+        while not self.is_read and max(self.received, self.announced) <= DRAINED * self.bounds.body_bytes:
             message = await self._receive()
             self.received += len(message.get("body", b""))
             self.is_read = not message.get("more_body", False)

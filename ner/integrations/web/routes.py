@@ -29,7 +29,7 @@ T = TypeVar("T")
 Shape = Literal["entities", "transformers"]
 BINARY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 REFUSED: dict[int | str, dict[str, Any]] = {
-    status: {"model": schemas.ErrorAnswer} for status in (400, 401, 403, 408, 413, 415, 421, 422, 503)
+    status: {"model": schemas.ErrorAnswer} for status in (400, 401, 403, 408, 413, 415, 421, 422, 503, 504)
 }
 
 router = APIRouter()
@@ -110,7 +110,7 @@ async def export(
 ) -> Response:
     """Return documents with entities as a file; a format of many files is zipped."""
     documents = read_records(body.documents, with_annotation=True)
-    request.state.texts = check_texts(documents, service.bounds)
+    request.state.texts = check_texts(documents, service.bounds.of_export())
     name, media_type, content = await run_in_threadpool(write_file, documents, format_name)
     return Response(content, 200, {"Content-Disposition": f'attachment; filename="{name}"'}, media_type)
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 
 from ner.checkpoints import runs
@@ -73,8 +74,9 @@ def _columns(logs: Sequence[Path]) -> Columns:
                 for row in csv.DictReader(file):
                     step = float(row["step"])
                     for name, cell in row.items():
-                        if cell and name not in ("step", "epoch"):
-                            found.setdefault(name, {})[step] = float(cell)
+                        # The loss of a training that diverged is no number.
+                        if cell and name not in ("step", "epoch") and isfinite(value := float(cell)):
+                            found.setdefault(name, {})[step] = value
             except (KeyError, TypeError, ValueError, csv.Error) as error:
                 raise InputError(f"{log}: not a CSV log of a training ({error!r}); remove it") from None
     return {name: sorted(values.items()) for name, values in found.items()}

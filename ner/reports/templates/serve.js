@@ -54,7 +54,7 @@ async function reason(response) {
   const { error = "" } = await response.json().catch(() => ({}));
   if (response.status === 503) return "The service is busy. Wait a moment, and try again; your text is still here.";
   if (response.status === 401) return "This service needs an access token: enter the one that you were given.";
-  if (response.status >= 500) return "The service has failed at this. Whoever runs it finds the reason in its log.";
+  if (response.status >= 500 && response.status !== 504) return "The service has failed at this. Whoever runs it finds the reason in its log.";
   return error ? `${error[0].toUpperCase()}${error.slice(1)}.` : `The service refuses this (${response.status}).`;
 }
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -32,6 +33,31 @@ def test_files_are_found_by_paths_folders_and_patterns(folder: Path, scheme: str
 def test_a_relative_path_and_an_absolute_one_are_the_same_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert len(find_inputs(["b.jsonl", str(folder / "b.jsonl")], ())) == 1
+
+
+@pytest.mark.parametrize("name", ["x y#1?.jsonl", "café/a%20b.jsonl", "[1]/year=2024/b.jsonl"])
+def test_the_address_of_a_file_leads_to_it_whatever_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(name)
+    [file] = find_inputs([f"file://{quote(str((tmp_path / name).parent))}"], ())
+    assert file.location.startswith(f"file://{tmp_path}/")
+    with local_copy(file) as path:
+        assert path.read_text() == name
+
+
+def test_names_with_brackets_are_names_where_they_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("b[1].jsonl", "b1.jsonl", "run[2]/c.jsonl", "run2/c.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert _names(find_inputs([f"{tmp_path}/b[1].jsonl"], ()), tmp_path) == ["b[1].jsonl"]
+    assert _names(find_inputs([f"{tmp_path}/[ab][1].jsonl"], ()), tmp_path) == ["b1.jsonl"]
+    monkeypatch.chdir(tmp_path / "run[2]")
+    assert _names(find_inputs(["*.jsonl"], ()), tmp_path) == ["run[2]/c.jsonl"]
+
+
+def test_a_password_in_an_address_is_refused_without_repeating_it() -> None:
+    with pytest.raises(InputError, match=r"^s3://\.\.\.: holds a secret; give it in the environment instead$"):
+        find_inputs(["s3://key:secret@bucket/folder?region=eu-west-1"], ())
 
 
 @pytest.mark.parametrize("name", ["nothing.jsonl", "x*.jsonl", "nowhere/*.jsonl"])
@@ -72,3 +98,11 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_line(tmp_path: Path) -> No
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
         Folder(str(tmp_path / "file" / "inner")).make()
+
+
+def test_a_file_in_place_of_a_folder_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folder = Folder(str(tmp_path / "file"))
+    for use in (folder.files, lambda: folder.read("settings.json"), lambda: folder.delete("settings.json")):
+        with pytest.raises(InputError, match=r"file: cannot be (read|written) \(.*; choose another folder$"):
+            use()
