@@ -65,7 +65,7 @@ def writing_bytes(path: Path) -> Iterator[BinaryIO]:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
             return
-        if _is_stream(path):
+        if is_stream(path):
             with path.open("wb") as file:
                 yield file
             return
@@ -139,7 +139,7 @@ def kept(path: Path) -> Iterator[Path]:
     Raises:
         InputError: if the pipe cannot be read.
     """
-    if path != STANDARD and not _is_stream(path):
+    if path != STANDARD and not is_stream(path):
         yield path
         return
     with TemporaryDirectory() as folder:
@@ -169,7 +169,7 @@ def check_writable(path: Path, is_folder: bool = False) -> None:
             check_new(path)
         elif path.is_dir():
             raise InputError(f"{path}: cannot be written (it is a folder); name a file in it")
-        if _is_stream(path):
+        if is_stream(path):
             if not os.access(path, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             return
@@ -200,12 +200,17 @@ def check_apart(source: Path, output: Path, suffixes: Sequence[str], is_folder: 
     with _readable(source):
         source = _followed(source)
     with _explained(output):
-        if _is_stream(output):
+        if is_stream(output):
             return
         new = _followed(output)
     is_read = is_folder or not suffixes or new.name.removesuffix(COMPRESSED).endswith(tuple(suffixes))
     if new == source or (source in new.parents and is_read):
         raise InputError(f"{output}: belongs to the input; write it elsewhere")
+
+
+def is_stream(path: Path) -> bool:
+    """Return whether a device, a pipe or a socket stands at a path."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def check_new(path: Path) -> None:
@@ -225,6 +230,8 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn a failure to write into one line that names the path."""
     try:
         yield
+    except BrokenPipeError:  # whoever reads has all that it wants
+        raise
     except (OSError, UnicodeEncodeError) as error:
         raise _unwritable(path, error) from None
 
@@ -248,7 +255,7 @@ def _opened(path: Path) -> BufferedReader:
     """
     if path == STANDARD:
         return open(sys.stdin.fileno(), "rb", closefd=False)
-    return _followed(path).open("rb") if not _is_stream(path) else path.open("rb")
+    return _followed(path).open("rb") if not is_stream(path) else path.open("rb")
 
 
 @contextmanager
@@ -265,11 +272,6 @@ def _compressing(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
         return
     with GzipFile("", "wb", COMPRESSION_LEVEL, file, mtime=0) as compressing, BufferedWriter(compressing) as buffered:
         yield buffered
-
-
-def _is_stream(path: Path) -> bool:
-    """Return whether a device, a pipe or a socket stands at a path."""
-    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _followed(path: Path) -> Path:
@@ -299,7 +301,7 @@ def _permit(path: Path) -> None:
 
 def _bad_byte(path: Path) -> str:
     """Return where a file stops being UTF-8; a stream cannot be read again."""
-    if path != STANDARD and not _is_stream(path):
+    if path != STANDARD and not is_stream(path):
         with _decompressed(path) as file:
             for number, line in enumerate(file, 1):
                 try:

@@ -1,6 +1,5 @@
 """Write documents in another format, and say what it does not hold."""
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from ner.cli.parser import program
 from ner.formats import Format
 from ner.formats.base import documents_at, format_options
 from ner.formats.comparison import losses
-from ner.io.files import STANDARD, check_apart, check_writable, kept
+from ner.io.files import STANDARD, check_apart, check_writable, is_stream, kept, writing_bytes
 
 DESCRIPTION = """Convert documents from one format to another, and report what the other format does not hold: the
 output is read again and compared. What the input holds beyond documents and entities is counted. A format is a class of
@@ -50,17 +49,18 @@ def convert(source: Format, target: Format, path: Path, output: Path) -> None:
     check_apart(path, output, source.suffixes, target.writes_folder)
     check_writable(output, is_folder=target.writes_folder)
     with kept(path) as read, TemporaryDirectory() as folder, format_options("to.{}".format):
-        written = Path(folder) / "output" if output == STANDARD else output
+        is_streamed = output == STANDARD or is_stream(output)
+        written = Path(folder) / output.name if is_streamed else output
         target.write(documents_at(read, source, "from"), written)
         not_read = +source.not_read
         with warned_before():
-            # A format that cannot be read loses what it loses; the documents are still counted.
-            after = documents_at(written, target) if target.can_read else documents_at(read, source, "from")
+            # A format that cannot be read, as an empty folder, loses what it loses; the documents are still counted.
+            is_read = target.can_read and (written.is_file() or any(written.iterdir()))
+            after = documents_at(written, target) if is_read else documents_at(read, source, "from")
             lost = losses(documents_at(read, source, "from"), after)
-        if output == STANDARD:
-            with written.open("rb") as file:
-                copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.flush()
+        if is_streamed:
+            with written.open("rb") as file, writing_bytes(output) as stream:
+                copyfileobj(file, stream)
     _report(not_read, lost, target, output)
 
 

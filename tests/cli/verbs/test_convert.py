@@ -1,5 +1,6 @@
 """The verb `convert`: its output, its report, and its errors."""
 
+import gzip
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from ner.corpora.sample import FOLDER
 from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.formats.base import Format
+from ner.formats.brat import Brat
 from ner.formats.gutbrainie import GutBrainIE
 from ner.formats.jsonl import JsonLines
 from ner.formats.plain_text import PlainText
@@ -158,6 +160,29 @@ def test_a_pipe_is_an_input_like_a_file(tmp_path: Path) -> None:
     convert(PlainText(), JsonLines(), tmp_path / "pipe", tmp_path / "out.jsonl.gz")
     writer.join()
     assert [document.passages[0].text for document in JsonLines().read(tmp_path / "out.jsonl.gz")] == ["Mice ate."]
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.gz"])
+def test_a_pipe_is_an_output_that_its_reader_gets_whole(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in.txt").write_text("Mice ate.\n" * 20_000)
+    os.mkfifo(tmp_path / name)
+    found: list[bytes] = []
+    reader = Thread(target=lambda: found.append((tmp_path / name).read_bytes()), daemon=True)
+    reader.start()
+    convert(PlainText(), JsonLines(), tmp_path / "in.txt", tmp_path / name)
+    reader.join(10)
+    text = gzip.decompress(found[0]) if name.endswith(".gz") else found[0]
+    assert text.count(b"\n") == 20_000
+    assert capsys.readouterr().err == f"20000 documents, 0 entities: {tmp_path / name}\n"
+
+
+def test_nothing_becomes_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in.jsonl").touch()
+    convert(JsonLines(), Brat(), tmp_path / "in.jsonl", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+    assert capsys.readouterr().err == f"0 documents, 0 entities: {tmp_path / 'out'}\n"
 
 
 def test_what_is_left_out_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
