@@ -1,5 +1,6 @@
 """Documents, their passages, and the spans of characters that are annotated in them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from math import inf
@@ -80,6 +81,10 @@ class Passage:
     def is_known(self, end: int) -> bool:
         """Return whether the annotation says if there is an entity that ends there: after its end nobody has looked."""
         return self.annotated_until is None or end <= self.annotated_until
+
+    def known(self, spans: Iterable[Span]) -> list[Span]:
+        """Return the spans, annotated or found, within the annotation: beyond it they are neither right nor wrong."""
+        return [span for span in spans if self.is_known(span.end)]
 
     def mention(self, span: Span) -> str:
         """Return the characters that a span covers."""

@@ -1,5 +1,6 @@
 """Votes of taggers that cannot be averaged, such as those with different tokenizers, over exact spans."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -16,13 +17,14 @@ def vote(taggings: Sequence[Iterable[Document]], at_least: float, by_score: bool
     has not found it counts 0; it has none where a tagger gave none.
 
     Args:
-        taggings: The same documents in the same order, as each tagger tagged them.
+        taggings: The same documents in the same order, as each tagger tagged them; their identifiers are the first's.
         at_least: Least votes of an entity.
         by_score: Let a vote count as much as the entity's score, and not 1.
 
     Raises:
-        InputError: if documents or their texts differ, or ``by_score`` finds an entity without a score.
+        InputError: if the texts differ, a tagger has tagged none, or ``by_score`` finds an entity without a score.
     """
+    untagged, number = set(range(1, len(taggings) + 1)), 0
     for number, versions in enumerate(zip_longest(*taggings), start=1):
         found = [version for version in versions if version is not None]
         if len(found) < len(versions) or any(_texts(version) != _texts(found[0]) for version in found):
@@ -34,11 +36,14 @@ def vote(taggings: Sequence[Iterable[Document]], at_least: float, by_score: bool
             ]
         except InputError as error:
             raise InputError(f"document {found[0].id!r:.100}: {error}") from None
+        untagged -= {place for place, version in enumerate(found, start=1) if version.is_annotated}
         yield replace(found[0], passages=tuple(passages))
+    if untagged and number:
+        raise InputError(f"file {min(untagged)}: no document is annotated; tag it first, or see if its format is right")
 
 
 def _texts(document: Document) -> list[str]:
-    return [document.id, *(passage.text for passage in document.passages)]
+    return [passage.text for passage in document.passages]
 
 
 def _elected(versions: Sequence[Passage], at_least: float, by_score: bool) -> Passage:
@@ -52,9 +57,10 @@ def _elected(versions: Sequence[Passage], at_least: float, by_score: bool) -> Pa
     candidates.sort(key=lambda span: (-counted[span], -(span.score or 0.0), -len(span), span))
     kept: list[Span] = []
     for span in candidates:
-        if all(span.end <= other.start or other.end <= span.start for other in kept):
-            kept.append(span)
-    return replace(versions[0], spans=tuple(sorted(kept)), annotated_until=None)
+        place = bisect_left(kept, span)
+        if all(span.end <= other.start or other.end <= span.start for other in kept[max(place - 1, 0) : place + 1]):
+            kept.insert(place, span)
+    return replace(versions[0], spans=tuple(kept), annotated_until=None)
 
 
 def _count(votes: Sequence[Span], by_score: bool) -> float:

@@ -111,7 +111,7 @@ def aligned(predictions: Annotation, gold: Annotation) -> Annotation:
         texts, others = predictions.texts(name), gold.texts(name)
         if texts and others and texts != others:
             moved[name] = _moved(moved[name], texts, others)
-    return _known_only(replace(predictions, mentions=moved), gold)
+    return known_only(replace(predictions, mentions=moved), gold)
 
 
 def _read_gutbrainie(path: Path, source: GutBrainIE | GutBrainIESubmission, with_scores: bool) -> Annotation:
@@ -213,8 +213,8 @@ def _at_places(
     return replace(mention, start=start, end=len(texts[location]) + 1, location=location)
 
 
-def _known_only(predictions: Annotation, gold: Annotation) -> Annotation:
-    """Return predictions without mentions where the gold's annotation is unknown."""
+def known_only(predictions: Annotation, gold: Annotation) -> Annotation:
+    """Return predictions, or the gold itself, without mentions where the gold's annotation is unknown."""
     kept = {
         name: [place for place, mention in enumerate(found) if _is_known(mention, gold.passages.get(name, {}))]
         for name, found in predictions.mentions.items()

@@ -48,10 +48,14 @@ def compare(gold: Iterable[Document], predictions: Iterable[Document]) -> Outcom
     """Compare predictions with the annotation of their documents; other annotated documents do not count.
 
     Raises:
-        InputError: if a predicted document is not annotated, occurs twice or has other texts there, or an entity has no
-            score.
+        InputError: if a predicted document is not annotated, occurs twice or has other texts there, the gold has two
+            annotations of it, or an entity has no score.
     """
-    annotated = {document.id: document for document in gold}
+    annotated: dict[str, Document] = {}
+    differing = set()
+    for document in gold:
+        if annotated.setdefault(document.id, document).passages != document.passages:
+            differing.add(document.id)
     entities: list[Scored] = []
     count = Counter[str]()
     seen = set()
@@ -61,8 +65,13 @@ def compare(gold: Iterable[Document], predictions: Iterable[Document]) -> Outcom
         seen.add(document.id)
         if document.id not in annotated:
             raise InputError(f"document {document.id!r:.100} is predicted, but not in the gold; name its gold file too")
+        if document.id in differing:
+            raise InputError(f"document {document.id!r:.100} has two annotations in the gold; name the file of one")
+        if not annotated[document.id].is_annotated:
+            raise InputError(f"document {document.id!r:.100} is not annotated in the gold; name the annotated file")
         entities += _scored(annotated[document.id], document)
-        count.update(span.label for passage in annotated[document.id].passages for span in set(passage.spans))
+        known = (passage.known(passage.spans) for passage in annotated[document.id].passages)
+        count.update(span.label for spans in known for span in set(spans))
     return Outcome(tuple(entities), count, len(seen))
 
 
@@ -101,12 +110,13 @@ def _scored(gold: Document, predicted: Document) -> Iterator[Scored]:
     if texts[0] != texts[1]:
         raise InputError(f"document {gold.id!r:.100} has other texts in the gold; predict the texts of the gold")
     for known, passage in zip(gold.passages, predicted.passages, strict=True):
+        annotated = set(known.spans)
         for span in passage.spans:
             if span.score is None:
                 fix = "write them with predict --predictions.scores true --predictions.min_score 0, as JsonLines"
                 raise InputError(f"document {gold.id!r:.100}: an entity has no score; {fix}")
             if known.is_known(span.end):
-                yield Scored(span.label, span.score, span in known.spans)
+                yield Scored(span.label, span.score, span in annotated)
 
 
 def _cut(entities: Sequence[Scored], needed: float) -> float:

@@ -1,6 +1,6 @@
 """The evaluation of a prediction file: its scores and, on request, a comparison, its errors and its calibration."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ner.documents import Passage, Span
 from ner.errors import InputError
 from ner.formats.gutbrainie import SECTIONS, Entity, entity_record
-from ner.metrics.annotation import Annotation, aligned
+from ner.metrics.annotation import Annotation, aligned, known_only
 from ner.metrics.calibration import Calibration, calibrate
 from ner.metrics.error_analysis import ErrorReport, Example, LabelErrors, find_errors
 from ner.metrics.official import Figures, Mention, Score, Version, score
@@ -130,6 +130,7 @@ def evaluate(
             the calibration is wanted of predictions without scores.
     """
     wanted = wanted or Wanted()
+    gold = known_only(gold, gold)
     predictions, left_out = _comparable(predictions, gold)
     whole = _score(predictions, gold, labels, version)
     other, comparison, errors, calibration = None, None, None, None
@@ -216,12 +217,14 @@ def _score_tokens(gold: Annotation, predictions: Annotation) -> "TokenReport | N
 def _passages_with_tokens(gold: Annotation, predictions: Annotation) -> Iterator[tuple[Passage, list[Span]]]:
     """Yield the passages of the gold that have tokens, each with the spans predicted in it."""
     for name, passages in gold.passages.items():
-        found = predictions.mentions.get(name, ())
+        found = defaultdict(list)
+        for each in predictions.mentions.get(name, ()):
+            # A submission may hold intervals without characters, which have no tokens either.
+            if 0 <= each.start < each.end:
+                found[each.location].append(Span(each.start, each.end, each.label))
         for location, passage in passages.items():
             if passage.tokens is not None:
-                own = (mention for mention in found if mention.location == location)
-                # A submission may hold intervals without characters, which have no tokens either.
-                yield passage, [Span(each.start, each.end, each.label) for each in own if 0 <= each.start < each.end]
+                yield passage, found[location]
 
 
 def _averages(score: Score) -> dict[str, object]:

@@ -285,9 +285,8 @@ class NERModule(LightningModule):
         for chunk, found in zip(tagged.texts.chunks, tagged.spans, strict=True):
             for index, spans in chunk.project(found).items():
                 passage = chunk.document.passages[index]
-                # What is found after the annotation's end is neither right nor wrong.
-                known = [span for span in spans if passage.is_known(span.end)]
-                score.update(mentions(passage, passage.spans), mentions(passage, known))
+                gold, known = passage.known(passage.spans), passage.known(spans)
+                score.update(mentions(passage, gold), mentions(passage, known))
         return {"tagged": tagged}
 
     def _log_score(self, stage: str, metric: OfficialScore) -> None:

@@ -55,6 +55,18 @@ def test_of_two_that_overlap_the_one_with_more_votes_then_score_then_length_is_k
     assert elected([Span(9, 12, "drug")], [longer], at_least=1) == [longer]
 
 
+def test_documents_are_told_by_their_texts_since_columns_name_them_after_their_file() -> None:
+    [found] = vote([[document(GENE, name="a:1")], [document(GENE, name="b:1")]], at_least=2)
+    assert (found.id, found.passages[0].spans) == ("a:1", (GENE,))
+
+
+def test_texts_that_nobody_has_tagged_are_no_votes() -> None:
+    untagged = Document("1", (Passage(TEXT, "title", annotated_until=0),))
+    with pytest.raises(InputError, match=r"^file 2: no document is annotated; tag it first"):
+        list(vote([[document(GENE)], [untagged]], at_least=1))
+    assert list(vote([[], []], at_least=1)) == []
+
+
 SPANS = st.builds(
     lambda start, length, label: Span(start, start + length, label),
     st.integers(0, 9),
@@ -74,9 +86,7 @@ def test_what_is_kept_has_the_votes_and_does_not_overlap(taggings: list[list[Spa
             assert any(span.start < other.end and other.start < span.end and votes[other] >= count for other in found)
 
 
-@pytest.mark.parametrize(
-    "other", [[], [document(), document(name="2")], [document(name="2")], [document(text="something else here")]]
-)
+@pytest.mark.parametrize("other", [[], [document(), document(name="2")], [document(text="something else here")]])
 def test_other_documents_are_refused(other: list[Document]) -> None:
     with pytest.raises(InputError, match=r"document \d, '\d', is not the same in all predictions"):
         list(vote([[document()], other], 1))

@@ -83,6 +83,20 @@ def test_predictions_are_compared_with_the_annotation_of_their_documents() -> No
 def test_what_is_found_where_the_annotation_has_stopped_does_not_count() -> None:
     found = compare([document(GENE, until=8)], [document(Span(9, 16, "drug", 0.9))])
     assert found.entities == ()
+    assert compare([document(GENE, DRUG, until=8)], [document()]).gold == {"gene": 1}
+
+
+@pytest.mark.parametrize(
+    ("gold", "message"),
+    [
+        ([document(until=0)], "'1' is not annotated in the gold; name the annotated file"),
+        ([document(GENE), document(until=0)], "'1' has two annotations in the gold; name the file of one"),
+    ],
+)
+def test_gold_that_says_nothing_or_two_things_of_a_document_is_refused(gold: list[Document], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        compare(gold, [document(Span(0, 4, "gene", 0.9))])
+    assert compare([*gold, document(GENE, name="2")], [document(Span(0, 4, "gene", 0.9), name="2")]).documents == 1
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,9 @@ def main(arguments: Sequence[str]) -> int:
     members = [read_checkpoint(path) for path in paths]
     gold, predictions = (_documents(chosen, files) for files in ("gold", "predictions"))
     outcome = compare(gold, predictions)
+    if not outcome.entities or not outcome.gold:
+        where = "gold of the predicted documents" if outcome.entities else "predictions"
+        raise InputError(f"there is no entity in the {where}, so nothing can be chosen; see if all files are right")
     if any((stored := mean_min_scores(members)).values()) and outcome.is_cut(stored):
         log.warning("The predictions have nothing of what the checkpoints leave out now: %s", CUT)
     seen = sorted({*outcome.gold, *(entity.label for entity in outcome.entities)})

@@ -175,6 +175,7 @@ def test_a_training_is_resumed_from_a_checkpoint_with_stored_scores(stored: Path
     ("arguments", "message"),
     [
         ([*GOLD, "--predictions", "none.jsonl"], "none.jsonl"),
+        ([*GOLD, "--predictions", "empty.jsonl"], "no entity in the predictions, so nothing"),
         ([*GOLD, "--predictions", DEV, "--predictions_format", "GutBrainIE"], "an entity has no score"),
         ([*GOLD, "--predictions", DEV, "--checkpoints", "none/*.ckpt"], "no checkpoint matches"),
         ([*GOLD, "--predictions", DEV, "--checkpoints", "settings.json"], "settings.json: "),
@@ -194,6 +195,7 @@ def test_a_mistake_is_one_line(
     (tmp_path / "folder").mkdir()
     for path in ("folder/settings.json", "settings.json"):
         Path(path).write_text("{}", encoding="utf-8")
+    Path("empty.jsonl").touch()
     assert main(["threshold", *arguments]) == 2
     printed = capsys.readouterr().err
     assert printed.splitlines()[-1].startswith("error: ")
