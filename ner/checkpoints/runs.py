@@ -10,6 +10,8 @@ from ner.checkpoints.manifest import is_exported
 from ner.errors import InputError
 
 FOLDER = Path("checkpoints")
+# Reports, beside the checkpoints of a seed.
+DEV_PAGE, TEST_PAGE = "report.html", "report-test.html"
 # Settings that decide what a training ends with, and those among them that do not.
 DECISIVE = (
     "seed_everything",

@@ -22,14 +22,15 @@ def shipped_configs() -> dict[str, Path]:
 
 
 def find_config(name: str) -> Path:
-    """Return the file that has this path, else the configuration that ships under this name.
+    """Return the file that has this path, else the configuration that ships under this name; a folder does not count.
 
     Raises:
         InputError: if there is no name.
     """
     if not name or name.startswith("--"):
         raise InputError(f"--config has no value; name a file, or one that ships: {', '.join(shipped_configs())}")
-    return Path(name) if Path(name).exists() else shipped_configs().get(name, Path(name))
+    is_there = Path(name).exists() and not Path(name).is_dir()
+    return Path(name) if is_there else shipped_configs().get(name, Path(name))
 
 
 class ConfigFiles:

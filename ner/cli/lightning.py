@@ -43,7 +43,6 @@ from ner.training.trainer import (
 
 log = logging.getLogger(__name__)
 
-DEV_PAGE, TEST_PAGE = "report.html", "report-test.html"
 SILENT = {"trainer": {"enable_progress_bar": False, "logger": False}}
 
 
@@ -90,7 +89,7 @@ class CommandLine(LightningCLI):
         self.selection = selection
         self._settings = settings
         self._is_reporting = is_reporting
-        self._page = selection.folder / TEST_PAGE if verb == "test" and selection.paths else page
+        self._page = selection.folder / runs.TEST_PAGE if verb == "test" and selection.paths else page
         with (
             format_options(lambda setting: format_option(getattr(self, "datamodule", None), setting)),
             lightning_errors(),
@@ -191,6 +190,9 @@ class CommandLine(LightningCLI):
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
             runs.check_resumable(members[0].name, members[0].config, own)
+            if members[0].steps < config.trainer.max_steps:
+                fix = "train anew under another --run, or for trainer.max_epochs"
+                raise InputError(f"{members[0].name}: a training for trainer.max_steps cannot be resumed; {fix}")
         if self._verb == "predict" and config.data.predict_path is not None:
             config.data.predict_path = str(self._kept.enter_context(kept(Path(config.data.predict_path))))
 
@@ -199,7 +201,15 @@ class CommandLine(LightningCLI):
             super().instantiate_classes()
         except InputError:
             raise
-        except (ValueError, TypeError, KeyError, AttributeError, ImportError, MisconfigurationException) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            ImportError,
+            RuntimeError,
+            MisconfigurationException,
+        ) as error:
             source = f"{self.selection.paths[0]}: " if self.selection.paths else ""
             raise InputError(f"{source}these settings cannot be used: {one_line(error)}") from error
         limit, window = self.model.max_tokens, self.datamodule.window_tokens
@@ -283,7 +293,7 @@ def _report_on_best(trained: CommandLine) -> None:
     if own.report and not own.trainer.fast_dev_run and checkpoint is not None and checkpoint.best_model_path:
         best = Path(checkpoint.best_model_path)
         try:
-            evaluate_silently(trained.selection.with_checkpoints([best]), best.with_name(DEV_PAGE))
+            evaluate_silently(trained.selection.with_checkpoints([best]), best.with_name(runs.DEV_PAGE))
         except InputError as error:
             log.warning("No report, but the training is done: %s", error)
 

@@ -92,7 +92,7 @@ def trained_settings(selection: RunSelection) -> dict[str, object]:
 def _own_config(checkpoint: Path) -> Path | None:
     folder = checkpoint.resolve().parent
     is_own = folder.parent.parent == runs.FOLDER.resolve() and folder.name.startswith("seed=")
-    config = checkpoint.parent / CONFIG_FILE
+    config = folder / CONFIG_FILE
     return config if is_own and config.is_file() else None
 
 

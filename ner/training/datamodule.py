@@ -214,8 +214,9 @@ class NERDataModule(LightningDataModule):
         return texts.take(texts.annotated.nonzero()[0])
 
     def train_dataloader(self) -> DataLoader[int]:
-        """The texts of a training, in a new order each epoch."""
-        return self._loader(self.train_texts, self.batch_size, self.batch_tokens, shuffle=True)
+        """The texts of a training, in a new order each epoch; in one order where a few batches are to be overfitted."""
+        is_shuffled = not getattr(self.trainer, "overfit_batches", 0)
+        return self._loader(self.train_texts, self.batch_size, self.batch_tokens, is_shuffled)
 
     def val_dataloader(self) -> DataLoader[int]:
         """All texts of the dev split."""

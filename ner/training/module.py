@@ -121,17 +121,22 @@ class NERModule(LightningModule):
         self.save_hyperparameters()
         single = EncoderCRF(network, network.config.hidden_size, len(self.label_set.tags), dropout)
         self.model: Model = single
-        if not learn_transitions:
-            for parameter in single.crf.parameters():
-                nn.init.zeros_(parameter).requires_grad_(False)
-        if bio_constraints:
-            single.crf.forbid(self.label_set.legal_starts(), self.label_set.legal_transitions())
+        self.constrain()
         self.val_score = OfficialScore(labels)
         self.test_score = OfficialScore(labels)
         self.max_tokens = max_positions(network.config)
         self.scores: dict[str, Score] = {}
         self.teacher: Teacher | None = None
         self._accumulated: list[Tensor | int] = []
+
+    def constrain(self) -> None:
+        """Give the CRF what the settings say of it: scores that stay zero, and paths that nothing takes."""
+        assert isinstance(self.model, EncoderCRF)  # an ensemble has been trained
+        if not self.hparams["learn_transitions"]:
+            for parameter in self.model.crf.parameters():
+                nn.init.zeros_(parameter).requires_grad_(False)
+        if self.hparams["bio_constraints"]:
+            self.model.crf.forbid(self.label_set.legal_starts(), self.label_set.legal_transitions())
 
     def forward(self, batch: Batch) -> Tensor:
         """Return emissions of the batch's texts, (B, T, K)."""

@@ -17,6 +17,8 @@ def test_every_configuration_ships_under_its_name() -> None:
 def test_a_file_goes_before_a_configuration_that_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert find_config("quickstart") == REPOSITORY / "configs" / "quickstart.yaml"
+    Path("bc5cdr").mkdir()
+    assert find_config("bc5cdr") == REPOSITORY / "configs" / "bc5cdr.yaml"
     Path("quickstart").touch()
     assert find_config("quickstart") == Path("quickstart")
     assert find_config("nowhere") == Path("nowhere")

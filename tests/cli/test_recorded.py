@@ -50,6 +50,19 @@ def test_a_configuration_elsewhere_is_not_ones_own(
     }
 
 
+def test_beside_a_link_to_ones_own_checkpoint_nothing_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preprocessor: Preprocessor
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own, evil = Path("checkpoints/mine/seed=7"), Path("downloaded")
+    for folder, settings in ((own, OWN), (evil, OWN | {"data": {"corpus": "downloaded.evil.Corpus"}})):
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    (own / "best.ckpt").touch()
+    (evil / "model.ckpt").symlink_to(tmp_path / own / "best.ckpt")
+    assert trained_settings(selection(evil / "model.ckpt", "evil.Corpus", preprocessor)) == OWN
+
+
 def test_of_a_strangers_corpus_neither_paths_nor_addresses_are_taken(preprocessor: Preprocessor) -> None:
     for name, arguments, taken in (
         (

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.checkpoints import runs
-from ner.cli.lightning import DEV_PAGE, CommandLine, evaluate_silently
+from ner.cli.lightning import CommandLine, evaluate_silently
 from ner.cli.parser import LightParser
 from ner.cli.selection import RunSelection, read_selection
 from ner.errors import InputError
@@ -41,7 +41,10 @@ class _SeedFit(CommandLine):
 
     def before_instantiate_classes(self) -> None:
         super().before_instantiate_classes()
-        trainer = self.config[self.subcommand].trainer
+        trainer, best = self.config[self.subcommand].trainer, self.config[self.subcommand].checkpoint
+        if best.filename != "best" or best.save_top_k == 0 or trainer.fast_dev_run:
+            names = "checkpoint.filename, checkpoint.save_top_k 0 and trainer.fast_dev_run"
+            raise InputError(f"fit-seeds scores best.ckpt and last.ckpt of each seed; leave out {names}, or use fit")
         for checkpoint in self.selection.members:
             is_trained = checkpoint.epochs >= (trainer.max_epochs or 0) > 0
             if is_trained or checkpoint.is_stopped or checkpoint.steps >= trainer.max_steps > 0:
@@ -149,7 +152,7 @@ def _scores(selection: RunSelection, seeds: Sequence[int]) -> tuple[str, dict[st
         pairs = zip(together.paths, together.members, strict=True)
         singles = [replace(together, paths=(path,), members=(member,)) for path, member in pairs]
         for row, chosen in zip(scores, [*singles, together], strict=False):
-            validated = evaluate_silently(chosen, chosen.folder / DEV_PAGE if kind == "best" else None)
+            validated = evaluate_silently(chosen, chosen.folder / runs.DEV_PAGE if kind == "best" else None)
             name = validated.datamodule.corpus.score_name
             scores[row][kind] = validated.model.scores["val"]
     return name, scores

@@ -68,5 +68,7 @@ class SeedEnsemble(Callback):
                 raise InputError(f"{member.name}: its encoder reads {limit} tokens at most; lower data.window_tokens")
         if trainer.is_global_zero:
             names = ", ".join(member.name for member in found)
-            Console(soft_wrap=True).print(f"ensemble of {len(found)}: {names}", markup=False, highlight=False)
+            # Standard output may be the file of predictions.
+            console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+            console.print(f"ensemble of {len(found)}: {names}")
         return CRFEnsemble(taggers, self.one_at_a_time).to(module.device).eval()

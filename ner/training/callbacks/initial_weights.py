@@ -17,7 +17,8 @@ class InitialWeights(Callback):
         member: The checkpoint, or a member of an exported folder.
 
     Raises:
-        InputError: if it was trained for other labels or units, or lies where this run writes.
+        InputError: if it was trained for other labels or units, or with constraints that this run has not, or lies
+            where this run writes.
     """
 
     def __init__(self, member: Checkpoint) -> None:
@@ -27,10 +28,16 @@ class InitialWeights(Callback):
         assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
         if stage == "fit":
             check_source(self.member, trainer, pl_module)
+            if self.member.model.get("bio_constraints") and not pl_module.hparams["bio_constraints"]:
+                raise InputError(
+                    f"{self.member.name}: its CRF knows legal paths alone; give --model.bio_constraints true"
+                )
         weights = dict(self.member.read_weights())
         pl_module.on_load_checkpoint({"hyper_parameters": self.member.model, "state_dict": weights})
         pl_module.load_state_dict(weights)
-        if stage != "fit":
+        if stage == "fit":
+            pl_module.constrain()
+        else:
             check_use(pl_module.model.eval(), self.member)
 
 

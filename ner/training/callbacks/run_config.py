@@ -5,6 +5,7 @@ from pathlib import Path
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 
+from ner.checkpoints import runs
 from ner.checkpoints.checkpoint import CONFIG_KEY, LONGEST_CONFIG
 from ner.errors import InputError
 from ner.io.files import write_text
@@ -23,12 +24,16 @@ class RunConfig(SaveConfigCallback):
             )
         write_text(text, folder / self.config_filename)
         if self.config.ckpt_path is None:
-            # A checkpoint of an earlier run is not this run's to resume.
-            (folder / "last.ckpt").unlink(missing_ok=True)
+            # What an earlier run has left is not this run's, to resume, to tag with or to read.
+            for name in ("last.ckpt", "best.ckpt", runs.DEV_PAGE):
+                (folder / name).unlink(missing_ok=True)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, object]) -> None:
         checkpoint[CONFIG_KEY] = self._text()
 
     def _text(self) -> str:
-        text: str = self.parser.dump(self.config, skip_unset=False)
+        # Whoever takes the configuration for another run, or for an evaluation, does not mean this checkpoint.
+        config = self.config.clone()
+        config.ckpt_path = None
+        text: str = self.parser.dump(config, skip_unset=False)
         return text

@@ -121,6 +121,23 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) 
             fit(folder, monkeypatch, *arguments)
 
 
+def test_a_training_for_steps_is_not_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interrupted(monkeypatch, tmp_path, "--trainer.max_steps", "40")
+    arguments = ["--config", QUICKSTART, *SHORT, "--trainer.max_steps", "40", "--ckpt_path", "last"]
+    assert main(["fit", *arguments]) == 2
+    assert "last.ckpt: a training for trainer.max_steps cannot be resumed; train anew" in capsys.readouterr().err
+
+
+def test_a_second_checkpoint_of_the_same_settings_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "--config", QUICKSTART, "--trainer.callbacks+=ModelCheckpoint"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: these settings cannot be used: Found more than")
+
+
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -173,26 +173,47 @@ def test_a_mistake_is_one_line(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "option", [["--checkpoint.filename", "x"], ["--checkpoint.save_top_k", "0"], ["--trainer.fast_dev_run", "1"]]
+)
+def test_seeds_without_the_checkpoints_to_score_are_refused_before_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit-seeds", "--config", QUICKSTART, "--seeds", "1,2", *option]) == 2
+    assert "fit-seeds scores best.ckpt and last.ckpt of each seed; leave out" in capsys.readouterr().err
+    assert not list(tmp_path.glob("**/*.ckpt"))
+
+
 def test_a_bare_predict_uses_all_seeds_and_a_checkpoint_alone_never_does(
     copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["predict"]) == 0
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().err
     assert (
         "ensemble of 2: checkpoints/quickstart/seed=11/best.ckpt, checkpoints/quickstart/seed=42/best.ckpt" in printed
     )
     assert (copied / RUN / "predictions.json").is_file()
     for single in (["--ckpt_path", str(RUN / "seed=11" / "best.ckpt")], ["--ckpt_path", "best"]):
         assert main(["predict", *single]) == 0
-        assert "ensemble" not in capsys.readouterr().out
+        assert "ensemble" not in "".join(capsys.readouterr())
     assert main(["predict", "--config", QUICKSTART, "--seed_everything", "42"]) == 0
     assert "seed=42/predictions.json" in capsys.readouterr().out
+
+
+def test_standard_output_has_the_predictions_of_an_ensemble_and_nothing_else(
+    copied: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert main(["predict", "--predictions.path", "-", "--predictions.format", "JsonLines"]) == 0
+    lines = capfdbinary.readouterr().out.splitlines()
+    assert lines
+    assert all("passages" in json.loads(line) for line in lines)
 
 
 def test_a_pattern_of_checkpoints_is_an_ensemble_too(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pattern = str(RUN / "seed=*" / "best.ckpt")
     assert predicted("--ckpt_path", pattern) == predicted("--ensemble.checkpoints", pattern)
-    assert capsys.readouterr().out.count("ensemble of 2: ") == 2
+    assert capsys.readouterr().err.count("ensemble of 2: ") == 2
     assert main(["predict", "--ckpt_path", "no/seed=*/best.ckpt"]) == 2
     assert "no checkpoint matches" in capsys.readouterr().err
 

@@ -53,6 +53,24 @@ def test_a_training_of_other_units_or_labels_is_refused(member: Checkpoint, modu
         start(other, module, tmp_path)
 
 
+def test_the_scores_of_the_crf_are_what_the_settings_say_of_them(
+    member: Checkpoint, tiny_encoder: str, tmp_path: Path
+) -> None:
+    data = NERDataModule(Sample(), tiny_encoder)
+    parts = (data.labels, data.vocabulary_size, tiny_encoder)
+    constrained = NERModule(*parts, pretrained=False, bio_constraints=True)
+    start(member, constrained, tmp_path)
+    legal = torch.tensor(constrained.label_set.legal_transitions())
+    assert torch.equal(constrained.model.crf.transitions > -1e4, legal)
+    assert torch.equal(constrained.model.crf.transitions[legal], member.read_weights()["model.crf.transitions"][legal])
+    softmax = NERModule(*parts, pretrained=False, learn_transitions=False)
+    start(member, softmax, tmp_path)
+    assert not any(values.any() or values.requires_grad for values in softmax.model.crf.parameters())
+    start(replace(member, model={**member.model, "bio_constraints": True}), constrained, tmp_path)
+    with pytest.raises(InputError, match=r"its CRF knows legal paths alone; give --model\.bio_constraints true"):
+        start(replace(member, model={**member.model, "bio_constraints": True}), softmax, tmp_path)
+
+
 def test_a_training_never_writes_over_the_checkpoint_that_it_starts_from(member: Checkpoint, module: NERModule) -> None:
     folder = Path(member.name).parent
     with pytest.raises(InputError, match="lies where this run would write; give it another name with --run"):

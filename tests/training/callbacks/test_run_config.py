@@ -42,15 +42,18 @@ def test_a_configuration_that_no_checkpoint_can_hold_is_refused_before_the_train
     with pytest.raises(
         InputError, match=r"^the configuration has 200,\d\d\d characters, and a checkpoint can hold 200,000"
     ):
-        save(callback(tmp_path, "--ckpt_path", "a" * 200_000))
+        save(callback(tmp_path / ("a" * 200_000)))
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("arguments", "is_kept"), [([], False), (["--ckpt_path", "last.ckpt"], True)])
-def test_only_a_resumed_run_keeps_the_last_checkpoint(tmp_path: Path, arguments: list[str], is_kept: bool) -> None:
-    (tmp_path / "last.ckpt").touch()
+def test_only_a_resumed_run_keeps_what_is_there(tmp_path: Path, arguments: list[str], is_kept: bool) -> None:
+    left = [tmp_path / name for name in ("best.ckpt", "last.ckpt", "report.html")]
+    for path in left:
+        path.touch()
     save(callback(tmp_path, *arguments))
-    assert (tmp_path / "last.ckpt").exists() is is_kept
+    assert [path.exists() for path in left] == 3 * [is_kept]
+    assert "ckpt_path: null" in (tmp_path / "config.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("arguments", "stage"), [([], "predict"), (["--trainer.fast_dev_run", "true"], "fit")])
