@@ -225,6 +225,7 @@ class CommandLine(LightningCLI):
             kwargs["logger"] = config.logger = CSVLogger(folder, name="logs") if self._verb == "fit" else False
         own, labels, members = self.config_init[self._verb], self.datamodule.labels, self.selection.members
         callbacks = fit_callbacks(own, labels, members) if self._verb == "fit" else evaluation_callbacks(own, members)
+        config.max_time = None if self._verb == "fit" else config.max_time  # then a callback has it
         if self._verb == "predict":
             folder = self.selection.folder
             callbacks.append(PredictionWriter(**own.predictions, folder=folder, is_reporting=self._is_reporting))

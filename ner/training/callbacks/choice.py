@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jsonargparse import Namespace
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, Timer
 
 from ner.checkpoints import ensemble, runs
 from ner.checkpoints.checkpoint import Checkpoint
@@ -56,6 +56,9 @@ def fit_callbacks(config: Namespace, labels: Sequence[str], members: Sequence[Ch
         if config.early_stopping < 1:
             raise InputError(f"early_stopping is {config.early_stopping}; it should be at least 1")
         callbacks.append(EarlyStopping("val/micro_f1", mode="max", patience=config.early_stopping))
+    if config.trainer.max_time is not None:
+        # The trainer's own would end amid an epoch, of which `last` would say that it is finished.
+        callbacks.append(Timer(config.trainer.max_time, interval="epoch"))
     if config.init_from is not None and not members:
         callbacks.append(InitialWeights(ensemble.read_of_seed(config.init_from, config.seed_everything)))
     if config.ema_decay is not None:

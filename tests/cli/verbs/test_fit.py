@@ -121,6 +121,13 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) 
             fit(folder, monkeypatch, *arguments)
 
 
+def test_a_training_whose_time_is_over_finishes_its_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fit(tmp_path, monkeypatch, "--trainer.max_epochs", "1000", "--trainer.max_time", "00:00:00:02")
+    found = read_checkpoint(folder / "last.ckpt")
+    assert 0 < found.epochs < 1000
+    assert found.steps == 12 * found.epochs
+
+
 def test_a_training_for_steps_is_not_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
