@@ -1,5 +1,6 @@
 """What the verbs that score have in common: the files, their formats, and how they are read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from jsonargparse import Namespace
@@ -44,7 +45,9 @@ def read_file(path: Path, chosen: Namespace, option: str, with_scores: bool = Fa
     source: Format | None = chosen[option]
     try:
         with format_options(f"{option}.{{}}".format):
-            return read_annotation(path, source or GutBrainIE.format, with_scores)
+            found = read_annotation(path, source or GutBrainIE.format, with_scores)
+            # Nobody has named the labels of a format that nobody has named.
+            return found if source else replace(found, labels=())
     except InputError as error:
         if source is None and "broken JSON" in str(error):
             raise InputError(f"{error}, or name its format with --format") from error

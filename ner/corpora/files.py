@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ner.corpora.base import Corpus, Split
-from ner.documents import Document
+from ner.documents import Document, Span
 from ner.errors import InputError
 from ner.formats.base import Format, unknown_labels
 
@@ -62,14 +62,21 @@ class FileCorpus(Corpus):
             passages = []
             for passage in document.passages:
                 unknown.update(span.label for span in passage.spans if span.label not in self._renamed)
-                renamed = ((span, self._renamed.get(span.label)) for span in passage.spans)
-                spans = tuple(replace(span, label=label) for span, label in renamed if label is not None)
-                passages.append(replace(passage, spans=spans))
+                passages.append(replace(passage, spans=tuple(self._renamed_spans(passage.spans))))
             yield replace(document, passages=tuple(passages))
         if unknown:
             what = unknown_labels(unknown, "data.corpus.labels")
             fix = f"add them to data.corpus.labels, or leave them out, as in {{{next(iter(unknown))}: null}}"
             raise InputError(f"{path}: {what}; {fix}")
+
+    def _renamed_spans(self, spans: Iterable[Span]) -> Iterator[Span]:
+        """Yield spans with the labels of the corpus, once where several of their labels become one."""
+        labels: dict[Span, str] = {}
+        for span in spans:
+            label = self._renamed.get(span.label)
+            renamed = span if label is None else replace(span, label=label)
+            if label is not None and labels.setdefault(renamed, span.label) == span.label:
+                yield renamed
 
     def _path(self, split: Split) -> Path:
         path = self._paths[split]

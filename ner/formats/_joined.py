@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -135,6 +135,10 @@ def divided(
             raise JSONError(f"a passage [{start}, {end}) begins before the one before it ends, at {borders[-1][1]}")
         borders.append((start, end))
         passages.append({**part.values, "text": text[start:end], "spans": []})
+    if not _is_whole(text, borders):
+        raise JSONError(
+            f"the text is not the one that `{LAYOUT}` divides into passages; restore it, or remove `{LAYOUT}`"
+        )
     document = document_of({**layout.values, "passages": passages}, found is not None)
     spans: list[list[Span]] = [[] for _ in borders]
     starts = [start for start, _ in borders]
@@ -147,6 +151,15 @@ def divided(
             reject(where, f"[{span.start}, {span.end}) lies in none of the passages, or in more than one")
     parts = (replace(part, spans=tuple(own)) for part, own in zip(document.passages, spans, strict=True))
     return replace(document, passages=tuple(parts))
+
+
+def _is_whole(text: str, borders: Sequence[tuple[int, int]]) -> bool:
+    """Return whether passages are all of a text, but for a blank or line break between them."""
+    if not borders:
+        return True
+    gaps = [(end, start) for (_, end), (start, _) in pairwise(borders)]
+    is_joined = all(start - end == len(SEPARATOR) and text[end:start].isspace() for end, start in gaps)
+    return is_joined and borders[0][0] == 0 and borders[-1][1] == len(text)
 
 
 def _begins(document: Document) -> Iterator[int]:

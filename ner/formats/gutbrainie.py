@@ -150,7 +150,8 @@ class GutBrainIESubmission(Format):
         """Write the entities of documents, with one entry for every document.
 
         Raises:
-            InputError: if two documents share an identifier, or the file cannot be written.
+            InputError: if two documents share an identifier, or two passages with entities their section, or the file
+                cannot be written.
         """
         records = {
             document.id: {"entities": [entity_record(entity, score) for entity, score in _entities(document)]}
@@ -241,6 +242,10 @@ def _document_record(document: Document) -> dict[str, object]:
 
 
 def _entities(document: Document) -> Iterator[tuple[Entity, float | None]]:
+    sections = [passage.section for passage in document.passages if passage.spans]
+    if len(set(sections)) < len(sections):
+        what = "has entities in several passages of one section, which a submission does not tell apart"
+        raise InputError(f"document {shown_name(document.id)} {what}; choose another format, such as JsonLines")
     for passage in document.passages:
         for span in passage.spans:
             yield _entity(passage, span), span.score

@@ -93,6 +93,14 @@ def test_labels_are_renamed_merged_and_left_out(diseases: str) -> None:
     assert found == [["Disease", "Disease"], ["x", "x", "x"]]
 
 
+def test_a_mention_of_two_types_that_become_one_is_one_entity(tmp_path: Path) -> None:
+    spans = (Span(0, 1, "A"), Span(0, 1, "B"), Span(1, 2, "A"), Span(1, 2, "A"))
+    JsonLines().write([Document("1", (Passage("abcd", spans=spans),))], tmp_path / "a")
+    [document] = FileCorpus(JsonLines(), {"A": "x", "B": "x"}, train=str(tmp_path / "a")).read("train")
+    # What the file itself repeats stays, as gold counts as it is listed.
+    assert document.passages[0].spans == (Span(0, 1, "x"), Span(1, 2, "x"), Span(1, 2, "x"))
+
+
 def test_all_unknown_labels_of_a_file_are_counted_in_one_message(diseases: str) -> None:
     corpus = FileCorpus(JsonLines(), ["SpecificDisease", "CompositeMention"], train=diseases)
     message = (

@@ -317,6 +317,14 @@ def test_passages_that_the_format_cannot_hold_are_not_written(tmp_path: Path, se
         GutBrainIE().write([document], tmp_path / "own.json")
 
 
+def test_entities_of_two_abstracts_are_not_sent_as_those_of_one(tmp_path: Path) -> None:
+    parts = (Passage("Mice", "abstract", (Span(0, 4, "animal"),)), Passage("ate", "abstract"))
+    GutBrainIESubmission().write([Document("1", parts)], tmp_path / "a.json")
+    with pytest.raises(InputError, match=r"document 1 has entities in several passages of one section, which a submi"):
+        GutBrainIESubmission().write([Document("1", (*parts, parts[0]))], tmp_path / "b.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "own.json"
     path.write_text("old")

@@ -247,6 +247,8 @@ def test_what_prodigy_has_beside_entities_is_counted(tmp_path: Path) -> None:
 
 LAYOUT = {"id": "1", "passages": [{"start": 0, "end": 4}, {"start": 5, "end": 9}]}
 TWICE = {"id": "1", "passages": [{"start": 0, "end": 4}, {"start": 3, "end": 9}]}
+SHORT = {"id": "1", "passages": [{"start": 0, "end": 4}, {"start": 5, "end": 8}]}
+NARROW = {"id": "1", "passages": [{"start": 0, "end": 3}, {"start": 4, "end": 9}]}
 MISTAKES: list[tuple[Callable[[], Format], object, str]] = [
     (LabelStudio, 3, "in: 3 is not an object"),
     (LabelStudio, [{"id": 7}], "task 7: `data` is missing; add it"),
@@ -260,6 +262,8 @@ MISTAKES: list[tuple[Callable[[], Format], object, str]] = [
     (LabelStudio, [task(region(2, 7), meta={"ner": LAYOUT})], r"\[2, 7\) lies in none of the passages, or in more"),
     (LabelStudio, [task(meta={"ner": {"id": "1", "passages": [{"start": 0, "end": 10}]}})], "outside the text of 9 ch"),
     (LabelStudio, [task(meta={"ner": TWICE})], r"a passage \[3, 9\) begins before the one before it ends, at 4"),
+    (LabelStudio, [task(meta={"ner": SHORT})], "the text is not the one that `ner` divides into passages; restore it"),
+    (LabelStudio, [task(meta={"ner": NARROW})], "the text is not the one that `ner` divides into passages; restore it"),
     (LabelStudio, [task(meta={"ner": 3})], "ner: 3 is not an object"),
     (Doccano, {"text": 3}, "in, line 1: `text` is 3, not a text"),
     (Doccano, {"label": []}, "line 1: `text` is missing"),

@@ -192,6 +192,18 @@ def test_prepare_fetches_the_tiers_asked_for_and_dev_and_test(
     assert len(server.requests) == 3
 
 
+def test_prepare_fetches_all_that_a_fold_is_drawn_from(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GUTBRAINIE_ROOT", raising=False)
+    names = [TIER_FILES[tier] for tier in ("silver", "platinum", "gold")]
+    for number, name in enumerate([*names, DEV_FILE, TEST_FILE]):
+        server.contents[f"/{name}"] = b'{"%d": {"title": "a", "abstract": "b"}}' % number
+        monkeypatch.setitem(BLOB_IDS, name, git_id(server.contents[f"/{name}"]))
+    GutBrainIE(tiers=["silver"], fold=0, download=True, cache=str(tmp_path), base_url=server.url).prepare()
+    assert {f"/{name}" for name in names} < set(server.requests)
+
+
 def test_prepare_fetches_nothing_where_a_folder_is_given(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,7 +149,9 @@ class GutBrainIE(Corpus):
         """Download the tiers asked for, dev and test into the cache, if they will be read from there."""
         if not self.download or self.root or os.environ.get(ROOT_VARIABLE):
             return
-        tiers = [tier for tier in self.tiers if tier != AUGMENTED]
+        # A fold is of all that it is drawn from, whatever is trained on.
+        drawn = FOLDED if self.fold is not None else ()
+        tiers = [tier for tier in dict.fromkeys((*self.tiers, *drawn)) if tier != AUGMENTED]
         if missing := [tier for tier in tiers if TIER_FILES[tier] not in BLOB_IDS]:
             fix = "remove it from data.corpus.tiers, or set data.corpus.root to a folder that has it"
             raise InputError(f"data.corpus.download: the release of 2025 has no tier {missing[0]!r}; {fix}")

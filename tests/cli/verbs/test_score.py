@@ -43,6 +43,16 @@ def test_the_table_names_the_score_and_counts_by_label(
     assert ["macro", "0.5000", "0.5000", "0.5000"] in rows
 
 
+def test_the_labels_of_the_golds_format_are_those_of_the_predictions_too(
+    gold: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = write(tmp_path / "own.json", {"1": {"entities": [entity(0, 3, "food")]}})
+    arguments = ["--gold", str(gold), "--predictions", str(own), "--gold_format", "GutBrainIE", "--gold_format.labels"]
+    assert main([*arguments, "[gene, drug, food]"]) == 0
+    with pytest.raises(InputError, match="label 'food' is not one of virus, gene, drug"):
+        main([*arguments, "[virus]"])
+
+
 def test_a_label_with_brackets_is_printed_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "own.json", {"1": {"entities": [entity(0, 3, "[bold]:dna:")]}})
     main(["--gold", str(path), "--predictions", str(path)])
