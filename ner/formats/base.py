@@ -153,14 +153,18 @@ class FileFormat(Format):
         """
 
     def files(self, folder: Path) -> list[Path]:
-        """Return the files of a folder that are of this format, by name; those that begin with a dot are hidden."""
-        return sorted(
-            file
-            for file in folder.iterdir()
+        """Return the files of a folder that are of this format, by name; those that begin with a dot are hidden.
+
+        A compressed file is left out where it lies beside the same one as it is.
+        """
+        found = {
+            file.name: file
+            for file in sorted(folder.iterdir())
             if file.name.removesuffix(COMPRESSED).endswith(tuple(self.suffixes))
             and not file.name.startswith(".")
             and file.is_file()
-        )
+        }
+        return [file for name, file in found.items() if not name.endswith(COMPRESSED) or file.stem not in found]
 
     def read(self, path: Path) -> Iterator[Document]:
         return (document for _, document in self.read_share(path, 0, 1))

@@ -186,7 +186,9 @@ class NerCRF(Pipe):
     def _place(self) -> Iterator[Path]:
         """Yield where the model lies."""
         if not self._files:
-            yield Path(self.model).expanduser()
+            from ner.checkpoints.runs import located  # noqa: PLC0415 - only here is the hub's library needed
+
+            yield located(self.model, with_onnx=self.backend == "onnx")
             return
         with TemporaryDirectory() as place:
             folder = Path(place) / MODEL

@@ -70,6 +70,12 @@ def test_numbers_go_on_from_file_to_file(target: Format, tmp_path: Path) -> None
     assert list(target.read_share(tmp_path, 1, 4)) == whole[1::4]
 
 
+def test_a_compressed_copy_beside_a_file_is_not_read_again(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "a.jsonl.gz", "b.jsonl.gz"):
+        JsonLines().write([Document(name, (Passage("a"),))], tmp_path / name)
+    assert [document.id for document in JsonLines().read(tmp_path)] == ["a.jsonl", "b.jsonl.gz"]
+
+
 def peak(target: Format, path: Path, count: int) -> int:
     """The most memory that Python takes to read so many documents of 8,000 characters."""
     target.write((Document(str(number), (Passage("Mice ate. " * 800),)) for number in range(count)), path)

@@ -172,6 +172,8 @@ def test_a_component_without_a_model_says_so() -> None:
     assert "\n" not in str(error.value)
     with pytest.raises(InputError, match="nowhere"):
         pipeline("nowhere")("Mice")
+    with pytest.raises(InputError, match="user/nothing: no such path, not whole in the hub's cache"):
+        pipeline("user/nothing")("Mice")
 
 
 @dataclass

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     predictions = mentions_in(read_content(chosen.predictions), chosen.predictions)
     articles = {
         document.id: {passage.section: passage.text for passage in document.passages}
-        for document in GutBrainIE.format.read(chosen.articles)
+        for document in GutBrainIE.format.without_annotation().read(chosen.articles)
     }
     found = list(problems(predictions, articles, GutBrainIE.labels))
     if found:

@@ -107,5 +107,8 @@ def test_what_lies_beside_an_exported_model_does_not_make_it_another(folder: Pat
     for name in ("predictions.json", "report-test.html", "README.md"):
         (exported / name).write_text("new", encoding="utf-8")
     assert find_model([exported], is_sent=False) == model
+    renamed = exported.rename(tmp_path / "renamed")
+    assert find_model([renamed], is_sent=False).digest == model.digest
+    renamed.rename(exported)
     (exported / "labels.json").write_text("[]", encoding="utf-8")
     assert find_model([exported], is_sent=False).digest != model.digest

@@ -43,6 +43,14 @@ def test_the_folder_of_a_seed_stands_for_that_seed_alone(tmp_path: Path) -> None
     assert folder_of(str(tmp_path)) == tmp_path
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_the_loss_of_a_training_that_diverged_is_no_point(tmp_path: Path, value: str) -> None:
+    log(tmp_path, 42, 0, f"epoch,step,train/loss,val/loss\n0,10,3.0,\n0,20,{value},\n0,20,,{value}\n")
+    [chart] = training_charts(tmp_path)
+    assert chart.series == {"seed 42": [(10, 3.0)]}
+    assert chart.y.ticks()
+
+
 @pytest.mark.parametrize("text", ["epoch,train/loss\n0,1\n", "step,train/loss\n0,x\n", "step,train/loss\n,1\n"])
 def test_another_file_is_refused_by_its_name(tmp_path: Path, text: str) -> None:
     log(tmp_path, 42, 0, text)
