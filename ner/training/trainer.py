@@ -210,7 +210,7 @@ def lightning_errors() -> Iterator[None]:
     """Let Lightning say to users what concerns them, in the exceptions of this project.
 
     Raises:
-        InputError: if Lightning refuses an argument, or there is no room for its logs.
+        InputError: if Lightning refuses an argument, there is no room for its logs, or the GPU has too little memory.
         KeyboardInterrupt: if the user interrupts it.
     """
     _silence_advice()
@@ -218,6 +218,9 @@ def lightning_errors() -> Iterator[None]:
         yield
     except MisconfigurationException as error:
         raise InputError(one_line(error)) from error
+    except torch.OutOfMemoryError as error:
+        fix = "lower data.batch_size or data.batch_tokens, or data.eval_batch_tokens where it does not train"
+        raise InputError(f"the GPU has too little memory: {one_line(error)[:200]}; {fix}") from error
     except OSError as error:
         # Loggers also write when another error ends the training, and the system tells no name with this one.
         if error.errno not in NO_ROOM:

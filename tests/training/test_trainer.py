@@ -126,6 +126,11 @@ def exit_after_interrupt() -> None:
 def test_what_lightning_refuses_is_one_line_and_an_interrupt_stays_one() -> None:
     with pytest.raises(InputError, match=r"^no such strategy$"), lightning_errors():
         raise MisconfigurationException("no such\n strategy")
+    with (
+        pytest.raises(InputError, match=r"^the GPU .* Tried; lower data\.batch_size or"),
+        lightning_errors(),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried")
     with pytest.raises(KeyboardInterrupt), lightning_errors():
         exit_after_interrupt()
     with pytest.raises(SystemExit), lightning_errors():
