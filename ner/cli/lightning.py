@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -14,6 +15,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lightning.pytorch.loggers import CSVLogger
 
 from ner.checkpoints import ensemble, runs
+from ner.checkpoints.checkpoint import Checkpoint
 from ner.cli.config_parser import ConfigParser, config_parser, format_option
 from ner.cli.messages import warned_before
 from ner.cli.recorded import restore, set_trained_defaults
@@ -60,6 +62,12 @@ def run(verb: str, arguments: Sequence[str]) -> None:
     line = CommandLine(verb, selection)
     if verb == "fit":
         _report_on_best(line)
+
+
+def is_finished(checkpoint: Checkpoint, trainer: Namespace) -> bool:
+    """Return whether a training has nothing left to do."""
+    is_trained = checkpoint.epochs >= (trainer.max_epochs or 0) > 0
+    return is_trained or checkpoint.is_stopped or checkpoint.steps >= trainer.max_steps > 0
 
 
 class CommandLine(LightningCLI):
@@ -190,7 +198,7 @@ class CommandLine(LightningCLI):
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
             runs.check_resumable(members[0].name, members[0].config, own)
-            if members[0].steps < config.trainer.max_steps:
+            if config.trainer.max_steps > 0 and not is_finished(members[0], config.trainer):
                 fix = "train anew under another --run, or for trainer.max_epochs"
                 raise InputError(f"{members[0].name}: a training for trainer.max_steps cannot be resumed; {fix}")
         if self._verb == "predict" and config.data.predict_path is not None:
@@ -201,15 +209,11 @@ class CommandLine(LightningCLI):
             super().instantiate_classes()
         except InputError:
             raise
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-            ImportError,
-            RuntimeError,
-            MisconfigurationException,
-        ) as error:
+        except RuntimeError as error:
+            if "Found more than one stateful callback" not in str(error):
+                raise
+            raise InputError("two ModelCheckpoint have the same settings; give one of them another monitor") from error
+        except (ValueError, TypeError, KeyError, AttributeError, ImportError, MisconfigurationException) as error:
             source = f"{self.selection.paths[0]}: " if self.selection.paths else ""
             raise InputError(f"{source}these settings cannot be used: {one_line(error)}") from error
         limit, window = self.model.max_tokens, self.datamodule.window_tokens
@@ -225,7 +229,8 @@ class CommandLine(LightningCLI):
             kwargs["logger"] = config.logger = CSVLogger(folder, name="logs") if self._verb == "fit" else False
         own, labels, members = self.config_init[self._verb], self.datamodule.labels, self.selection.members
         callbacks = fit_callbacks(own, labels, members) if self._verb == "fit" else evaluation_callbacks(own, members)
-        config.max_time = None if self._verb == "fit" else config.max_time  # then a callback has it
+        if self._verb == "fit":  # a callback has it
+            config.max_time = None
         if self._verb == "predict":
             folder = self.selection.folder
             callbacks.append(PredictionWriter(**own.predictions, folder=folder, is_reporting=self._is_reporting))

@@ -157,14 +157,15 @@ class FileFormat(Format):
 
         A compressed file is left out where it lies beside the same one as it is.
         """
-        found = {
-            file.name: file
-            for file in sorted(folder.iterdir())
+        found = sorted(
+            file
+            for file in folder.iterdir()
             if file.name.removesuffix(COMPRESSED).endswith(tuple(self.suffixes))
             and not file.name.startswith(".")
             and file.is_file()
-        }
-        return [file for name, file in found.items() if not name.endswith(COMPRESSED) or file.stem not in found]
+        )
+        copies = {f"{file.name}{COMPRESSED}" for file in found}
+        return [file for file in found if file.name not in copies]
 
     def read(self, path: Path) -> Iterator[Document]:
         return (document for _, document in self.read_share(path, 0, 1))

@@ -46,7 +46,7 @@ class NerCRF(Pipe):
 
     Args:
         name: The name in the pipeline.
-        model: A run's folder, a checkpoint, or an exported folder.
+        model: A run's folder, a checkpoint, an exported folder, or a repository on the hub.
         alignment: What becomes of an entity that does not begin and end with tokens: ``expand`` takes the tokens that
             it touches, ``contract`` those that it covers, ``strict`` leaves it out with a warning, as ``contract`` does
             where it covers none.

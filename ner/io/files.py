@@ -230,9 +230,9 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn a failure to write into one line that names the path."""
     try:
         yield
-    except BrokenPipeError:  # whoever reads has all that it wants
-        raise
     except (OSError, UnicodeEncodeError) as error:
+        if path == STANDARD and isinstance(error, BrokenPipeError):  # whoever reads it has enough
+            raise
         raise _unwritable(path, error) from None
 
 

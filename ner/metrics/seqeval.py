@@ -41,7 +41,7 @@ def score_tokens(predictions: Iterable[tuple[Passage, Sequence[Span]]]) -> Token
     for passage, spans in predictions:
         tokens = tuple(token for token in passage.tokens or () if passage.is_known(token[1]))
         known = replace(passage, tokens=tokens)
-        gold.append(tag_tokens(known, passage.spans)[1])
+        gold.append(tag_tokens(known, passage.known(passage.spans))[1])
         tags = tag_tokens(known, spans)[1]
         predicted.append(tags)
         cut += sum(_cuts_token(span, tokens) for span in spans)

@@ -1,10 +1,13 @@
 """The command line as its users meet it: real files, a tiny encoder, and their mistakes."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from jsonargparse import Namespace
 
 from main import main
+from ner.cli.lightning import is_finished
 
 REPOSITORY = Path(__file__).parents[2]
 QUICKSTART = str(REPOSITORY / "configs" / "quickstart.yaml")
@@ -24,6 +27,17 @@ def test_a_run_is_named_by_its_last_key_or_its_last_configuration(
     assert main(["predict", *configs]) == 0
     assert main(["predict", *configs, "--run", "mine", "--run", "other"]) == 2
     assert "checkpoints/other/" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("epochs", "steps", "is_stopped", "expected"),
+    [(3, 36, False, True), (2, 24, False, False), (2, 24, True, True), (2, 100, False, True)],
+)
+def test_a_training_is_finished_by_epochs_by_steps_or_when_it_stopped(
+    epochs: int, steps: int, is_stopped: bool, expected: bool
+) -> None:
+    checkpoint = SimpleNamespace(epochs=epochs, steps=steps, is_stopped=is_stopped)
+    assert is_finished(checkpoint, Namespace(max_epochs=3, max_steps=100)) is expected  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

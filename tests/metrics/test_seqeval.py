@@ -1,6 +1,7 @@
 """Strict seqeval against examples worked by hand, and on the tokens of files against seqeval on their tags."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,4 +129,7 @@ def test_a_prediction_that_cuts_a_token_is_counted_and_has_the_whole_of_it(
 def test_tokens_beyond_the_annotation_do_not_count() -> None:
     passage = Passage(PASSAGE.text, spans=PASSAGE.spans[:1], annotated_until=8, tokens=PASSAGE.tokens)
     report = score_tokens([(passage, [Span(0, 4, "gene"), Span(9, 13, "gene")])])
+    assert (report.tokens, report.score.micro) == (2, (1, 1, 1))
+    crossing = Span(5, len(PASSAGE.text), "gene")
+    report = score_tokens([(replace(passage, spans=(*passage.spans, crossing)), [Span(0, 4, "gene")])])
     assert (report.tokens, report.score.micro) == (2, (1, 1, 1))

@@ -227,7 +227,7 @@ def test_the_coverage_counts_what_could_not_be_compared(tmp_path: Path) -> None:
     assert results.semeval["strict"] == Outcomes(correct=1, missing=3)
 
 
-def test_gold_behind_the_end_of_the_annotation_is_as_unknown_as_what_is_found_there(tmp_path: Path) -> None:
+def test_gold_after_the_end_of_the_annotation_is_as_unknown_as_what_is_found_there(tmp_path: Path) -> None:
     gold = lines(tmp_path / "gold.jsonl", tagged("1", MICE, RICE, until=8))
     results = evaluate(gold, lines(tmp_path / "a.jsonl", tagged("1", MICE, RICE)), ())
     assert results.score.counts == {"animal": Counts(1, 1, 1)}

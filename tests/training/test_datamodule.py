@@ -17,6 +17,7 @@ from ner.formats.plain_text import PlainText
 from ner.preprocessing.chunking import JointPassages, SeparatePassages
 from ner.preprocessing.collate import Batch
 from ner.training.datamodule import NERDataModule
+from ner.training.sampler import LengthBatchSampler
 
 
 class Lines(Corpus):
@@ -89,6 +90,20 @@ class PartlyAnnotated(InOwnFormat):
     def read(self, split: Split) -> Iterator[Document]:
         yield from super().read(split)
         yield Document("2", (Passage("Nobody slept.", annotated_until=0),))
+
+
+@pytest.mark.parametrize(("batches", "is_same"), [(0, False), (2, True)])
+def test_only_batches_to_be_overfitted_come_in_one_order(tiny_encoder: str, batches: int, is_same: bool) -> None:
+    data = NERDataModule(Sample(), tiny_encoder, batch_size=4)
+    data.trainer = Trainer(overfit_batches=batches, logger=False, enable_checkpointing=False)
+    data.setup("fit")
+    sampler = data.train_dataloader().batch_sampler
+    assert isinstance(sampler, LengthBatchSampler)
+    orders = []
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        orders.append(list(sampler))
+    assert (orders[0] == orders[1]) is is_same
 
 
 def test_texts_without_annotation_are_trained_on_where_that_is_asked_for(tiny_encoder: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.checkpoints import runs
-from ner.cli.lightning import CommandLine, evaluate_silently
+from ner.cli.lightning import CommandLine, evaluate_silently, is_finished
 from ner.cli.parser import LightParser
 from ner.cli.selection import RunSelection, read_selection
 from ner.errors import InputError
@@ -26,7 +26,8 @@ HELP = """Train several seeds of one configuration into checkpoints/<run>/seed=<
 --ray.address, at the same time: on a GPU each where the cluster has some, else on a share of its cores.
 
 Every flag of `fit` passes through. A seed that is finished is skipped, one that was interrupted resumes after its last
-finished epoch, and one that was trained with other settings is an error that names them."""
+finished epoch (not with trainer.max_steps), and one that was trained with other settings is an error that names
+them."""
 RESUME = "the same command resumes after the last finished epoch"
 ENSEMBLE = "ensemble"
 KINDS = {"last": "last epoch", "best": "best epoch"}
@@ -45,10 +46,8 @@ class _SeedFit(CommandLine):
         if best.filename != "best" or best.save_top_k == 0 or trainer.fast_dev_run:
             names = "checkpoint.filename, checkpoint.save_top_k 0 and trainer.fast_dev_run"
             raise InputError(f"fit-seeds scores best.ckpt and last.ckpt of each seed; leave out {names}, or use fit")
-        for checkpoint in self.selection.members:
-            is_trained = checkpoint.epochs >= (trainer.max_epochs or 0) > 0
-            if is_trained or checkpoint.is_stopped or checkpoint.steps >= trainer.max_steps > 0:
-                raise _FinishedError
+        if any(is_finished(checkpoint, trainer) for checkpoint in self.selection.members):
+            raise _FinishedError
 
 
 def main(arguments: Sequence[str]) -> int:

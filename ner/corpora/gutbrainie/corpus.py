@@ -146,7 +146,7 @@ class GutBrainIE(Corpus):
                     raise InputError(f"data.corpus.{key}: {name!r} has {weight}; a weight is finite, 0 or more")
 
     def prepare(self) -> None:
-        """Download the tiers asked for, dev and test into the cache, if they will be read from there."""
+        """Download the tiers asked for and those of folds, dev and test into the cache, if they will be read there."""
         if not self.download or self.root or os.environ.get(ROOT_VARIABLE):
             return
         # A fold is of all that it is drawn from, whatever is trained on.

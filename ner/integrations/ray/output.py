@@ -99,8 +99,9 @@ class Output:
             self.folder.write(json.dumps(settings, indent=2).encode() + b"\n", SETTINGS)
             return
         self.folder.make(PARTS)
+        content = self.folder.read(SETTINGS)
         try:
-            before = json.loads(self.folder.read(SETTINGS))
+            before = json.loads(content)
         except ValueError:
             before = None
         if not isinstance(before, dict):

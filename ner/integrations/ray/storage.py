@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 from uuid import uuid4
 
 import pyarrow as pa
@@ -49,10 +49,13 @@ def file_system(location: str) -> tuple[FileSystem, str]:
     """Return the file system of a path or address, and the path on it.
 
     Raises:
-        InputError: if there is no such file system.
+        InputError: if there is no such file system, or the address holds a password, which would be in every row.
     """
-    if "://" not in location:
+    scheme, colon, rest = location.partition("://")
+    if not colon:
         return LocalFileSystem(), absolute(location)
+    if ":" in rest.rpartition("@")[0]:
+        raise InputError(f"{scheme}://...: holds a password; give it in the environment instead")
     try:
         system, path = FileSystem.from_uri(location)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -87,16 +90,10 @@ def find_inputs(patterns: Sequence[str], suffixes: Sequence[str]) -> list[InputF
 
 
 def _around(pattern: str, path: str) -> tuple[str, str]:
-    """Return what stands before and after a path in an address; nothing for a pattern that is none.
-
-    Raises:
-        InputError: if it holds a password, which would be written into every row.
-    """
+    """Return what stands before and after a path in an address; nothing for a pattern that is none."""
     if "://" not in pattern:
         return "", ""
     before, question, query = pattern.partition("?")
-    if ":" in urlsplit(before).netloc.rpartition("@")[0]:
-        raise InputError(f"{urlsplit(before).scheme}://...: holds a secret; give it in the environment instead")
     return unquote(before).rstrip("/").removesuffix(path), question + query
 
 
@@ -108,7 +105,10 @@ def _matching(system: FileSystem, path: str, suffixes: tuple[str, ...]) -> Itera
     elif info.type == FileType.Directory:
         files = system.get_file_info(FileSelector(path))
         if suffixes:
-            files = (info for info in files if info.path.removesuffix(COMPRESSED).endswith(suffixes))
+            files = [info for info in files if info.path.removesuffix(COMPRESSED).endswith(suffixes)]
+        # A compressed copy beside a file is no other file.
+        copies = {f"{info.path}{COMPRESSED}" for info in files}
+        files = (info for info in files if info.path not in copies)
     else:
         files = [info]
     return (info for info in files if info.type == FileType.File and not info.base_name.startswith("."))

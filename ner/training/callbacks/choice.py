@@ -57,7 +57,7 @@ def fit_callbacks(config: Namespace, labels: Sequence[str], members: Sequence[Ch
             raise InputError(f"early_stopping is {config.early_stopping}; it should be at least 1")
         callbacks.append(EarlyStopping("val/micro_f1", mode="max", patience=config.early_stopping))
     if config.trainer.max_time is not None:
-        # The trainer's own would end amid an epoch, of which `last` would say that it is finished.
+        # The trainer's own timer stops within an epoch, and `last` would then count that epoch as finished.
         callbacks.append(Timer(config.trainer.max_time, interval="epoch"))
     if config.init_from is not None and not members:
         callbacks.append(InitialWeights(ensemble.read_of_seed(config.init_from, config.seed_everything)))

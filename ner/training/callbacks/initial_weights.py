@@ -28,7 +28,8 @@ class InitialWeights(Callback):
         assert isinstance(pl_module, NERModule)  # the command line adds this callback to no other
         if stage == "fit":
             check_source(self.member, trainer, pl_module)
-            if self.member.model.get("bio_constraints") and not pl_module.hparams["bio_constraints"]:
+            own = pl_module.hparams
+            if self.member.model.get("bio_constraints") and own["learn_transitions"] and not own["bio_constraints"]:
                 raise InputError(
                     f"{self.member.name}: its CRF knows legal paths alone; give --model.bio_constraints true"
                 )

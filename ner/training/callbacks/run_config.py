@@ -20,19 +20,20 @@ class RunConfig(SaveConfigCallback):
         text, folder = self._text(), Path(self.config.checkpoint.dirpath)
         if len(text) > LONGEST_CONFIG:
             raise InputError(
-                f"the configuration has {len(text):,} characters, and a checkpoint can hold {LONGEST_CONFIG:,} of them"
+                f"the configuration has {len(text):,} characters, and a checkpoint holds {LONGEST_CONFIG:,} at most; "
+                "name a folder in place of many files"
             )
         write_text(text, folder / self.config_filename)
         if self.config.ckpt_path is None:
             # What an earlier run has left is not this run's, to resume, to tag with or to read.
-            for name in ("last.ckpt", "best.ckpt", runs.DEV_PAGE):
+            for name in ("last.ckpt", "best.ckpt", runs.DEV_PAGE, runs.TEST_PAGE):
                 (folder / name).unlink(missing_ok=True)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, object]) -> None:
         checkpoint[CONFIG_KEY] = self._text()
 
     def _text(self) -> str:
-        # Whoever takes the configuration for another run, or for an evaluation, does not mean this checkpoint.
+        # The file may be used for another run, or for an evaluation, which should not start with this checkpoint.
         config = self.config.clone()
         config.ckpt_path = None
         text: str = self.parser.dump(config, skip_unset=False)

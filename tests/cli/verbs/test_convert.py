@@ -178,6 +178,15 @@ def test_a_pipe_is_an_output_that_its_reader_gets_whole(
     assert capsys.readouterr().err == f"20000 documents, 0 entities: {tmp_path / name}\n"
 
 
+def test_a_pipe_whose_reader_leaves_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("Mice ate.\n" * 200_000)
+    os.mkfifo(tmp_path / "pipe")
+    reader = Thread(target=lambda: (tmp_path / "pipe").open("rb").read(10), daemon=True)
+    reader.start()
+    with pytest.raises(InputError, match=r"pipe: cannot be written \(Broken pipe\); choose another path"):
+        convert(PlainText(), JsonLines(), tmp_path / "in.txt", tmp_path / "pipe")
+
+
 def test_nothing_becomes_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in.jsonl").touch()
     convert(JsonLines(), Brat(), tmp_path / "in.jsonl", tmp_path / "out")

@@ -142,7 +142,7 @@ def test_a_second_checkpoint_of_the_same_settings_is_refused_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["fit", "--config", QUICKSTART, "--trainer.callbacks+=ModelCheckpoint"]) == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("error: these settings cannot be used: Found more than")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: two ModelCheckpoint have the same settings")
 
 
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(

@@ -9,7 +9,7 @@ from ner.formats.parquet import Row, write_rows
 from ner.integrations.ray.merging import merge
 from ner.integrations.ray.output import Output, part_name
 from ner.integrations.ray.parts import Part
-from ner.integrations.ray.storage import InputFile
+from ner.integrations.ray.storage import Folder, InputFile
 
 FILE = InputFile("/somewhere/in.jsonl", 10)
 SETTINGS = {"model": "a digest", "min_score": "auto"}
@@ -85,6 +85,17 @@ def test_a_file_that_has_changed_since_it_was_tagged_is_refused(output: Output, 
 def test_other_settings_are_refused(output: Output) -> None:
     with pytest.raises(InputError, match=r"was tagged with another min_score \(auto, now 0\.5\)"):
         output.open({**SETTINGS, "min_score": 0.5})
+
+
+def test_settings_that_cannot_be_read_are_not_taken_for_damaged(
+    output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(_: Folder, name: str) -> bytes:
+        raise InputError(f"{name}: cannot be read (slow down); choose another folder")
+
+    monkeypatch.setattr(Folder, "read", slow)
+    with pytest.raises(InputError, match=r"^settings\.json: cannot be read \(slow down\)"):
+        output.open(SETTINGS)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ner.documents import Document, Passage
-from ner.formats import JsonLines
+from ner.formats import JsonLines, PubTator
+from ner.formats.base import Format
 from ner.integrations.ray.parts import Ranges
 from ner.integrations.ray.reading import Block, Reader, Unreadable, blocks
 from ner.integrations.ray.storage import InputFile
@@ -23,9 +24,11 @@ def _calls(count: int) -> list[Callable[[], Document]]:
     return [partial(_document, number) for number in range(count)]
 
 
-def _read(path: Path, size: int = 10, done: Ranges | None = None) -> tuple[list[Block], str, int]:
+def _read(
+    path: Path, size: int = 10, done: Ranges | None = None, source: Format | None = None
+) -> tuple[list[Block], str, int]:
     """Read a file, and return its blocks, why it is broken and how many documents it has."""
-    reader = Reader(JsonLines(), size)
+    reader = Reader(source or JsonLines(), size)
     reader.open(InputFile(str(path), path.stat().st_size), done or Ranges())
     found = []
     while True:
@@ -64,6 +67,15 @@ def test_a_document_that_cannot_be_read_is_an_error_among_the_others(tmp_path: P
     assert isinstance(second, Unreadable)
     assert "line 2" in second.error
     assert (broken, count) == ("", 3)
+
+
+def test_an_identifier_that_comes_again_ends_a_file_and_the_option_that_helps_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "in.pubtator"
+    path.write_text("1|t|Mice\n\n1|t|Rats\n\n3|t|Rice\n", encoding="utf-8")
+    _, broken, _ = _read(path, source=PubTator())
+    assert broken.endswith("or give --format.on_duplicate skip")
+    [block], broken, count = _read(path, source=PubTator(on_duplicate="skip"))
+    assert (len(block.documents), broken, count) == (2, "", 2)
 
 
 def test_a_file_that_is_cut_off_is_read_up_to_there(tmp_path: Path) -> None:

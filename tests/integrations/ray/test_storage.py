@@ -30,6 +30,11 @@ def test_files_are_found_by_paths_folders_and_patterns(folder: Path, scheme: str
     assert found("*/*.jsonl", "c*") == ["c.txt", "inner/e.jsonl"]
 
 
+def test_a_compressed_copy_beside_a_file_is_no_input(folder: Path) -> None:
+    (folder / "b.jsonl.gz").touch()
+    assert _names(find_inputs([str(folder)], (".jsonl",)), folder) == ["a.jsonl.gz", "b.jsonl"]
+
+
 def test_a_relative_path_and_an_absolute_one_are_the_same_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert len(find_inputs(["b.jsonl", str(folder / "b.jsonl")], ())) == 1
@@ -56,8 +61,12 @@ def test_names_with_brackets_are_names_where_they_are_there(tmp_path: Path, monk
 
 
 def test_a_password_in_an_address_is_refused_without_repeating_it() -> None:
-    with pytest.raises(InputError, match=r"^s3://\.\.\.: holds a secret; give it in the environment instead$"):
-        find_inputs(["s3://key:secret@bucket/folder?region=eu-west-1"], ())
+    message = r"^s3://\.\.\.: holds a password; give it in the environment instead$"
+    for secret in ("secret", "se/cr?et"):
+        with pytest.raises(InputError, match=message):
+            find_inputs([f"s3://key:{secret}@bucket/folder?region=eu-west-1"], ())
+        with pytest.raises(InputError, match=message):
+            Folder(f"s3://key:{secret}@bucket/folder?unknown=1")
 
 
 @pytest.mark.parametrize("name", ["nothing.jsonl", "x*.jsonl", "nowhere/*.jsonl"])

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 from jsonargparse import Namespace
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, Timer
 
 from ner.checkpoints import ensemble
 from ner.checkpoints.checkpoint import Checkpoint
@@ -18,7 +18,7 @@ from ner.training.callbacks.weight_average import WeightAverage
 
 
 def settings(**changes: object) -> Namespace:
-    trainer = Namespace(callbacks=None, logger=True, enable_progress_bar=None)
+    trainer = Namespace(callbacks=None, logger=True, enable_progress_bar=None, max_time=None)
     checkpoint = Namespace(dirpath="out", monitor="val/micro_f1", mode="max", save_weights_only=False)
     rest = {"early_stopping": None, "init_from": None, "seed_everything": 7, "ensemble": Namespace(one_at_a_time=True)}
     rest |= {"teacher": None, "distillation": Namespace(weight=0.5, texts=None), "ema_decay": None}
@@ -31,7 +31,7 @@ def test_a_training_keeps_its_last_epoch_and_shows_rates_and_a_bar() -> None:
     assert (last.filename, last.monitor) == ("last", None)
     assert isinstance(monitor, LearningRateMonitor)
     assert isinstance(bar, ProgressBar)
-    silent = Namespace(callbacks=None, logger=False, enable_progress_bar=False)
+    silent = Namespace(callbacks=None, logger=False, enable_progress_bar=False, max_time=None)
     assert len(fit_callbacks(settings(trainer=silent), ["a"], [])) == 1
 
 
@@ -43,11 +43,19 @@ def test_early_stopping_needs_patience() -> None:
         fit_callbacks(settings(early_stopping=0), ["a"], [])
 
 
+def test_the_time_of_a_training_is_over_at_the_end_of_an_epoch() -> None:
+    limited = Namespace(callbacks=None, logger=False, enable_progress_bar=False, max_time="00:12:00:00")
+    *_, timer = fit_callbacks(settings(trainer=limited), ["a"], [])
+    assert isinstance(timer, Timer)
+    assert timer.time_remaining() == 12 * 60 * 60
+    assert timer._interval == "epoch"
+
+
 def test_a_metric_that_no_callback_of_the_user_logs_is_refused() -> None:
     checkpoint = Namespace(dirpath="out", monitor="val/f1/b", mode="max")
     with pytest.raises(InputError, match=r"checkpoint\.monitor is 'val/f1/b'"):
         fit_callbacks(settings(checkpoint=checkpoint), ["a"], [])
-    own = Namespace(callbacks=[object()], logger=False, enable_progress_bar=False)
+    own = Namespace(callbacks=[object()], logger=False, enable_progress_bar=False, max_time=None)
     assert fit_callbacks(settings(checkpoint=checkpoint, trainer=own), ["a"], [])
 
 

@@ -40,7 +40,7 @@ def test_file_and_checkpoint_hold_the_whole_configuration(tmp_path: Path) -> Non
 
 def test_a_configuration_that_no_checkpoint_can_hold_is_refused_before_the_training(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"^the configuration has 200,\d\d\d characters, and a checkpoint can hold 200,000"
+        InputError, match=r"^the configuration has 200,\d\d\d characters, and a checkpoint holds 200,000 at most"
     ):
         save(callback(tmp_path / ("a" * 200_000)))
     assert not list(tmp_path.iterdir())
@@ -48,11 +48,11 @@ def test_a_configuration_that_no_checkpoint_can_hold_is_refused_before_the_train
 
 @pytest.mark.parametrize(("arguments", "is_kept"), [([], False), (["--ckpt_path", "last.ckpt"], True)])
 def test_only_a_resumed_run_keeps_what_is_there(tmp_path: Path, arguments: list[str], is_kept: bool) -> None:
-    left = [tmp_path / name for name in ("best.ckpt", "last.ckpt", "report.html")]
+    left = [tmp_path / name for name in ("best.ckpt", "last.ckpt", "report.html", "report-test.html")]
     for path in left:
         path.touch()
     save(callback(tmp_path, *arguments))
-    assert [path.exists() for path in left] == 3 * [is_kept]
+    assert [path.exists() for path in left] == 4 * [is_kept]
     assert "ckpt_path: null" in (tmp_path / "config.yaml").read_text(encoding="utf-8")
 
 
