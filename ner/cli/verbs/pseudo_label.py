@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
 
+from lightning.pytorch import Trainer
 from rich.console import Console
 
 from ner.checkpoints import runs
@@ -18,8 +20,7 @@ from ner.cli.selection import RunSelection, read_selection
 from ner.documents import Document
 from ner.errors import InputError
 from ner.formats.base import Format
-from ner.formats.jsonl import JsonLines
-from ner.io.files import STANDARD, check_apart, check_writable
+from ner.io.files import STANDARD, check_writable
 from ner.training.datamodule import NERDataModule
 
 RESUME = "the same command resumes after what was tagged"
@@ -67,32 +68,20 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.output == STANDARD:
         raise InputError("--output -: what is tagged is kept beside the output; name a file")
     check_writable(chosen.output)
-    # Documents lie there, with all that was found, until they are written as wanted; an interrupted run resumes there.
-    tagged = chosen.output.with_name(f"{chosen.output.name}.tagged.jsonl")
+    # Scores decide what is kept of all that was found.
     settings: dict[str, dict[str, object]] = {
         "data": {"predict_path": str(chosen.input)},
-        "predictions": {"path": str(tagged), "format": "JsonLines", "scores": True, "min_score": 0.0},
+        "predictions": {"path": str(chosen.output), "format": "JsonLines", "scores": True, "min_score": 0.0},
     }
     selection = read_selection(rest)
     own = [f"{part}.{name}" for part, values in settings.items() for name in values]
     if taken := [name for name in (*own, "ckpt_path", "ensemble.checkpoints") if selection.has_option(name)]:
         raise InputError(f"pseudo-label takes no --{taken[0]}; it has --checkpoints, --input, --output and --min_score")
     selection = selection.with_checkpoints(runs.find(chosen.checkpoints))
-    line = _Tagging(selection, settings, chosen.output)
-    cut = Cut(chosen.min_score, chosen.min_document_score)
-    counts = Counter[str]()
-    if not any(label(JsonLines().read(tagged), cut, counts)):
-        tagged.unlink()
-        raise InputError(
-            f"{chosen.output}: not written, since of {counts['entities']} entities nothing is kept; lower --min_score "
-            "or --min_document_score"
-        )
-    counts.clear()
-    format_of(line.datamodule).write(label(JsonLines().read(tagged), cut, counts), chosen.output)
-    tagged.unlink()
+    line = _Tagging(selection, settings, Cut(chosen.min_score, chosen.min_document_score))
     Console(soft_wrap=True).print(
-        f"{counts['kept documents']} of {line.document_count} documents, "
-        f"{counts['kept entities']} of {counts['entities']} entities: {chosen.output}",
+        f"{line.counts['kept documents']} of {line.document_count} documents, "
+        f"{line.counts['kept entities']} of {line.counts['entities']} entities: {chosen.output}",
         markup=False,
         highlight=False,
     )
@@ -100,35 +89,60 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class _Tagging(CommandLine):
-    """`predict`, unless what it finds could not be written.
+    """`predict`, which writes what is kept as annotation, unless the corpus's format cannot hold such documents.
 
     Args:
         selection: The command line and the checkpoints.
         settings: Settings that override the command line.
-        output: Where the documents will be written.
+        cut: What to keep.
 
     Attributes:
         document_count: Documents of the input.
+        counts: Those of :func:`label`.
     """
 
-    def __init__(self, selection: RunSelection, settings: Mapping[str, object], output: Path) -> None:
-        self._output = output
+    def __init__(self, selection: RunSelection, settings: Mapping[str, object], cut: Cut) -> None:
+        self._cut = cut
         self.document_count = 0
+        self.counts = Counter[str]()
         super().__init__("predict", selection, settings, is_reporting=False)
 
-    def instantiate_classes(self) -> None:
-        super().instantiate_classes()
-        data = self.datamodule
+    def instantiate_trainer(self, **kwargs: object) -> Trainer:
+        data, predictions = self.datamodule, self.config_init["predict"].predictions
         target = format_of(data)
-        check_apart(Path(str(data.predict_path)), self._output, data.format_of_input.suffixes)
         # Before the work, not after it: can the corpus hold such documents?
         with TemporaryDirectory() as folder:
-            target.write(self._counted(data.documents(None)), Path(folder) / self._output.name)
+            target.write(self._counted(data.documents(None)), Path(folder) / Path(predictions.path).name)
+        predictions.format = _Annotated(target, self._cut, self.counts)
+        return super().instantiate_trainer(**kwargs)
 
     def _counted(self, documents: Iterable[Document]) -> Iterator[Document]:
         for document in documents:
             self.document_count += 1
             yield _without_entities(document)
+
+
+class _Annotated(Format):
+    """The format of a corpus, in which what is kept of tagged documents is written as annotation."""
+
+    can_write_entities = True
+
+    def __init__(self, target: Format, cut: Cut, counts: Counter[str]) -> None:
+        super().__init__()
+        self._target = target
+        self._cut = cut
+        self._counts = counts
+
+    def read(self, path: Path) -> Iterator[Document]:
+        return self._target.read(path)
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        kept = label(documents, self._cut, self._counts)
+        first = list(islice(kept, 1))
+        if not first:
+            what = f"of {self._counts['entities']} entities nothing is kept"
+            raise InputError(f"{path}: not written, since {what}; lower --min_score or --min_document_score")
+        self._target.write(chain(first, kept), path)
 
 
 def format_of(data: NERDataModule) -> Format:

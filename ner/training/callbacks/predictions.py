@@ -159,7 +159,7 @@ class PredictionWriter(Callback):
                 self._format.write((self._filtered(document, counts) for document in documents_in(parts)), path)
         except InputError as error:
             self._journal.check_there()
-            kept = f"what was tagged is kept in {parts[0]}: the same command with another predictions.format writes it"
+            kept = f"what was tagged is kept in {parts[0]}: the same command, corrected, writes it"
             raise InputError(f"{error}; {kept}") from None
         self._journal.remove()
         self._remove_parts()

@@ -151,7 +151,6 @@ def test_real_articles_become_a_tier(trained: Path, monkeypatch: pytest.MonkeyPa
         (["--output", str(SAMPLE / "test.json")], "belongs to the input"),
         (["--output", "-"], "name a file"),
         (["--data.corpus", f"{__name__}.ReadOnly"], "ReadOnly has no format to write"),
-        (["--min_document_score", "1"], "nothing is kept; lower --min_score or --min_document_score"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -167,6 +166,22 @@ def test_a_mistake_is_one_line(
     assert main(["pseudo-label", *[part for pair in given.items() for part in pair]]) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
     assert not list(Path().glob("x.json*"))
+
+
+def test_what_was_tagged_stays_until_something_is_kept(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    whole = pseudo_label(SAMPLE / "test.json")
+    command = ["pseudo-label", "--checkpoints", CHECKPOINTS, "--input", str(SAMPLE / "test.json"), "--output", "y.json"]
+    assert main([*command, "--min_document_score", "1"]) == 2
+    printed = capsys.readouterr().err
+    assert "entities nothing is kept; lower --min_score or --min_document_score; what was tagged is kept" in printed
+    assert [path.name for path in Path().glob("y.json*")] == ["y.json.part"]
+    monkeypatch.setattr(PredictionWriter, "on_predict_batch_end", lambda *_: pytest.fail("it was tagged again"))
+    assert main(command) == 0
+    assert list(GutBrainIE.format.read(Path("y.json"))) == whole
+    assert [path.name for path in Path().glob("y.json*")] == ["y.json"]
 
 
 def test_what_the_corpus_cannot_hold_is_found_before_the_work(
@@ -196,5 +211,5 @@ def test_an_interrupted_run_goes_on(
         interrupting.setattr(PredictionWriter, "on_predict_end", interrupt)
         assert main(command) == 130
     assert "the same command resumes after what was tagged" in capsys.readouterr().err
-    assert Path("augmented.json.tagged.jsonl.part").read_bytes().count(b"\n") == 9
+    assert Path("augmented.json.part").read_bytes().count(b"\n") == 9
     assert pseudo_label(SAMPLE / "test.json") == whole

@@ -205,7 +205,7 @@ def test_what_a_format_cannot_hold_is_kept_for_another(
     options = ["--data.predict_format", "JsonLines", "--data.predict_path", "twice.jsonl"]
     options += ["--predictions.path", "again"]
     assert predict(*options, "--predictions.format", "PubTator") == 2
-    assert "kept in again.part: the same command with another predictions.format" in capsys.readouterr().err
+    assert "kept in again.part: the same command, corrected, writes it" in capsys.readouterr().err
     assert predict(*options) == 0
     assert "going on: 2 documents are tagged" in capsys.readouterr().out
     assert len(list(JsonLines().read(Path("again")))) == 2
