@@ -27,6 +27,8 @@ CONFIG_KEY = "config"
 LONGEST_CONFIG = 200_000
 MODULE_KEY = "hyper_parameters"
 DATA_KEY = "NERDataModule"
+# How pickle names it.
+BYTES = b"\nbytearray\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,10 @@ def _content(path: Path) -> dict[str, object]:
     try:
         with ZipFile(path) as archive:
             # Compressed, a small file can hold more than any memory.
-            is_packed = any(part.compress_type != ZIP_STORED for part in archive.infolist())
+            parts = archive.infolist()
+            is_packed = any(part.compress_type != ZIP_STORED for part in parts)
+            # The one type that torch takes to be safe and that is as large as the file says.
+            is_packed |= any(BYTES in archive.read(part) for part in parts if part.filename.endswith("data.pkl"))
         content: object = None if is_packed else torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # noqa: BLE001 - a damaged file may lead to any
         raise InputError(f"{path}: not a checkpoint, or a damaged one: it does not load safely") from None

@@ -60,7 +60,8 @@ def repo_of(path: Path) -> str:
     """Return the repository whose download lies at a path, nothing where the path is not in a cache of the hub."""
     place = path.absolute().parent
     is_cached = place.name == "snapshots" and place.parent.name.startswith("models--")
-    return place.parent.name.removeprefix("models--").replace("--", "/") if is_cached else ""
+    name = place.parent.name.removeprefix("models--").replace("--", "/") if is_cached else ""
+    return name if is_name(name) else ""
 
 
 def download(name: str, with_onnx: bool = False) -> Path:

@@ -12,6 +12,7 @@ from ner import __version__
 from ner.cli.interruption import Interruption
 from ner.cli.parser import program
 from ner.errors import InputError
+from ner.inference.display import visible
 
 VERBS = Path(__file__).with_name("verbs")
 MISTAKE = 2
@@ -83,5 +84,6 @@ def first_line(path: Path) -> str:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(f"error: {message}\n")
+    # What a stranger's file says may hold the control characters of a terminal.
+    sys.stderr.write(f"error: {visible(message)}\n")
     return MISTAKE

@@ -57,11 +57,13 @@ def text_of(passage: Fields, unit: Unit) -> str:
     text = string_of(passage, "text")
     if text or not sentences:
         return text
-    pieces = []
+    pieces: list[str] = []
+    gaps = 0
     end = number_of(passage, "offset", int)
     for sentence in sentences:
         begin = number_of(sentence, "offset", int)
-        if not 0 <= begin - end <= LONGEST_GAP:
+        gaps += begin - end
+        if not 0 <= begin - end <= gaps <= LONGEST_GAP + len(sentences):
             raise ValueError(f"a sentence begins at {begin}, not shortly after {end}, where the text before it ends")
         pieces += [" " * (begin - end), string_of(sentence, "text")]
         end = begin + length_of(pieces[-1], unit)

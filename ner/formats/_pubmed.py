@@ -12,6 +12,8 @@ from typing import Literal
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
+from ner.formats._xml import new_parser
+
 Sections = Literal["joined", "labelled"]
 InlineTags = Literal["drop", "keep"]
 
@@ -100,11 +102,7 @@ def root_of(content: bytes, tag: str) -> ET.Element:
 def _parse(content: bytes) -> ET.Element:
     """Parse a document from its own text alone: no DTD, no other file, no entity that it declares itself."""
     builder = ET.TreeBuilder()
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
+    parser = new_parser(builder)
 
     def refuse(name: str, *_: object) -> None:
         raise PubMedXMLError(f"an answer that declares the entity {name!r}, which PubMed's never do")

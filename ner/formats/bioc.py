@@ -29,6 +29,7 @@ from ner.formats._bioc import (
 )
 from ner.formats._json import Fields
 from ner.formats._json_stream import JSONStream
+from ner.formats._xml import elements
 from ner.formats.base import FileFormat, Record, unique
 from ner.io.files import reading, writing
 
@@ -203,8 +204,8 @@ class BioCXML(_BioC):
         with reading(file) as opened:
             try:
                 # Of bytes, so that the encoding is the one that the file declares.
-                for event, element in ET.iterparse(opened.buffer, ("start", "end")):  # noqa: S314 - nothing external
-                    if event == "start":
+                for is_whole, element in elements(opened.buffer):
+                    if not is_whole:
                         parents.append(element)
                         if parents[0].tag != "collection":
                             raise ValueError(f"it begins with <{element.tag}>, not with <collection>")
@@ -214,7 +215,7 @@ class BioCXML(_BioC):
                         yield Fields(_fields(element))
                         element.clear()
                         parents[0].remove(element)
-            except (ET.ParseError, LookupError, RecursionError, ValueError) as error:
+            except (RecursionError, ValueError) as error:
                 raise InputError(f"{file}: {error}; a BioC collection in XML is needed") from None
 
 

@@ -32,6 +32,8 @@ OTHERS = {
 OTHER = re.compile(r"(?:[REAMN]\S*|\*)\t|#")
 # brat names the database of each identifier; this one stands for none.
 NO_DATABASE = "ID:"
+# The folders of a file's name and the file.
+MOST_PARTS = 20
 # Annotation of brat, and of the BioNLP shared tasks, where what was given and what was asked for are two files.
 ANNOTATIONS = (".ann", ".a1", ".a2")
 # No fragment of brat crosses these, because they may end a line of the annotation.
@@ -242,8 +244,11 @@ def _mention(text: str, places: str, quoted: str) -> tuple[int, int]:
 
 def _write_document(document: Document, folder: Path, names: dict[str, str]) -> None:
     parts = document.id.split("/")
-    if any(not part or part.startswith(".") for part in parts) or re.search(r"[\\\0]", document.id):
-        raise InputError(f"document {document.id!r}: the id is no relative path, as a file of brat needs it; rename it")
+    is_hidden = any(not part or part.startswith(".") for part in parts)
+    if is_hidden or len(parts) > MOST_PARTS or re.search(r"[\\\0]", document.id):
+        raise InputError(
+            f"document {document.id!r:.100}: the id is no relative path of at most {MOST_PARTS} parts; rename it"
+        )
     text, annotation = (folder / f"{document.id}{suffix}" for suffix in (".txt", ".ann"))
     text.parent.mkdir(parents=True, exist_ok=True)
     if text.exists():

@@ -119,6 +119,7 @@ class HFDatasets(FileFormat):
             state = file / SAVED[0]
             if state.is_file() and read_object(state).values.get("_data_files") == []:
                 return {}, iter(())  # a data set without rows, which the library saves but does not load
+            _check_splits(file / SAVED[1])
             for path in (state, *file.glob(f"*/{SAVED[0]}")):
                 _check_inside(path)
             with _readable(file):
@@ -310,6 +311,14 @@ def _json_rows(file: Path) -> Iterator[Row]:
             raise
         except (RecursionError, ValueError) as error:
             raise InputError(f"{file}: {error}; rows in JSON are needed") from None
+
+
+def _check_splits(listing: Path) -> None:
+    """Refuse saved splits that lie elsewhere than in folders beside the list of them."""
+    listed = read_object(listing).values.get("splits") if listing.is_file() else []
+    for name in listed if isinstance(listed, list) else []:
+        if not isinstance(name, str) or name in ("", ".", "..") or set(name) & {"/", "\\"}:
+            raise InputError(f"{listing}: {name!r:.60} is no folder beside it; save the data set anew")
 
 
 def _check_inside(state: Path) -> None:

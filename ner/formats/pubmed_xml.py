@@ -18,12 +18,12 @@ from ner.io.files import kept, reading
 BLOCK_BYTES = 1 << 20
 # A set has no more before its root: the declaration of XML and that of the DTD.
 LONGEST_PROLOG = 1 << 16
-ROOT, ROOT_END = re.compile(rb"<PubmedArticleSet(\s[^>]*)?>"), b"</PubmedArticleSet"
-PARTS = re.compile(rb"<(PubmedArticle|PubmedBookArticle|DeleteCitation|DeleteDocument)(?:\s[^>]*)?(/?)>")
+ROOT, ROOT_END = re.compile(rb"<PubmedArticleSet(\s[^<>]*)?>"), b"</PubmedArticleSet"
+PARTS = re.compile(rb"<(PubmedArticle|PubmedBookArticle|DeleteCitation|DeleteDocument)(?:\s[^<>]*)?(/?)>")
 DELETED = (b"DeleteCitation", b"DeleteDocument")
-COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
-OWN_PMID = re.compile(rb"<(?:MedlineCitation|BookDocument)\b[^>]*>\s*<PMID\b[^>]*>\s*([^<\s]+)")
-PMID = re.compile(rb"<PMID\b[^>]*>\s*([^<\s]+)")
+COMMENT = re.compile(rb"<!--(?:[^-]++|-(?!-))*+-->")
+OWN_PMID = re.compile(rb"<(?:MedlineCitation|BookDocument)\b[^<>]*>\s*<PMID\b[^<>]*>\s*([^<\s]+)")
+PMID = re.compile(rb"<PMID\b[^<>]*>\s*([^<\s]+)")
 # Kinds of what is not read.
 DELETIONS = "deleted citations"
 VERSIONS = "earlier versions of articles"

@@ -15,6 +15,9 @@ from ner.formats.jsonl import document_of, record_of
 from ner.inference.assembly import in_order
 from ner.io.journal import Journal, Settings
 
+# Documents that may be tagged before the first one that is not; a pool has fewer.
+MOST_AHEAD = 1 << 16
+
 
 class Done:
     """The documents of a process that are tagged, by their places in the input: all up to one, and some after it.
@@ -38,9 +41,15 @@ class Done:
         self._checksums = array("I")
 
     def add(self, place: int, checksum: int | None = None) -> None:
-        """Note that a document is tagged; by an earlier run, if its checksum is given."""
+        """Note that a document is tagged; by an earlier run, if its checksum is given.
+
+        Raises:
+            ValueError: if no run tags that document next.
+        """
         if checksum is not None:
-            index = (place - self.first) // self.step
+            index, rest = divmod(place - self.first, self.step)
+            if rest or not 0 <= index <= self._count + MOST_AHEAD:
+                raise ValueError(f"no document has the place {place}")
             self._checksums.extend([0] * (index + 1 - len(self._checksums)))
             self._checksums[index] = checksum
         self._count += 1

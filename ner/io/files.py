@@ -69,7 +69,8 @@ def writing_bytes(path: Path) -> Iterator[BinaryIO]:
             with path.open("wb") as file:
                 yield file
             return
-        with replacing(path) as temporary, temporary.open("wb") as file:
+        # A link that somebody has put there would lead elsewhere.
+        with replacing(path) as temporary, temporary.open("xb") as file:
             yield file
 
 
@@ -103,6 +104,8 @@ def replacing(path: Path) -> Iterator[Path]:
     path = _followed(path)
     temporary = _beside(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if temporary.is_symlink() or temporary.is_file():  # of a process that was killed
+        temporary.unlink()
     try:
         yield temporary
         _permit(temporary)
@@ -176,8 +179,9 @@ def check_writable(path: Path, is_folder: bool = False) -> None:
         target = _followed(path)
         temporary = _beside(target)
         target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)
         try:
-            temporary.touch()
+            temporary.touch(exist_ok=False)
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)

@@ -1,10 +1,13 @@
 """Subword tokens of texts, and the special tokens and section markers around them."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
+from math import prod
+from typing import Any
 from unicodedata import category
 
 import numpy as np
@@ -18,6 +21,8 @@ MARKERS = {"title": "[TITLE]", "abstract": "[ABSTRACT]"}
 DEFAULT_SECTION = "abstract"
 # Half of a surrogate pair is no character, and tokenizers refuse it. Its replacement has the same length.
 SURROGATE = re.compile("[\ud800-\udfff]")
+# Of a stranger's tokenizer: two characters in place of one, twenty times, would fill any memory.
+MOST_GROWTH = 64
 SPACES = np.array([chr(code).isspace() for code in range(0x3002)])
 
 
@@ -165,6 +170,8 @@ def _parsed(serialised: str, markers: bool) -> tuple[Tokenizer, int]:
         tokenizer = Tokenizer.from_str(serialised)
     except Exception as error:  # the library raises no narrower one
         raise InputError(f"the tokenizer's JSON is damaged: {one_line(error)}") from error
+    if tokenizer.normalizer is not None and _growth(json.loads(tokenizer.normalizer.__getstate__())) > MOST_GROWTH:
+        raise InputError(f"the tokenizer's JSON is damaged: it makes a text more than {MOST_GROWTH} times as long")
     padding = tokenizer.padding
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -173,6 +180,16 @@ def _parsed(serialised: str, markers: bool) -> tuple[Tokenizer, int]:
     if markers:
         tokenizer.add_special_tokens([AddedToken(marker, special=True) for marker in MARKERS.values()])
     return tokenizer, int(padding["pad_id"]) if padding else 0
+
+
+def _growth(normalizer: dict[str, Any]) -> int:
+    """Return how many times as long a text can become by what a normalizer puts in place of characters."""
+    if normalizer.get("type") == "Sequence":
+        return prod(map(_growth, normalizer["normalizers"]))
+    if normalizer.get("type") != "Replace":
+        return 1
+    # A regular expression may find nothing at every place.
+    return max(len(normalizer["content"]) + ("Regex" in normalizer["pattern"]), 1)
 
 
 def _dropped_marks(codes: NDArray[np.uint32], bases: Integers, starts: Integers, ends: Integers) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """Checkpoints open without running code, and damaged or foreign ones are one line."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from main import main
 from ner.checkpoints.checkpoint import BestEpoch, read_checkpoint
 from ner.corpora.sample import Sample
+from ner.errors import InputError
 from ner.preprocessing.preprocessor import Preprocessor
 
 
@@ -46,6 +48,21 @@ def test_a_checkpoint_with_damaged_insides_is_one_line(
     printed = capsys.readouterr().err
     assert message in printed
     assert [line[:7] for line in printed.splitlines() if "toy" not in line] == ["error: "]
+
+
+def test_a_small_file_takes_no_large_memory(best: Path, tmp_path: Path) -> None:
+    class Large:
+        def __reduce__(self) -> tuple[object, ...]:
+            return bytearray, (1 << 29,)
+
+    torch.save({**torch.load(best, weights_only=True), "more": Large()}, tmp_path / "large.ckpt")
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"large\.ckpt: not a checkpoint"):
+            read_checkpoint(tmp_path / "large.ckpt")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 28
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("content", [{}, {"state_dict": {}}, [1, 2]])

@@ -164,4 +164,6 @@ def test_a_revision_is_that_of_a_repository(server: Hub) -> None:
 
 def test_the_cache_says_which_repository_lies_there(tmp_path: Path) -> None:
     assert hub.repo_of(tmp_path / "models--user--a-b" / "snapshots" / ("0" * 40)) == "user/a-b"
+    for name in ("models----etc", "models--..--..--victim", "models--"):
+        assert hub.repo_of(tmp_path / name / "snapshots" / "x") == ""
     assert hub.repo_of(tmp_path / "snapshots" / "x") == hub.repo_of(tmp_path) == hub.repo_of(Path("x")) == ""

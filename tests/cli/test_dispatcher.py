@@ -48,6 +48,11 @@ def test_an_unknown_verb_is_one_line(verb: str, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.startswith(f"error: unknown verb '{verb}'; one of: bulk, check, ")
 
 
+def test_an_error_holds_no_control_characters_of_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "\x1b]52;c;eA==\x07.json", "--format", "GutBrainIE"]) == 2
+    assert capsys.readouterr().err.startswith("error: \ufffd]52;c;eA==\ufffd.json: cannot be read")
+
+
 @pytest.mark.parametrize(
     ("program", "called"), [([str(REPOSITORY / "main.py")], "python main.py"), (["-m", "ner"], "python -m ner")]
 )

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from ner.corpora import GutBrainIE
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
+from ner.formats import bioc
+from ner.formats._xml import elements
 from ner.formats.bioc import BioCJSON, BioCXML
 from ner.formats.pubtator import PubTator
 
@@ -391,15 +393,14 @@ def test_characters_that_xml_cannot_hold_become_blanks_and_move_nothing(unit: Un
 
 def test_a_document_of_xml_is_let_go_when_the_next_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     BioCXML().write((Document(str(number), (Passage("a"),)) for number in range(50)), tmp_path / "in.xml")
-    iterparse = ET.iterparse
     roots: list[ET.Element] = []
 
-    def watched(*arguments: object) -> Iterator[tuple[str, ET.Element]]:
-        for event, element in iterparse(*arguments):  # type: ignore[call-overload]
+    def watched(file: BinaryIO) -> Iterator[tuple[bool, ET.Element]]:
+        for is_whole, element in elements(file):
             roots.append(element) if not roots else None
-            yield event, element
+            yield is_whole, element
 
-    monkeypatch.setattr(ET, "iterparse", watched)
+    monkeypatch.setattr(bioc, "elements", watched)
     read = BioCXML().read(tmp_path / "in.xml")
     for document in read:
         held = [element.findtext("id") for element in roots[0].findall("document")]

@@ -198,6 +198,16 @@ def test_rows_of_another_folder_are_not_read(folder: str, tmp_path: Path) -> Non
             list(HFDatasets().read(tmp_path / "in"))
 
 
+@pytest.mark.parametrize("name", ["../private", "a/b", "..", 7])
+def test_splits_elsewhere_are_not_read(name: object, tmp_path: Path) -> None:
+    data = named(datasets.ClassLabel(names=TAGS))
+    data.save_to_disk(str(tmp_path / "private"))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "dataset_dict.json").write_text(json.dumps({"splits": [name]}))
+    with pytest.raises(InputError, match=r"dataset_dict\.json: .* is no folder beside it; save the data set anew"):
+        list(HFDatasets().read(tmp_path / "in"))
+
+
 def test_a_key_that_stands_twice_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "in").write_text('{"text": "Mice", "spans": [{"start": 0, "start": 1, "end": 4, "label": "x"}]}')
     with pytest.raises(InputError, match=r"in, row 1: spans\[0\]: 'start' stands there twice; keep one of them"):

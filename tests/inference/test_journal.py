@@ -45,7 +45,17 @@ def test_a_resumed_journal_knows_its_documents(tmp_path: Path) -> None:
     assert [place in done for place in range(7)] == [True, True, False, True, False, False, True]
 
 
-@pytest.mark.parametrize("record", ["7", "[7]", '["7", {"id": "a", "text": "b"}]', '[7, {"id": "a", "spans": []}]'])
+@pytest.mark.parametrize(
+    "record",
+    [
+        '[100000000, {"id": "a", "text": "b"}]',
+        '[-1, {"id": "a", "text": "b"}]',
+        "7",
+        "[7]",
+        '["7", {"id": "a", "text": "b"}]',
+        '[7, {"id": "a", "spans": []}]',
+    ],
+)
 def test_a_record_of_something_else_is_refused(tmp_path: Path, record: str) -> None:
     (tmp_path / "journal").write_text(f'{{"settings": {{}}}}\n{record}\n', encoding="utf-8")
     with pytest.raises(InputError, match="journal: line 2 is damaged; delete it to start over"):

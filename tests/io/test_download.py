@@ -163,6 +163,11 @@ def test_a_refused_connection_is_one_line(server: Server, tmp_path: Path) -> Non
         fetch(f"http://127.0.0.1:{port}", {"a": "0"}, tmp_path)
 
 
+def test_a_password_in_the_address_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^data\.corpus\.base_url: holds a name or password, .*; leave it out$"):
+        fetch("https://alice:secret@example.org/x", {"a": "0"}, tmp_path)
+
+
 @pytest.mark.parametrize("base_url", ["file:///etc", "mirror", ""])
 def test_an_address_that_is_not_of_the_web_is_refused(tmp_path: Path, base_url: str) -> None:
     with pytest.raises(InputError, match=r"^data\.corpus\.base_url: "):

@@ -82,11 +82,21 @@ def test_a_folder_or_nothing_is_no_file() -> None:
         write_text("text", Path())
 
 
+def test_a_link_in_place_of_the_hidden_file_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("precious")
+    for write in (lambda: check_writable(tmp_path / "out"), lambda: write_text("new", tmp_path / "out")):
+        (tmp_path / f".out.{os.getpid()}.tmp").symlink_to(tmp_path / "victim")
+        write()
+    assert (tmp_path / "victim").read_text() == "precious"
+    assert (tmp_path / "out").read_text() == "new"
+    assert not (tmp_path / "out").is_symlink()
+
+
 def test_a_check_that_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch = Path.touch
 
-    def interrupted(path: Path) -> None:
-        touch(path)
+    def interrupted(path: Path, exist_ok: bool) -> None:
+        touch(path, exist_ok=exist_ok)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, "touch", interrupted)

@@ -3,7 +3,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from ner.errors import InputError
 from ner.preprocessing.preprocessor import Preprocessor
@@ -32,6 +32,19 @@ def byte_level_tokenizer() -> str:
 @pytest.fixture(scope="module", params=["wordpiece", "byte level"])
 def any_tokenizer(request: pytest.FixtureRequest, minilm_tokenizer: str) -> TextTokenizer:
     return TextTokenizer(minilm_tokenizer if request.param == "wordpiece" else byte_level_tokenizer())
+
+
+def test_a_tokenizer_that_makes_texts_longer_without_end_is_refused(minilm_tokenizer: str) -> None:
+    tokenizer = Tokenizer.from_str(minilm_tokenizer)
+    harmless = [normalizers.Replace(" ", "\u2581"), normalizers.Replace(Regex(" {2,}"), " "), normalizers.NFKD()]
+    for many, is_read in ((harmless, True), (20 * [normalizers.Replace("a", "aa")], False)):
+        tokenizer.normalizer = normalizers.Sequence(many)
+        reader = TextTokenizer(str(tokenizer.to_str()))
+        if is_read:
+            assert len(reader.tokens(["a"]).ids)
+        else:
+            with pytest.raises(InputError, match="it makes a text more than 64 times as long"):
+                reader.tokens(["a"])
 
 
 @given(text=TEXTS)

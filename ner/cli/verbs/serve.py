@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ner.cli.parser import LightParser
 from ner.errors import InputError
+from ner.inference.display import visible
 from ner.inference.min_scores import MinScore, check_min_score
 from ner.integrations.web.bounds import Bounds
 from ner.io.extras import command
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     is_local = server.is_loopback(bound)
     served = model.load_model(chosen.checkpoints, min_score)
     application = app.create_app(served, bounds, token, {*LOOPBACK, chosen.host.lower()} if is_local else None)
-    sys.stderr.write(f"Open {server.address_of(bound)} in a browser to use {served.name} (end with Ctrl-C).\n")
+    sys.stderr.write(f"Open {server.address_of(bound)} in a browser to use {visible(served.name)} (end with Ctrl-C).\n")
     if not is_local and token is None:
         sys.stderr.write(f"anyone who reaches this machine can use it; set {TOKEN_VARIABLE} or --token_file\n")
     server.serve(application, bound, bounds)

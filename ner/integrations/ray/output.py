@@ -11,6 +11,7 @@ write a part again, with the same content.
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from ner.integrations.ray.parts import Part, Ranges
 from ner.integrations.ray.storage import Folder, InputFile
 
 PARTS = "parts"
+# What a run that was killed leaves there, beside parts: files that were being joined or written.
+LEFT = re.compile(r"[0-9a-f]{32}\.merged|\.[0-9a-f]{32}\.tmp")
 SETTINGS = "settings.json"
 PREFIX, SUFFIX = "tagged-", ".parquet"
 # Keys of the metadata of a file's schema.
@@ -92,8 +95,12 @@ class Output:
         Raises:
             InputError: if the settings differ, or the folder is something else's.
         """
+        if self.folder.is_link(PARTS):
+            raise InputError(f"{self.folder.location}/{PARTS}: is a link; delete it, or choose another folder")
         if not self.folder.exists(SETTINGS):
-            if [file for file in self.folder.files() if not file.base_name.startswith(".")]:
+            # A run that was killed early has left an empty folder of parts.
+            found = {info.base_name for info in self.folder.entries() if not info.base_name.startswith(".")}
+            if found - {PARTS} or self.folder.entries(PARTS):
                 raise InputError(f"{self.folder.location}: holds files of something else; choose another folder")
             self.folder.make(PARTS)
             self.folder.write(json.dumps(settings, indent=2).encode() + b"\n", SETTINGS)
@@ -134,7 +141,7 @@ class Output:
             is_current = part is not None and sizes.get(part.file, part.size) == part.size
             if part is not None and is_current and done.take(part):
                 done.parts.append(WrittenPart(part, info.size))
-            elif is_cleaning:
+            elif is_cleaning and (part is not None or LEFT.fullmatch(info.base_name)):
                 self.folder.delete(f"{PARTS}/{info.base_name}")
         return done
 
@@ -150,8 +157,8 @@ class Output:
             self.folder.delete(part_name(part))
 
     def clean(self) -> None:
-        """Delete the folder of the parts, unless some are left that belong to no file."""
-        if not self.folder.files(PARTS):
+        """Delete the folder of the parts, unless something is left in it."""
+        if not self.folder.entries(PARTS):
             self.folder.delete_folder(PARTS)
 
     def _take_file(self, name: str, done: Done) -> None:

@@ -172,9 +172,21 @@ class Folder:
         Raises:
             InputError: if it is no folder, or cannot be read.
         """
+        return [info for info in self.entries(inner) if info.type == FileType.File]
+
+    def entries(self, inner: str = "") -> list[FileInfo]:
+        """Return the files and folders in the folder, or in one in it, by name; none if it is missing.
+
+        Raises:
+            InputError: if it is no folder, or cannot be read.
+        """
         with self._in_a_line("read"):
             found = self.system.get_file_info(FileSelector(self._at(inner), allow_not_found=True))
-        return sorted((info for info in found if info.type == FileType.File), key=lambda info: info.base_name)
+        return sorted(found, key=lambda info: info.base_name)
+
+    def is_link(self, inner: str) -> bool:
+        """Return if a folder in the folder is a link to another one, which other file systems do not have."""
+        return isinstance(self.system, LocalFileSystem) and Path(self._at(inner)).is_symlink()
 
     def exists(self, name: str) -> bool:
         """Return if there is a file of a name.

@@ -54,6 +54,17 @@ def check_texts(documents: Sequence[Document], bounds: Bounds) -> int:
     return len(texts)
 
 
+def check_mentions(documents: Sequence[Document], bounds: Bounds) -> None:
+    """Refuse entities that are longer, together, than a body may be, as formats write out each of them.
+
+    Raises:
+        HTTPException: if they are.
+    """
+    length = sum(len(span) for document in documents for passage in document.passages for span in passage.spans)
+    if length > bounds.body_bytes:
+        raise refusal(413, f"entities of {length:,} characters; send entities of {bounds.body_bytes:,} at most")
+
+
 def entities_of(document: Document, labels: Sequence[str]) -> list[dict[str, object]]:
     """Return the entities of a document as JSON."""
     return [asdict(entity) for entity in Entities(document, labels)]

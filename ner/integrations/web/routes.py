@@ -15,6 +15,7 @@ from ner.integrations.web.batches import Batches
 from ner.integrations.web.bounds import Bounds
 from ner.integrations.web.documents import (
     answer_of,
+    check_mentions,
     check_texts,
     entities_of,
     groups_of,
@@ -111,6 +112,7 @@ async def export(
     """Return documents with entities as a file; a format of many files is zipped."""
     documents = read_records(body.documents, with_annotation=True)
     request.state.texts = check_texts(documents, service.bounds.of_export())
+    check_mentions(documents, service.bounds.of_export())
     name, media_type, content = await run_in_threadpool(write_file, documents, format_name)
     return Response(content, 200, {"Content-Disposition": f'attachment; filename="{name}"'}, media_type)
 

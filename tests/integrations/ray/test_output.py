@@ -64,7 +64,8 @@ def test_parts_that_a_file_holds_too_are_deleted(output: Output, tmp_path: Path)
     _publish(output, part)
     # As if the process had been killed before it deleted the part, and while it wrote another one.
     (tmp_path / part_name(part)).write_bytes(content)
-    (tmp_path / "parts" / ".1234.tmp").write_bytes(b"PAR1")
+    for name in (f".{'0a' * 16}.tmp", f"{'0a' * 16}.merged"):
+        (tmp_path / "parts" / name).write_bytes(b"PAR1")
     assert output.scan([FILE], is_cleaning=True).parts == []
     assert not list((tmp_path / "parts").iterdir())
     output.clean()
@@ -98,10 +99,29 @@ def test_settings_that_cannot_be_read_are_not_taken_for_damaged(
         output.open(SETTINGS)
 
 
-def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").touch()
+@pytest.mark.parametrize("name", ["thesis.tex", "chapters/one.tex", "parts/gear.step"])
+def test_a_folder_of_something_else_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
     with pytest.raises(InputError, match="holds files of something else"):
         Output(str(tmp_path)).open(SETTINGS)
+
+
+def test_nothing_but_parts_is_ever_deleted(output: Output, tmp_path: Path) -> None:
+    for name in ("gear.step", "deep/bolt.step", ".git/config", ".own.tmp"):
+        (tmp_path / "parts" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "parts" / name).touch()
+    output.scan([FILE], is_cleaning=True)
+    output.clean()
+    assert len(list((tmp_path / "parts").rglob("*"))) == 6
+
+
+def test_a_link_in_place_of_the_parts_is_refused(output: Output, tmp_path: Path) -> None:
+    (tmp_path / "parts").rmdir()
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "parts").symlink_to(tmp_path / "thesis")
+    with pytest.raises(InputError, match="parts: is a link; delete it, or choose another folder"):
+        output.open(SETTINGS)
 
 
 def test_a_file_of_something_else_is_refused(output: Output, tmp_path: Path) -> None:

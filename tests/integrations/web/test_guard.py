@@ -148,6 +148,13 @@ def test_an_export_may_be_four_times_as_large(small: int, texts: int, section: s
     assert not error or answer.error == error
 
 
+def test_an_export_holds_no_more_than_its_request_may(small: int) -> None:
+    spans = [{"start": 0, "end": 490, "label": "a"}] * 17
+    body = {"documents": [{"id": "1", "text": "a" * 490, "spans": spans}]}
+    answer = authorized(small, body, "/export?format=PubTator")
+    assert (answer.status, answer.error) == (413, "entities of 8,330 characters; send entities of 8,000 at most")
+
+
 def test_a_body_that_does_not_tell_its_length_is_bounded_too(small: int) -> None:
     client = Client(small)
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
