@@ -38,14 +38,18 @@ def elements(file: BinaryIO) -> Iterator[tuple[bool, ET.Element]]:
     parser = new_parser(builder)
     found: list[tuple[bool, ET.Element]] = []
 
-    def refuse(name: str | None, is_parameter: object = False, *_: object) -> None:
-        if is_parameter is not True:
-            raise XMLError(f"undefined entity &{name or '':.40};: line {parser.CurrentLineNumber}")
+    def skipped(name: str, is_parameter: bool) -> None:
+        if not is_parameter:
+            raise XMLError(f"undefined entity &{name:.40};: line {parser.CurrentLineNumber}")
+
+    def external(name: str, *_: str | None) -> int:
+        skipped(name, is_parameter=False)
+        return 0
 
     parser.StartElementHandler = lambda tag, attributes: found.append((False, builder.start(tag, attributes)))
     parser.EndElementHandler = lambda tag: found.append((True, builder.end(tag)))
-    parser.SkippedEntityHandler = refuse
-    parser.ExternalEntityRefHandler = refuse
+    parser.SkippedEntityHandler = skipped
+    parser.ExternalEntityRefHandler = external
     try:
         while block := file.read(BLOCK_BYTES):
             parser.Parse(block, False)

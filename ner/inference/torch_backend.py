@@ -95,9 +95,12 @@ class TorchBackend(Backend):
             yield from map(self.tag, batches)
             return
         each = threads // BATCHES_AT_ONCE
-        # The setting is each thread's own.
-        with ThreadPoolExecutor(threads // each, "tagger", torch.set_num_threads, (each,)) as workers:
-            yield from workers.map(self.tag, batches)
+        try:
+            with ThreadPoolExecutor(threads // each, "tagger", torch.set_num_threads, (each,)) as workers:
+                yield from workers.map(self.tag, batches)
+        finally:
+            # The setting is each thread's own, but a new thread takes the one that was made last.
+            torch.set_num_threads(threads)
 
 
 def load(path: Path, device: str | None = None, precision: str = "auto", min_score: MinScore = "auto") -> TorchBackend:

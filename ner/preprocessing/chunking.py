@@ -1,6 +1,7 @@
 """Chunks: the texts that are read and decoded as one, and the way back to the passages they come from."""
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import ClassVar
@@ -39,8 +40,10 @@ class Chunk:
         but the separator vanishes.
         """
         projected: dict[int, list[Span]] = {piece.passage: [] for piece in self.pieces}
+        ends = [piece.end for piece in self.pieces]
         for span in spans:
-            for piece in self.pieces:
+            for place in range(bisect_right(ends, span.start), len(ends)):
+                piece = self.pieces[place]
                 start, end = max(span.start, piece.start), min(span.end, piece.end)
                 if start < end:
                     found = Span(start - piece.start, end - piece.start, span.label, span.score)

@@ -139,12 +139,15 @@ class Preprocessor:
             numbers: The places of the documents in the input, where they do not simply follow each other.
 
         Raises:
-            InputError: if a span's label is not in the label set; it names the document.
+            InputError: if a span's label is not in the label set; it names the document. Or if words are tagged, and
+                neither the corpus nor the tokenizer has any.
         """
         pairs = enumerate(documents) if numbers is None else zip(numbers, documents, strict=False)
         numbered = [(number, chunk) for number, document in pairs for chunk in self.chunking.chunks(document)]
         chunks = tuple(chunk for _, chunk in numbered)
         by_words = self.units == "words"
+        if by_words and not self.text_tokenizer.splits_words and any(chunk.passage.tokens is None for chunk in chunks):
+            raise InputError("data.units is words, but the tokenizer divides no text into words; leave it out")
         tokens = self.text_tokenizer.tokens([chunk.passage.text for chunk in chunks], by_words)
         heads, offsets, borders = units_of(tokens, chunks, by_words)
         none = np.zeros(len(chunks), np.int64)

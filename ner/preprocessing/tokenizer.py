@@ -85,6 +85,12 @@ class TextTokenizer:
         return {section: vocabulary[marker] for section, marker in MARKERS.items()}
 
     @cached_property
+    def splits_words(self) -> bool:
+        """Whether it divides a text into words, so that the first token of each is known."""
+        [encoding] = self._encode(["a a"], add_special_tokens=False)
+        return len(set(encoding.word_ids)) > 1
+
+    @cached_property
     def padding_id(self) -> int:
         """The id that fills up short rows of a batch."""
         _, padding_id = _parsed(self.serialised, self.markers)

@@ -186,7 +186,7 @@ class NERModule(LightningModule):
         total, count = torch.stack(totals).mean(), counted[0]
         # DDP averages the processes' gradients, whatever their batches hold.
         _, ranks = runtime.rank()
-        counts = runtime.total(count, total.device)
+        counts = _at_least_one(runtime.total(count, total.device))
         self.log("train/loss", total * ranks / counts, prog_bar=True, batch_size=len(batch), sync_dist=True)
         self._accumulated.append(counts)
         # Accumulated batches are averaged in the same way; see `on_before_optimizer_step`.
@@ -300,6 +300,11 @@ class NERModule(LightningModule):
         self.log(f"{stage}/micro_f1", score.micro.f1, prog_bar=True)
         self.log(f"{stage}/macro_f1", score.macro.f1)
         self.log_dict({f"{stage}/f1/{label}": figures.f1 for label, figures in score.labels.items()})
+
+
+def _at_least_one(count: Tensor | int) -> Tensor | int:
+    """Return a divisor: a batch may have no annotation."""
+    return count.clamp(min=1) if isinstance(count, Tensor) else max(count, 1)
 
 
 def _check_range(name: str, value: float, least: float, most: float) -> None:

@@ -87,6 +87,20 @@ def test_many_batches_are_tagged_two_at_once_in_their_order(
     assert torch.get_num_threads() == 4
 
 
+def test_threads_that_come_later_have_all_threads_of_torch(backend: TorchBackend, four_threads: None) -> None:
+    batches, found = batches_of_sample(backend, 8), []
+
+    def tag() -> None:
+        found.append(torch.get_num_threads())
+        list(backend.tag_all(batches))
+
+    for _ in range(3):
+        thread = threading.Thread(target=tag)
+        thread.start()
+        thread.join()
+    assert found == [4, 4, 4]
+
+
 def test_a_batch_that_fails_ends_the_others(
     backend: TorchBackend, four_threads: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

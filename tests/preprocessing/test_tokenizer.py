@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.preprocessing.preprocessor import Preprocessor
 from ner.preprocessing.tokenizer import TextTokenizer
@@ -45,6 +46,17 @@ def test_a_tokenizer_that_makes_texts_longer_without_end_is_refused(minilm_token
         else:
             with pytest.raises(InputError, match="it makes a text more than 64 times as long"):
                 reader.tokens(["a"])
+
+
+def test_words_need_a_tokenizer_or_a_corpus_that_has_some(minilm_tokenizer: str) -> None:
+    tokenizer = Tokenizer.from_str(minilm_tokenizer)
+    tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    reader = Preprocessor(str(tokenizer.to_str()), units="words")
+    with pytest.raises(InputError, match=r"data\.units is words, but the tokenizer divides no text into words"):
+        reader.encode([Document("1", (Passage("mice ate"),))])
+    own = reader.encode([Document("1", (Passage("mice ate", tokens=((0, 4), (5, 8))),))])
+    assert len(own) == 1
 
 
 @given(text=TEXTS)

@@ -151,6 +151,10 @@ def test_text_behind_the_annotation_is_read_but_not_in_the_loss(module: NERModul
 def test_a_batch_without_annotation_has_no_loss(module: NERModule, preprocessor: Preprocessor) -> None:
     batch = batch_of(preprocessor, Document("1", (Passage("mice", annotated_until=0),)))
     assert float(module.loss(module(batch), batch).detach()) == 0
+    step = module.training_step(batch)
+    step.backward()
+    assert float(step.detach()) == 0
+    assert all(parameter.grad is None or not parameter.grad.any() for parameter in module.parameters())
 
 
 def test_pretrained_encoders_are_trained_with_their_dropout(minilm: str) -> None:

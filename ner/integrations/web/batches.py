@@ -114,7 +114,7 @@ class Batches:
 
     def _tag_on(self, cores: int, documents: Sequence[Document]) -> list[Document | Exception]:
         """Tag documents on some cores, and learn how many characters fill the time of a batch."""
-        torch.set_num_threads(cores)  # of this thread alone
+        torch.set_num_threads(cores)  # of this thread
         start = time.monotonic()
         outcomes = self._outcomes(documents)
         fitting = int(BATCH_SECONDS * sum(map(_length, documents)) / max(time.monotonic() - start, 1e-3))
