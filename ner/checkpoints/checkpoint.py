@@ -171,7 +171,8 @@ def _content(path: Path) -> dict[str, object]:
             parts = archive.infolist()
             is_packed = any(part.compress_type != ZIP_STORED for part in parts)
             # The one type that torch takes to be safe and that is as large as the file says.
-            is_packed |= any(BYTES in archive.read(part) for part in parts if part.filename.endswith("data.pkl"))
+            pickles = [part for part in parts if part.filename.lower().endswith("data.pkl")]
+            is_packed = is_packed or any(BYTES in archive.read(part) for part in pickles)
         content: object = None if is_packed else torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # noqa: BLE001 - a damaged file may lead to any
         raise InputError(f"{path}: not a checkpoint, or a damaged one: it does not load safely") from None

@@ -63,7 +63,9 @@ def text_of(passage: Fields, unit: Unit) -> str:
     for sentence in sentences:
         begin = number_of(sentence, "offset", int)
         gaps += begin - end
-        if not 0 <= begin - end <= gaps <= LONGEST_GAP + len(sentences):
+        if gaps > LONGEST_GAP + len(sentences):
+            raise ValueError(f"its sentences leave {gaps} characters between them; correct their offsets")
+        if not 0 <= begin - end <= LONGEST_GAP:
             raise ValueError(f"a sentence begins at {begin}, not shortly after {end}, where the text before it ends")
         pieces += [" " * (begin - end), string_of(sentence, "text")]
         end = begin + length_of(pieces[-1], unit)

@@ -21,7 +21,7 @@ def new_parser(builder: ET.TreeBuilder) -> expat.XMLParserType:
     parser.CharacterDataHandler = builder.data
 
     def refuse(element: str, name: str, _: str, default: str | None, __: bool) -> None:
-        if default is not None:
+        if default:
             raise XMLError(f"the attribute {name!r:.40} of <{element:.40}> has a default; leave it out")
 
     parser.AttlistDeclHandler = refuse
@@ -56,5 +56,6 @@ def elements(file: BinaryIO) -> Iterator[tuple[bool, ET.Element]]:
             yield from found
             found.clear()
         parser.Parse(b"", True)
+        yield from found  # what a parser has waited with until the end
     except (expat.ExpatError, LookupError) as error:
         raise XMLError(str(error)) from None

@@ -16,7 +16,7 @@ from ner.inference.assembly import in_order
 from ner.io.journal import Journal, Settings
 
 # Documents that may be tagged before the first one that is not; a pool has fewer.
-MOST_AHEAD = 1 << 16
+MOST_AHEAD = 1 << 20
 
 
 class Done:

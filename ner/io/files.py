@@ -104,18 +104,14 @@ def replacing(path: Path) -> Iterator[Path]:
     path = _followed(path)
     temporary = _beside(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if temporary.is_symlink() or temporary.is_file():  # of a process that was killed
-        temporary.unlink()
+    _remove(temporary)
     try:
         yield temporary
         _permit(temporary)
         temporary.replace(path)
     finally:
         with suppress(OSError):
-            if temporary.is_dir():
-                rmtree(temporary, ignore_errors=True)
-            else:
-                temporary.unlink(missing_ok=True)
+            _remove(temporary)
 
 
 @contextmanager
@@ -179,9 +175,10 @@ def check_writable(path: Path, is_folder: bool = False) -> None:
         target = _followed(path)
         temporary = _beside(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
         try:
-            temporary.touch(exist_ok=False)
+            with suppress(FileExistsError):  # another process checks the same
+                temporary.touch(exist_ok=False)
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -320,6 +317,14 @@ def _beside(path: Path) -> Path:
         raise InputError(f"'{path}' is not the name of a file to write")
     # The process id keeps runs that write at the same time apart.
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a link or a folder, if it is there: what a killed process has left under a hidden name."""
+    if path.is_dir() and not path.is_symlink():
+        rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _unwritable(path: Path, error: OSError | UnicodeEncodeError) -> InputError:

@@ -44,6 +44,8 @@ class Chunk:
         for span in spans:
             for place in range(bisect_right(ends, span.start), len(ends)):
                 piece = self.pieces[place]
+                if piece.start >= span.end:
+                    break
                 start, end = max(span.start, piece.start), min(span.end, piece.end)
                 if start < end:
                     found = Span(start - piece.start, end - piece.start, span.label, span.score)

@@ -147,7 +147,9 @@ class Preprocessor:
         chunks = tuple(chunk for _, chunk in numbered)
         by_words = self.units == "words"
         if by_words and not self.text_tokenizer.splits_words and any(chunk.passage.tokens is None for chunk in chunks):
-            raise InputError("data.units is words, but the tokenizer divides no text into words; leave it out")
+            raise InputError(
+                "data.units is words, but neither corpus nor tokenizer divides the texts into words; use subwords"
+            )
         tokens = self.text_tokenizer.tokens([chunk.passage.text for chunk in chunks], by_words)
         heads, offsets, borders = units_of(tokens, chunks, by_words)
         none = np.zeros(len(chunks), np.int64)

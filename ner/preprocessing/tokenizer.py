@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
-from math import prod
+from math import ceil, prod
 from typing import Any
 from unicodedata import category
 
@@ -21,8 +21,8 @@ MARKERS = {"title": "[TITLE]", "abstract": "[ABSTRACT]"}
 DEFAULT_SECTION = "abstract"
 # Half of a surrogate pair is no character, and tokenizers refuse it. Its replacement has the same length.
 SURROGATE = re.compile("[\ud800-\udfff]")
-# Of a stranger's tokenizer: two characters in place of one, twenty times, would fill any memory.
-MOST_GROWTH = 64
+# Of a stranger's tokenizer: two characters in place of one, thirty times, would fill any memory.
+MOST_GROWTH = 1 << 14
 SPACES = np.array([chr(code).isspace() for code in range(0x3002)])
 
 
@@ -176,7 +176,8 @@ def _parsed(serialised: str, markers: bool) -> tuple[Tokenizer, int]:
         tokenizer = Tokenizer.from_str(serialised)
     except Exception as error:  # the library raises no narrower one
         raise InputError(f"the tokenizer's JSON is damaged: {one_line(error)}") from error
-    if tokenizer.normalizer is not None and _growth(json.loads(tokenizer.normalizer.__getstate__())) > MOST_GROWTH:
+    parts = [part for part in (tokenizer.normalizer, tokenizer.pre_tokenizer) if part is not None]
+    if prod(_growth(json.loads(part.__getstate__())) for part in parts) > MOST_GROWTH:
         raise InputError(f"the tokenizer's JSON is damaged: it makes a text more than {MOST_GROWTH} times as long")
     padding = tokenizer.padding
     tokenizer.no_truncation()
@@ -188,14 +189,20 @@ def _parsed(serialised: str, markers: bool) -> tuple[Tokenizer, int]:
     return tokenizer, int(padding["pad_id"]) if padding else 0
 
 
-def _growth(normalizer: dict[str, Any]) -> int:
-    """Return how many times as long a text can become by what a normalizer puts in place of characters."""
-    if normalizer.get("type") == "Sequence":
-        return prod(map(_growth, normalizer["normalizers"]))
-    if normalizer.get("type") != "Replace":
-        return 1
-    # A regular expression may find nothing at every place.
-    return max(len(normalizer["content"]) + ("Regex" in normalizer["pattern"]), 1)
+def _growth(part: dict[str, Any]) -> int:
+    """Return how many times as long a normalizer or a pre-tokenizer can make a text, roughly and at most."""
+    inner = [*part.get("normalizers", ()), *part.get("pretokenizers", ())]
+    if inner:
+        return prod(map(_growth, inner))
+    if part.get("type") == "Replace":
+        # A regular expression may find nothing at every place.
+        if "Regex" in part["pattern"]:
+            return len(part["content"]) + 1
+        return max(ceil(len(part["content"]) / max(len(part["pattern"]["String"]), 1)), 1)
+    if part.get("type") == "Prepend":
+        return 1 + len(part["prepend"])
+    # Others give a character for a character, or the bytes of one, or what Unicode says.
+    return {"ByteLevel": 4, "Precompiled": 16}.get(str(part.get("type")), 1)
 
 
 def _dropped_marks(codes: NDArray[np.uint32], bases: Integers, starts: Integers, ends: Integers) -> NDArray[np.bool_]:

@@ -65,7 +65,8 @@ def push(paths: Sequence[Path], repo: str, is_private: bool = False, license_id:
         folder = Path(temporary) / "export"
         if len(paths) == 1 and is_exported(paths[0]):
             folder = paths[0]
-            if links := sorted(str(path) for path in folder.rglob("*") if path.is_symlink()):
+            files = (path for pattern in (*hub.FILES, *hub.GRAPHS) for path in folder.glob(pattern))
+            if links := sorted(str(path) for path in files if path.is_symlink()):
                 raise InputError(f"{links[0]}: a link, whose target would be published; put the file itself there")
             if license_id is not None:
                 raise InputError(f"{folder}: its licence is that in its README.md; change it there")

@@ -174,7 +174,7 @@ class NERModule(LightningModule):
         divergence = self.teacher.divergence(self.model.crf, emissions, batch)
         is_passages = self.hparams["loss_reduction"] == "passages"
         count = len(batch) if is_passages else int(batch.texts.unit_counts.sum())
-        self.log("train/distillation", divergence / count, batch_size=count, sync_dist=True)
+        self.log("train/distillation", divergence / max(count, 1), batch_size=count, sync_dist=True)
         return (1 - self.teacher.weight) * total + self.teacher.weight * divergence, count
 
     def training_step(self, batch: Batch) -> Tensor:
@@ -186,11 +186,13 @@ class NERModule(LightningModule):
         total, count = torch.stack(totals).mean(), counted[0]
         # DDP averages the processes' gradients, whatever their batches hold.
         _, ranks = runtime.rank()
-        counts = _at_least_one(runtime.total(count, total.device))
-        self.log("train/loss", total * ranks / counts, prog_bar=True, batch_size=len(batch), sync_dist=True)
+        counts = runtime.total(count, total.device)
+        self.log(
+            "train/loss", total * ranks / _at_least_one(counts), prog_bar=True, batch_size=len(batch), sync_dist=True
+        )
         self._accumulated.append(counts)
         # Accumulated batches are averaged in the same way; see `on_before_optimizer_step`.
-        return total * ranks / self._accumulated[0]
+        return total * ranks / _at_least_one(self._accumulated[0])
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Scale the gradient of accumulated batches to that of one large batch with all their texts."""
@@ -198,7 +200,7 @@ class NERModule(LightningModule):
         planned = self.trainer.accumulate_grad_batches
         if planned > 1:
             # Lightning has divided by their planned number; at an epoch's end there may be fewer.
-            factor = planned * counts[0] / sum(counts)
+            factor = planned * _at_least_one(counts[0]) / _at_least_one(sum(counts))
             for parameter in self.parameters():
                 if parameter.grad is not None:
                     parameter.grad.mul_(factor)

@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pytest
 import torch
@@ -56,10 +57,23 @@ def test_a_small_file_takes_no_large_memory(best: Path, tmp_path: Path) -> None:
             return bytearray, (1 << 29,)
 
     torch.save({**torch.load(best, weights_only=True), "more": Large()}, tmp_path / "large.ckpt")
+    with ZipFile(tmp_path / "large.ckpt") as stored:
+        others = {
+            "packed": [("archive/data.pkl", bytes(1 << 29), ZIP_DEFLATED)],
+            "upper": [
+                (part.replace("data.pkl", "DATA.PKL"), stored.read(part), ZIP_STORED) for part in stored.namelist()
+            ],
+        }
+    for name, parts in others.items():
+        with ZipFile(tmp_path / f"{name}.ckpt", "w") as archive:
+            for part, content, compression in parts:
+                archive.writestr(part, content, compression)
+    del others
     tracemalloc.start()
     try:
-        with pytest.raises(InputError, match=r"large\.ckpt: not a checkpoint"):
-            read_checkpoint(tmp_path / "large.ckpt")
+        for name in ("large", "packed", "upper"):
+            with pytest.raises(InputError, match=rf"{name}\.ckpt: not a checkpoint"):
+                read_checkpoint(tmp_path / f"{name}.ckpt")
         assert tracemalloc.get_traced_memory()[1] < 1 << 28
     finally:
         tracemalloc.stop()

@@ -3,9 +3,11 @@
 import time
 import tracemalloc
 from pathlib import Path
+from xml.parsers import expat
 
 import pytest
 
+from ner.documents import Document, Passage
 from ner.errors import InputError
 from ner.formats import BioCXML, PubMedXML
 from ner.formats.base import FileFormat
@@ -41,3 +43,33 @@ def test_a_comment_of_any_length_and_content_is_passed_over(tmp_path: Path) -> N
     comment = f"<!-- a - b <p> {'x' * 100_000} -->"
     (tmp_path / "in.xml").write_text(f"<PubmedArticleSet>{comment}</PubmedArticleSet>")
     assert list(PubMedXML().read(tmp_path / "in.xml")) == []
+
+
+def test_what_a_parser_keeps_until_the_end_is_read_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    BioCXML().write([Document(str(number), (Passage("Mice ate."),)) for number in range(3)], tmp_path / "in.xml")
+    create = expat.ParserCreate
+
+    class Waiting:
+        """A parser that parses nothing before the end, as newer ones may."""
+
+        def __init__(self) -> None:
+            object.__setattr__(self, "parser", create())
+            object.__setattr__(self, "content", [])
+
+        def __setattr__(self, name: str, value: object) -> None:
+            setattr(self.parser, name, value)
+
+        def Parse(self, content: bytes, is_final: bool) -> None:  # noqa: N802 - expat's
+            self.content.append(content)
+            if is_final:
+                self.parser.Parse(b"".join(self.content), True)
+
+    monkeypatch.setattr(expat, "ParserCreate", Waiting)
+    assert [document.id for document in BioCXML().read(tmp_path / "in.xml")] == ["0", "1", "2"]
+
+
+def test_the_dtd_of_bioc_may_stand_in_the_file(tmp_path: Path) -> None:
+    document = "<document><id>1</id><passage><offset>0</offset><text>a</text></passage></document>"
+    dtd = '<!DOCTYPE collection [<!ATTLIST node role CDATA ""><!ATTLIST node refid CDATA #REQUIRED>]>'
+    (tmp_path / "in.xml").write_text(f"{dtd}<collection>{document}</collection>")
+    assert [document.id for document in BioCXML().read(tmp_path / "in.xml")] == ["1"]

@@ -163,9 +163,10 @@ def test_a_refused_connection_is_one_line(server: Server, tmp_path: Path) -> Non
         fetch(f"http://127.0.0.1:{port}", {"a": "0"}, tmp_path)
 
 
-def test_a_password_in_the_address_is_refused_without_repeating_it(tmp_path: Path) -> None:
+def test_a_password_in_the_address_is_refused_without_repeating_it() -> None:
     with pytest.raises(InputError, match=r"^data\.corpus\.base_url: holds a name or password, .*; leave it out$"):
-        fetch("https://alice:secret@example.org/x", {"a": "0"}, tmp_path)
+        GutBrainIE(base_url="https://alice:secret@example.org/x")
+    assert GutBrainIE(base_url="https://example.org/x@v1").base_url
 
 
 @pytest.mark.parametrize("base_url", ["file:///etc", "mirror", ""])

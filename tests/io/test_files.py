@@ -92,6 +92,14 @@ def test_a_link_in_place_of_the_hidden_file_leads_nowhere(tmp_path: Path) -> Non
     assert not (tmp_path / "out").is_symlink()
 
 
+def test_a_hidden_folder_that_a_killed_process_left_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / f".out.{os.getpid()}.tmp" / "inner").mkdir(parents=True)
+    check_writable(tmp_path / "out", is_folder=True)
+    with new_folder(tmp_path / "out") as folder:
+        (folder / "a").touch()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "out"]
+
+
 def test_a_check_that_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch = Path.touch
 

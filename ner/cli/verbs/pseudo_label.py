@@ -19,9 +19,10 @@ from ner.cli.parser import LightParser
 from ner.cli.selection import RunSelection, read_selection
 from ner.documents import Document
 from ner.errors import InputError
-from ner.formats.base import Format
+from ner.formats.base import Format, format_options
 from ner.io.files import STANDARD, check_writable
 from ner.training.datamodule import NERDataModule
+from ner.training.trainer import is_first_process
 
 RESUME = "the same command resumes after what was tagged"
 ANNOTATOR = "pseudo-label"
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError(f"pseudo-label takes no --{taken[0]}; it has --checkpoints, --input, --output and --min_score")
     selection = selection.with_checkpoints(runs.find(chosen.checkpoints))
     line = _Tagging(selection, settings, Cut(chosen.min_score, chosen.min_document_score))
-    Console(soft_wrap=True).print(
+    Console(soft_wrap=True, quiet=not is_first_process()).print(
         f"{line.counts['kept documents']} of {line.document_count} documents, "
         f"{line.counts['kept entities']} of {line.counts['entities']} entities: {chosen.output}",
         markup=False,
@@ -142,7 +143,8 @@ class _Annotated(Format):
         if not first:
             what = f"of {self._counts['entities']} entities nothing is kept"
             raise InputError(f"{path}: not written, since {what}; lower --min_score or --min_document_score")
-        self._target.write(chain(first, kept), path)
+        with format_options("data.corpus.{}".format):
+            self._target.write(chain(first, kept), path)
 
 
 def format_of(data: NERDataModule) -> Format:

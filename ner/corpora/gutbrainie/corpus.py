@@ -134,6 +134,8 @@ class GutBrainIE(Corpus):
         self.base_url = base_url
         if folds < 2 or (fold is not None and not 0 <= fold < folds):
             raise InputError(f"data.corpus.fold is {fold} of {folds}; name one of at least 2 folds, from 0 on")
+        if "@" in base_url.partition("://")[2].partition("/")[0]:
+            raise InputError("data.corpus.base_url: holds a name or password, which models would too; leave it out")
         for tier in self.tiers:
             if tier not in (*TIER_FILES, AUGMENTED):
                 listed = ", ".join((*TIER_FILES, AUGMENTED))
