@@ -198,9 +198,10 @@ def _not_imported(key: str, class_path: str, found: re.Match[str]) -> str:
 
 
 def _names(base: type[object]) -> Iterator[str]:
-    """Yield the names of the project's classes that a base has."""
+    """Yield the names of the project's classes that a base has, without those that a module keeps for itself."""
     for subclass in base.__subclasses__():
-        if subclass.__module__.startswith("ner.") and not isabstract(subclass):
+        is_own = subclass.__module__.startswith("ner.") and not subclass.__name__.startswith("_")
+        if is_own and not isabstract(subclass):
             yield subclass.__name__
         yield from _names(subclass)
 

@@ -62,11 +62,11 @@ def text_of(passage: Fields, unit: Unit) -> str:
     end = number_of(passage, "offset", int)
     for sentence in sentences:
         begin = number_of(sentence, "offset", int)
+        if not 0 <= begin - end <= LONGEST_GAP:
+            raise ValueError(f"a sentence begins at {begin}, not shortly after {end}, where the text before it ends")
         gaps += begin - end
         if gaps > LONGEST_GAP + len(sentences):
             raise ValueError(f"its sentences leave {gaps} characters between them; correct their offsets")
-        if not 0 <= begin - end <= LONGEST_GAP:
-            raise ValueError(f"a sentence begins at {begin}, not shortly after {end}, where the text before it ends")
         pieces += [" " * (begin - end), string_of(sentence, "text")]
         end = begin + length_of(pieces[-1], unit)
     return "".join(pieces)

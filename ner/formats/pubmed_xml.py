@@ -21,7 +21,7 @@ LONGEST_PROLOG = 1 << 16
 ROOT, ROOT_END = re.compile(rb"<PubmedArticleSet(\s[^<>]*)?>"), b"</PubmedArticleSet"
 PARTS = re.compile(rb"<(PubmedArticle|PubmedBookArticle|DeleteCitation|DeleteDocument)(?:\s[^<>]*)?(/?)>")
 DELETED = (b"DeleteCitation", b"DeleteDocument")
-COMMENT = re.compile(rb"<!--(?:[^-]++|-(?!-))*+-->")
+COMMENT = re.compile(rb"<!--[^-]*(?:-[^-]+)*-->")
 OWN_PMID = re.compile(rb"<(?:MedlineCitation|BookDocument)\b[^<>]*>\s*<PMID\b[^<>]*>\s*([^<\s]+)")
 PMID = re.compile(rb"<PMID\b[^<>]*>\s*([^<\s]+)")
 # Kinds of what is not read.
