@@ -119,9 +119,9 @@ class HFDatasets(FileFormat):
             state = file / SAVED[0]
             if state.is_file() and read_object(state).values.get("_data_files") == []:
                 return {}, iter(())  # a data set without rows, which the library saves but does not load
-            _check_splits(file / SAVED[1])
+            _check_inside(file / SAVED[1], "splits", "folder")
             for path in (state, *file.glob(f"*/{SAVED[0]}")):
-                _check_inside(path)
+                _check_inside(path, "_data_files", "file")
             with _readable(file):
                 found = _imported("datasets").load_from_disk(str(file))
                 data = self._chosen(found, file) if (file / SAVED[1]).is_file() else found
@@ -313,21 +313,13 @@ def _json_rows(file: Path) -> Iterator[Row]:
             raise InputError(f"{file}: {error}; rows in JSON are needed") from None
 
 
-def _check_splits(listing: Path) -> None:
-    """Refuse saved splits that lie elsewhere than in folders beside the list of them."""
-    listed = read_object(listing).values.get("splits") if listing.is_file() else []
-    for name in listed if isinstance(listed, list) else []:
-        if not isinstance(name, str) or name in ("", ".", "..") or set(name) & {"/", "\\"}:
-            raise InputError(f"{listing}: {name!r:.60} is no folder beside it; save the data set anew")
-
-
-def _check_inside(state: Path) -> None:
-    """Refuse a saved data set whose rows lie in another folder than it does, which the library would read."""
-    listed = read_object(state).values.get("_data_files") if state.is_file() else []
+def _check_inside(listing: Path, key: str, kind: str) -> None:
+    """Refuse a list of files or folders that lie elsewhere than beside it, which the library would read."""
+    listed = read_object(listing).values.get(key) if listing.is_file() else []
     for part in listed if isinstance(listed, list) else []:
-        name = str(part.get("filename")) if isinstance(part, dict) else ""
-        if name != name.replace("\\", "/").rpartition("/")[2]:
-            raise InputError(f"{state}: {name!r:.60} is no file beside it; save the data set anew")
+        name = part.get("filename") if isinstance(part, dict) else part
+        if not isinstance(name, str) or name in ("", ".", "..") or set(name) & {"/", "\\"}:
+            raise InputError(f"{listing}: {name!r:.60} is no {kind} beside it; save the data set anew")
 
 
 def _checked(rows: Iterable[Row], file: Path) -> Iterator[Row]:

@@ -111,8 +111,9 @@ async def export(
 ) -> Response:
     """Return documents with entities as a file; a format of many files is zipped."""
     documents = read_records(body.documents, with_annotation=True)
-    request.state.texts = check_texts(documents, service.bounds.of_export())
-    check_mentions(documents, service.bounds.of_export())
+    bounds = service.bounds.of_export()
+    request.state.texts = check_texts(documents, bounds)
+    check_mentions(documents, bounds)
     name, media_type, content = await run_in_threadpool(write_file, documents, format_name)
     return Response(content, 200, {"Content-Disposition": f'attachment; filename="{name}"'}, media_type)
 
