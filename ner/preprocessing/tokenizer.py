@@ -132,7 +132,7 @@ class TextTokenizer:
         A text without tokens (empty, or control characters only) is read as one special token without characters, so
         that every text passes the same way and yields no entity. Without words every token starts one.
         """
-        texts = [SURROGATE.sub("\ufffd", text) for text in texts]
+        texts = [text if text.isascii() else SURROGATE.sub("\ufffd", text) for text in texts]
         encodings: list[Encoding | _Placeholder] = [*self._encode(texts, add_special_tokens=False)]
         lengths = np.array([len(encoding) for encoding in encodings], np.int64)
         if not lengths.all():

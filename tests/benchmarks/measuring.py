@@ -63,16 +63,19 @@ def place(number: str) -> tuple[int, str]:
 def interleaved(variants: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, Seconds]:
     """Medians over some rounds, in each of which every variant has its turn, after one that does not count.
 
-    A variant that another process runs returns the seconds that it took there.
+    A variant that another process runs returns the seconds that it took there. What another one returns is freed in its
+    own time.
     """
     times: dict[str, list[Seconds]] = {name: [] for name in variants}
     for round_number in range(rounds + 1):
         for name, variant in variants.items():
             cpu, wall = time.process_time(), time.perf_counter()
             done = variant()
-            took = Seconds(time.process_time() - cpu, time.perf_counter() - wall)
+            elsewhere = done if isinstance(done, Seconds) else None
+            del done
+            took = elsewhere or Seconds(time.process_time() - cpu, time.perf_counter() - wall)
             if round_number:
-                times[name].append(done if isinstance(done, Seconds) else took)
+                times[name].append(took)
     return {
         name: Seconds(statistics.median(one.cpu for one in found), statistics.median(one.wall for one in found))
         for name, found in times.items()

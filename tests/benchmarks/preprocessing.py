@@ -28,7 +28,7 @@ def bars(setting: Setting) -> Iterator[Bar]:
             "tensors": lambda: to_tensors(setting, documents),
             "all": lambda: to_entities(setting, documents, tags),
         },
-        rounds=15,
+        rounds=31,
     )
     what = f"{len(documents)} documents"
     yield at_most("12a", f"{what} to tensors; tokenizer alone", times["tensors"], times["tokenizer"], 1.45)
