@@ -34,6 +34,7 @@ MODEL: Mapping[str, tuple[type, ...]] = {
     "warmup_ratio": (float, int),
     "loss_reduction": (str,),
     "min_scores": (dict, NoneType),
+    "tier_smoothing": (dict, NoneType),
 }
 MOST_LABELS = 1_000
 MOST_CHARACTERS = 1_000
@@ -114,6 +115,20 @@ def check_model(settings: Mapping[str, object]) -> None:
             raise InputError(f"a damaged checkpoint: it lacks model.{name}")
     check_labels(settings["labels"])
     check_min_scores(settings.get("min_scores") or {}, settings["labels"])
+    check_tier_smoothing(settings.get("tier_smoothing") or {})
+
+
+def check_tier_smoothing(shares: object) -> None:
+    """Check the label smoothing of tiers.
+
+    Raises:
+        InputError: if they are not shares by tier.
+    """
+    if not isinstance(shares, dict):
+        raise InputError(f"model.tier_smoothing is {shares!r:.60}, and not of type dict")
+    for tier, value in shares.items():
+        if not isinstance(value, float | int) or not 0 <= value < 1:
+            raise InputError(f"model.tier_smoothing of {tier!r:.60} is {value!r:.60}; a share is 0 or more and below 1")
 
 
 def check_min_scores(min_scores: object, labels: object) -> None:

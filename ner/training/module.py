@@ -22,6 +22,7 @@ from ner.labels import LabelSet
 from ner.metrics.official import Score, mentions
 from ner.metrics.torchmetric import OfficialScore
 from ner.nn.models import EncoderCRF, Model, layers_of
+from ner.nn.smoothing import smoothing_loss
 from ner.preprocessing.collate import Batch
 from ner.training.teacher import Teacher
 
@@ -56,6 +57,8 @@ class NERModule(LightningModule):
             or by its ``passages`` (texts read as one).
         min_scores: The least score of an entity, one for all labels or by label, 0 where none is named. Evaluations
             leave out other entities; `threshold` chooses it anew.
+        tier_smoothing: Label smoothing by tier, 0 where none is named: the share of a unit's tag that training gives to
+            all tags alike, because the annotation may err.
 
     Raises:
         InputError: if a rate or a score is out of its range, a checkpoint could not hold a label, or the encoder cannot
@@ -90,6 +93,7 @@ class NERModule(LightningModule):
         warmup_ratio: float = 0.1,
         loss_reduction: Literal["tokens", "passages"] = "tokens",
         min_scores: float | dict[str, float] | None = None,
+        tier_smoothing: dict[str, float] | None = None,
     ) -> None:
         super().__init__()
         for name, rate in (("encoder", encoder_lr), ("emissions", emissions_lr), ("crf", crf_lr)):
@@ -97,11 +101,11 @@ class NERModule(LightningModule):
         decays = {"encoder": encoder_weight_decay, "emissions": emissions_weight_decay, "crf": crf_weight_decay}
         for name, decay in decays.items():
             _check_range(f"{name}_weight_decay", decay, 0, math.inf)
-        _check_range("dropout", dropout, 0, 1)
-        _check_range("attention_dropout", attention_dropout or 0.0, 0, 1)
+        shares = {"dropout": dropout, "attention_dropout": attention_dropout or 0.0}
+        for name, share in {**shares, "encoder_lr_decay": encoder_lr_decay, "warmup_ratio": warmup_ratio}.items():
+            _check_range(name, share, 0, 1)
         _check_range("dropout_samples", dropout_samples, 1, MOST_SAMPLES)
-        _check_range("encoder_lr_decay", encoder_lr_decay, 0, 1)
-        _check_range("warmup_ratio", warmup_ratio, 0, 1)
+        schema.check_tier_smoothing(tier_smoothing or {})
         # What it trains has to stay readable.
         schema.check_labels(labels)
         self.label_set = LabelSet(labels)
@@ -169,6 +173,9 @@ class NERModule(LightningModule):
     def _training_loss(self, emissions: Tensor, batch: Batch) -> tuple[Tensor, int]:
         """Return the sum of which the loss of a training is the mean, and the count: with a teacher, of all units."""
         total, count = self._total_loss(emissions, batch)
+        if smoothing := self.hparams["tier_smoothing"]:
+            shares = batch.weights.new_tensor([smoothing.get(chunk.document.tier, 0.0) for chunk in batch.texts.chunks])
+            total = total + (batch.weights * shares * smoothing_loss(emissions, batch.tags, batch.annotated)).sum()
         if self.teacher is None:
             return total, count
         divergence = self.teacher.divergence(self.model.crf, emissions, batch)
@@ -176,6 +183,16 @@ class NERModule(LightningModule):
         count = len(batch) if is_passages else int(batch.texts.unit_counts.sum())
         self.log("train/distillation", divergence / max(count, 1), batch_size=count, sync_dist=True)
         return (1 - self.teacher.weight) * total + self.teacher.weight * divergence, count
+
+    def on_fit_start(self) -> None:
+        """Refuse smoothing for a tier that no training document is of."""
+        data = getattr(self.trainer, "datamodule", None)
+        if data is None or not (smoothing := self.hparams["tier_smoothing"]):
+            return
+        tiers = {chunk.document.tier for chunk in data.train_texts.chunks}
+        if unknown := [tier for tier in smoothing if tier not in tiers]:
+            listed = ", ".join(sorted(tiers - {""})) or "none"
+            raise InputError(f"model.tier_smoothing: no training document is of tier {unknown[0]!r}; tiers: {listed}")
 
     def training_step(self, batch: Batch) -> Tensor:
         """Return the loss of a batch; the mean over several processes is that of all their batches together."""
