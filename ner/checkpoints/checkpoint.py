@@ -59,6 +59,7 @@ class Checkpoint:
         epochs: Number of finished epochs.
         steps: Number of optimizer steps taken.
         is_stopped: True where early stopping ended the training.
+        is_resumable: True where it was written at the end of an epoch, with the state of the optimizer.
         best_epoch: The best epoch so far, which need not be that of the weights; ``None`` where it is not known.
     """
 
@@ -70,6 +71,7 @@ class Checkpoint:
     epochs: int = 0
     steps: int = 0
     is_stopped: bool = False
+    is_resumable: bool = False
     best_epoch: BestEpoch | None = None
 
     @property
@@ -130,6 +132,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         is_stopped=any(
             bool(state.get("stopped_epoch")) for name, state in states.items() if name.startswith("EarlyStopping")
         ),
+        is_resumable=_is_resumable(content),
         best_epoch=_best_epoch(states.get("ScoreReport", {})),
     )
 
@@ -223,6 +226,14 @@ def _config(text: object) -> dict[str, object]:
 
 def _count(value: object, default: int) -> int:
     return value if type(value) is int and 0 <= value <= LARGEST_NUMBER else default
+
+
+def _is_resumable(content: Mapping[str, Any]) -> bool:
+    """Return whether Lightning goes on from here as it would have: within an epoch it starts its texts anew."""
+    with suppress(KeyError, TypeError):
+        is_whole = content["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]
+        return is_whole is True and bool(content["optimizer_states"])
+    return False
 
 
 def with_present_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

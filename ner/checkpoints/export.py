@@ -96,6 +96,9 @@ def _member(folder: Path, path: Path, manifest: Manifest) -> Checkpoint:
         "encoder_config": _encoder_config(folder),
         "min_scores": dict(manifest.min_scores) or None,
     }
+    trained = manifest.config.get("model")
+    if isinstance(trained, dict) and isinstance(trained.get("bio_constraints"), bool):
+        model["bio_constraints"] = trained["bio_constraints"]
     return Checkpoint(str(folder), model, manifest.preprocessor, partial(_weights, folder, path), manifest.config)
 
 

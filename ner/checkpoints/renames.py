@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 FORMATS = ("BioCJSON", "BioCXML", "Brat", "CoNLL", "JsonLines", "PlainText", "PubTator")
 CORPORA = ("GutBrainIE", "Sample")
+# Arguments of classes that came later, with the value that says what was done before.
+ADDED_TO_FORMAT: Mapping[str, object] = {"annotation": True, "on_duplicate": "error"}
+ADDED_TO_GUTBRAINIE: Mapping[str, object] = {"folds": 5, "fold_seed": 42}
 CHUNKINGS = ("JointPassages", "SeparatePassages")
 # Arguments of a corpus of files that are not options of its format.
 SPLITS = ("labels", "train", "dev", "test")
@@ -30,7 +33,10 @@ def present_record(config: Mapping[str, object]) -> dict[str, object]:
     if not record:  # nothing is recorded
         return record
     sections = {name: record.get(name, {}) for name in ADDED}
-    return {**record, **{name: {**ADDED[name], **own} for name, own in sections.items() if isinstance(own, dict)}}
+    added = {name: {**ADDED[name], **own} for name, own in sections.items() if isinstance(own, dict)}
+    if "corpus" in (data := added.get("data", {})):
+        data["corpus"] = _complete(data["corpus"])
+    return {**record, **added}
 
 
 def present_reading(settings: Mapping[str, object]) -> dict[str, object]:
@@ -64,6 +70,20 @@ def _corpus(value: object) -> object:
         own = {key: argument for key, argument in arguments.items() if key in SPLITS}
         return {"class_path": "ner.corpora.FileCorpus", "init_args": {"format": _format(value, ""), **own}}
     return _with_path(value, f"ner.corpora.{name}") if name and path != name else value
+
+
+def _complete(value: object) -> object:
+    """Return a corpus, or a format, with the arguments that it had no name for when it was recorded."""
+    path, arguments = class_of(value)
+    if not isinstance(value, Mapping) or not arguments:
+        return value
+    if path == "ner.corpora.GutBrainIE":
+        arguments = {**ADDED_TO_GUTBRAINIE, **arguments}
+    elif path.startswith("ner.formats."):
+        arguments = {**ADDED_TO_FORMAT, **arguments}
+    elif path == "ner.corpora.FileCorpus" and "format" in arguments:
+        arguments = {**arguments, "format": _complete(arguments["format"])}
+    return {**value, "init_args": arguments}
 
 
 def _format(value: object, of_gutbrainie: str) -> object:

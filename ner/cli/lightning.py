@@ -198,6 +198,9 @@ class CommandLine(LightningCLI):
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
             runs.check_resumable(members[0].name, members[0].config, own)
+            if not members[0].is_resumable:
+                what = "written within an epoch, or without the optimizer's state"
+                raise InputError(f"{members[0].name}: {what}; resume from last.ckpt, or start from it with --init_from")
             if config.trainer.max_steps > 0 and not is_finished(members[0], config.trainer):
                 fix = "train anew under another --run, or for trainer.max_epochs"
                 raise InputError(f"{members[0].name}: a training for trainer.max_steps cannot be resumed; {fix}")

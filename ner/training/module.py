@@ -96,18 +96,19 @@ class NERModule(LightningModule):
         tier_smoothing: dict[str, float] | None = None,
     ) -> None:
         super().__init__()
-        for name, rate in (("encoder", encoder_lr), ("emissions", emissions_lr), ("crf", crf_lr)):
-            _check_range(f"{name}_lr", rate, 0, math.inf)
+        rates = {"encoder": encoder_lr, "emissions": emissions_lr, "crf": crf_lr}
         decays = {"encoder": encoder_weight_decay, "emissions": emissions_weight_decay, "crf": crf_weight_decay}
-        for name, decay in decays.items():
-            _check_range(f"{name}_weight_decay", decay, 0, math.inf)
+        for name, rate in rates.items():
+            _check_range(f"{name}_lr", rate, 0, math.inf)
+            _check_range(f"{name}_weight_decay", decays[name], 0, math.inf)
         shares = {"dropout": dropout, "attention_dropout": attention_dropout or 0.0}
         for name, share in {**shares, "encoder_lr_decay": encoder_lr_decay, "warmup_ratio": warmup_ratio}.items():
             _check_range(name, share, 0, 1)
         _check_range("dropout_samples", dropout_samples, 1, MOST_SAMPLES)
         schema.check_tier_smoothing(tier_smoothing or {})
-        # What it trains has to stay readable.
-        schema.check_labels(labels)
+        if tier_smoothing and bio_constraints:
+            raise InputError("model.tier_smoothing gives shares to tags that model.bio_constraints forbids; choose one")
+        schema.check_labels(labels)  # what it trains has to stay readable
         self.label_set = LabelSet(labels)
         if not isinstance(min_scores, dict):
             min_scores = dict.fromkeys(labels, min_scores) if min_scores else {}

@@ -129,6 +129,11 @@ def prepare_trainer(config: Namespace, *, is_fit: bool) -> None:
         _check_processes(config.devices)
     if is_fit and (config.max_epochs is None or config.max_epochs < 1) and config.max_steps < 1:
         raise InputError("trainer.max_epochs should be at least 1: the learning rates are planned over all epochs")
+    if is_fit and config.max_steps == 0:
+        raise InputError("trainer.max_steps is 0, which trains nothing; leave it out")
+    if is_fit and config.max_steps < 1 and (config.check_val_every_n_epoch or 1) > config.max_epochs:
+        every = f"trainer.check_val_every_n_epoch is {config.check_val_every_n_epoch}"
+        raise InputError(f"{every} of {config.max_epochs} epochs, so that no epoch would be scored; lower it")
     _settle_precision(config, is_fit=is_fit)
 
 
@@ -218,6 +223,11 @@ def lightning_errors() -> Iterator[None]:
         yield
     except MisconfigurationException as error:
         raise InputError(one_line(error)) from error
+    except ValueError as error:
+        # Lightning finds it out with the data, and says it in an exception of everybody's.
+        if isinstance(error, InputError) or "val_check_interval" not in str(error):
+            raise
+        raise InputError(f"trainer.{one_line(error).replace('`', '')}") from error
     except torch.OutOfMemoryError as error:
         fix = "lower data.batch_size or data.batch_tokens, or data.eval_batch_tokens where it does not train"
         raise InputError(f"the GPU has too little memory: {one_line(error)[:200]}; {fix}") from error

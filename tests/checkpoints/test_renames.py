@@ -76,6 +76,31 @@ def test_a_record_says_what_was_done_before_there_was_a_setting_for_it() -> None
     assert present_record({}) == {}
 
 
+def test_a_record_has_the_arguments_that_corpora_and_formats_got_later() -> None:
+    options = {"on_bad_span": "error"}
+    of_then = {"format": {"class_path": "ner.formats.PubTator", "init_args": options}, "train": "a.txt"}
+    options_now = {**options, "annotation": True, "on_duplicate": "error"}
+    of_now = {"format": {"class_path": "ner.formats.PubTator", "init_args": options_now}, "train": "a.txt"}
+    for then, now in (
+        (
+            {"class_path": "ner.corpora.GutBrainIE", "init_args": {"tiers": ["gold"]}},
+            {"class_path": "ner.corpora.GutBrainIE", "init_args": {"tiers": ["gold"], "folds": 5, "fold_seed": 42}},
+        ),
+        (
+            {"class_path": "ner.corpora.FileCorpus", "init_args": of_then},
+            {"class_path": "ner.corpora.FileCorpus", "init_args": of_now},
+        ),
+        ({"class_path": "mine.Corpus", "init_args": {"a": 1}}, {"class_path": "mine.Corpus", "init_args": {"a": 1}}),
+        ("mine.Corpus", "mine.Corpus"),
+        (None, None),
+    ):
+        data = present_record({"data": {"corpus": then}})["data"]
+        assert isinstance(data, dict)
+        assert data["corpus"] == now
+        again = present_record({"data": data})["data"]
+        assert again == data
+
+
 def test_what_has_no_old_name_stays_as_it_is() -> None:
     config = {"run": "x", "data": None, "model": {"encoder": "a"}, "predictions": {"format": "Brat"}}
     assert present(config) == config

@@ -27,6 +27,12 @@ def check_checkpoint(config: Namespace) -> None:
         InputError: if there is one that cannot be used; it names it.
     """
     check_least(config, {"save_top_k": -1, "every_n_epochs": 0, "every_n_train_steps": 0}, "checkpoint")
+    # Lightning forgets all but the last of several files with one name.
+    if config.save_top_k not in (0, 1) and "{" not in str(config.filename) and not config.enable_version_counter:
+        raise InputError(
+            f"checkpoint.save_top_k is {config.save_top_k}: all would be named {config.filename}.ckpt; give "
+            "checkpoint.filename a field too, such as 'best-{epoch}'"
+        )
     if config.mode not in ("min", "max"):
         raise InputError(f"checkpoint.mode is {config.mode!r}; it should be one of min, max")
     intervals = ("every_n_train_steps", "every_n_epochs", "train_time_interval")
@@ -53,8 +59,7 @@ def fit_callbacks(config: Namespace, labels: Sequence[str], members: Sequence[Ch
     if config.checkpoint.monitor is not None and config.trainer.callbacks is None:  # whose own metrics are unknown
         check_monitor(config.checkpoint.monitor, config.checkpoint.mode, labels)
     if config.early_stopping is not None:
-        if config.early_stopping < 1:
-            raise InputError(f"early_stopping is {config.early_stopping}; it should be at least 1")
+        _check_early_stopping(config)
         callbacks.append(EarlyStopping("val/micro_f1", mode="max", patience=config.early_stopping))
     if config.trainer.max_time is not None:
         # The trainer's own timer stops within an epoch, and `last` would then count that epoch as finished.
@@ -82,6 +87,14 @@ def evaluation_callbacks(config: Namespace, members: Sequence[Checkpoint]) -> li
     if len(members) == 1:
         return [InitialWeights(members[0]), *_displays(config)]
     return [SeedEnsemble(members=members, one_at_a_time=config.ensemble.one_at_a_time), *_displays(config)]
+
+
+def _check_early_stopping(config: Namespace) -> None:
+    if config.early_stopping < 1:
+        raise InputError(f"early_stopping is {config.early_stopping}; it should be at least 1")
+    if config.trainer.check_val_every_n_epoch not in (None, 1) or config.trainer.val_check_interval not in (None, 1.0):
+        given = "check_val_every_n_epoch or trainer.val_check_interval"
+        raise InputError(f"early_stopping counts epochs, with a score each; leave out trainer.{given}")
 
 
 def _displays(config: Namespace) -> list[Callback]:

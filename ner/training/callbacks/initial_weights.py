@@ -48,8 +48,9 @@ def check_source(member: Checkpoint, trainer: Trainer, module: NERModule) -> Non
     Raises:
         InputError: if it was trained for other labels or units, or lies where the training writes.
     """
-    folder = getattr(trainer.checkpoint_callback, "dirpath", "")
-    if Path(member.name).parent.resolve() == Path(folder).resolve():
+    # A callback of the user's own may have no folder yet.
+    folders = [getattr(callback, "dirpath", None) for callback in trainer.checkpoint_callbacks]
+    if Path(member.name).parent.resolve() in [Path(folder).resolve() for folder in folders if folder]:
         raise InputError(f"{member.name}: lies where this run would write; give it another name with --run")
     data = trainer.datamodule  # type: ignore[attr-defined]
     check_agreement(member, "the data", module.label_set.labels, data.preprocessor)

@@ -144,9 +144,9 @@ def _module(module: LightningModule) -> NERModule:
 
 
 def best_checkpoint(trainer: Trainer) -> ModelCheckpoint | None:
-    """Return the callback that keeps the best epoch."""
-    found = (callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint))
-    return next((callback for callback in found if callback.monitor), None)
+    """Return the callback that keeps the best epoch: those of the user's own come before it."""
+    found = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+    return next((callback for callback in reversed(found) if callback.monitor), None)
 
 
 def _written(trainer: Trainer) -> list[Path]:

@@ -15,15 +15,18 @@ class RunConfig(SaveConfigCallback):
     """Keeps the whole configuration of a training beside its checkpoints, and inside each of them."""
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage != "fit" or self.config.trainer.fast_dev_run:
-            return
-        text, folder = self._text(), Path(self.config.checkpoint.dirpath)
-        if len(text) > LONGEST_CONFIG:
+        """Refuse a configuration that no checkpoint can hold; it is written once everything else is checked too."""
+        if stage == "fit" and len(text := self._text()) > LONGEST_CONFIG:
             raise InputError(
                 f"the configuration has {len(text):,} characters, and a checkpoint holds {LONGEST_CONFIG:,} at most; "
                 "name a folder in place of many files"
             )
-        write_text(text, folder / self.config_filename)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.config.trainer.fast_dev_run or not trainer.is_global_zero:
+            return
+        folder = Path(self.config.checkpoint.dirpath)
+        write_text(self._text(), folder / self.config_filename)
         if self.config.ckpt_path is None:
             # What an earlier run has left is not this run's, to resume, to tag with or to read.
             for name in ("last.ckpt", "best.ckpt", runs.DEV_PAGE, runs.TEST_PAGE):
