@@ -55,6 +55,7 @@ class Format(ABC):
     # Formats that cannot write at all, or only texts, cannot hold predictions.
     can_write_entities: ClassVar[bool] = False
     writes_folder: ClassVar[bool] = False
+    reads_subfolders: ClassVar[bool] = False
     # False where the service does not read it: files of another format look the same, or a small one fills the memory.
     is_read_by_service: ClassVar[bool] = True
     # What a file begins with that can be of this format alone, though others have its ending too.

@@ -98,6 +98,7 @@ class Brat(FileFormat):
     suffixes = (".txt",)
     can_write_entities = True
     writes_folder = True
+    reads_subfolders = True
 
     def for_labels(self, labels: Sequence[str]) -> Self:
         return replace(self, labels=self.labels or tuple(labels))

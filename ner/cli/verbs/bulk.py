@@ -80,7 +80,7 @@ def _run(chosen: Namespace) -> int:
 
     check_min_score(chosen.min_score)
     source: Format = chosen.format or _usual_format(chosen.input)
-    inputs = find_inputs(chosen.input, source.suffixes)
+    inputs = find_inputs(chosen.input, source.suffixes, is_deep=source.reads_subfolders)
     wanted = Wanted(
         checkpoints=checkpoints(chosen.checkpoints),
         inputs=inputs,

@@ -40,7 +40,10 @@ def cluster(address: str | None, option: str = "address") -> Iterator[None]:
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
+        if address is None:
+            fix = "see that it may use memory and ports, and set RAY_TMPDIR to a short path"
+            raise InputError(f"Ray cannot start on this machine: {one_line(error)[:200]}; {fix}") from None
         raise InputError(f"--{option} {address}: no Ray cluster there: {one_line(error)[:200]}") from None
     _keep_quiet()
     for number, handler in handlers.items():
@@ -57,7 +60,7 @@ def _check_there(address: str | None, option: str) -> None:
     if colon and port.isdecimal():
         try:
             socket.create_connection((host, int(port)), ANSWER_SECONDS).close()
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:
             raise InputError(f"--{option} {address}: no Ray cluster there: {one_line(error)}") from None
 
 

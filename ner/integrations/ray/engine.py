@@ -25,7 +25,7 @@ from ray.exceptions import (
 from ner.errors import InputError, one_line
 from ner.integrations.ray.merging import FILE_BYTES
 from ner.integrations.ray.output import Done, Output, WrittenPart
-from ner.integrations.ray.parts import Ranges
+from ner.integrations.ray.parts import Part, Ranges
 from ner.integrations.ray.progress import Progress
 from ner.integrations.ray.reading import Block, Header, Report
 from ner.integrations.ray.states import Crew, FileState, ReaderState, Reference, TaggerState, Task
@@ -76,6 +76,8 @@ class Engine:
         for written in done.parts:
             if written.part.file in self.states:
                 self._take(written)
+            elif done.is_whole(written.part.file):  # of a file that this run does not name
+                self._mergeable.append(written)
 
     def run(self) -> None:
         """Tag all files.
@@ -182,6 +184,10 @@ class Engine:
         if state.end is None:
             self._progress.ends(state.file, documents)
         state.end = documents
+        if documents < max((stop for _, stop in state.done), default=0):
+            state.broken = "has changed since it was tagged; give the new one another name"
+            self._progress.warn(f"{state.file.location}: {state.broken}")
+            return
         self._mergeable += state.parts
         state.parts = []
 
@@ -284,13 +290,17 @@ class Engine:
         is_much = sum(part.size for part in self._mergeable) >= 2 * FILE_BYTES
         if self._merging or not self._mergeable or not (is_end or is_much):
             return
-        self._mergeable.sort(key=lambda written: (self.states[written.part.file].file.location, written.part))
+        self._mergeable.sort(key=self._place)
         chosen, size = [], 0
         while self._mergeable and (not is_much or size < FILE_BYTES):
             chosen.append(self._mergeable.pop(0))
             size += chosen[-1].size
         self._merging = True
         self._calls[self._crew.merge([written.part for written in chosen])] = partial(self._has_merged, chosen)
+
+    def _place(self, written: WrittenPart) -> tuple[str, Part]:
+        state = self.states.get(written.part.file)
+        return ("" if state is None else state.file.location), written.part
 
     def _has_merged(self, parts: list[WrittenPart], reference: Reference) -> None:
         self._merging = False

@@ -81,7 +81,7 @@ def find_model(paths: Sequence[Path], is_sent: bool) -> ModelFiles:
 
 def _files_of(exported: Path) -> list[Path]:
     """Return the files of an exported folder that make the model, and none that lie beside them."""
-    found = {file for pattern in (*hub.FILES, *hub.GRAPHS) if pattern != "README.md" for file in exported.glob(pattern)}
+    found = {file for pattern in hub.FILES if pattern != "README.md" for file in exported.glob(pattern)}
     return sorted(file for file in found if file.is_file())
 
 

@@ -68,6 +68,10 @@ class Done:
     sizes: dict[str, int] = field(default_factory=dict)
     files: int = 0
 
+    def is_whole(self, key: str) -> bool:
+        """Return if all documents of a file are tagged."""
+        return self.ends.get(key) == len(self.ranges[key])
+
     def take(self, part: Part) -> bool:
         """Add a part, unless it overlaps what is there, and return if it was added."""
         if self.ranges[part.file].overlaps(part.start, part.stop):
@@ -95,6 +99,17 @@ class Output:
         Raises:
             InputError: if the settings differ, or the folder is something else's.
         """
+        is_new = self.check(settings)
+        self.folder.make(PARTS)
+        if is_new:
+            self.folder.write(json.dumps(settings, indent=2).encode() + b"\n", SETTINGS)
+
+    def check(self, settings: Mapping[str, object]) -> bool:
+        """Return if the folder is new; nothing is written.
+
+        Raises:
+            InputError: if the settings differ from those of the run that it has, or it is something else's.
+        """
         if self.folder.is_link(PARTS):
             raise InputError(f"{self.folder.location}/{PARTS}: is a link; delete it, or choose another folder")
         if not self.folder.exists(SETTINGS):
@@ -102,10 +117,7 @@ class Output:
             found = {info.base_name for info in self.folder.entries() if not info.base_name.startswith(".")}
             if found - {PARTS} or self.folder.entries(PARTS):
                 raise InputError(f"{self.folder.location}: holds files of something else; choose another folder")
-            self.folder.make(PARTS)
-            self.folder.write(json.dumps(settings, indent=2).encode() + b"\n", SETTINGS)
-            return
-        self.folder.make(PARTS)
+            return True
         content = self.folder.read(SETTINGS)
         try:
             before = json.loads(content)
@@ -116,6 +128,7 @@ class Output:
         if differing := sorted(key for key in {*before, *settings} if before.get(key) != settings.get(key)):
             what = ", ".join(f"{key} ({before.get(key)}, now {settings.get(key)})" for key in differing)
             raise InputError(f"{self.folder.location}: was tagged with another {what}; choose another folder")
+        return False
 
     def scan(self, inputs: Iterable[InputFile], is_cleaning: bool = False) -> Done:
         """Return what is done.

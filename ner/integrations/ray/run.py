@@ -4,12 +4,13 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 import ray
+from pyarrow.fs import LocalFileSystem
 from rich.console import Console
 
 from ner import __version__
@@ -18,12 +19,12 @@ from ner.inference.min_scores import MinScore
 from ner.integrations.ray.engine import Engine
 from ner.integrations.ray.merging import merge
 from ner.integrations.ray.model import ModelFiles, find_model
-from ner.integrations.ray.output import Done, Output
+from ner.integrations.ray.output import PARTS, Done, Output
 from ner.integrations.ray.plot import throughput_png
 from ner.integrations.ray.progress import Progress
 from ner.integrations.ray.reading import Reader
 from ner.integrations.ray.states import Crew
-from ner.integrations.ray.storage import InputFile
+from ner.integrations.ray.storage import InputFile, file_system
 from ner.integrations.ray.tagging import TaggerSettings, TaggingActor, prepare
 from ner.io.lock import OutputLock
 
@@ -92,11 +93,17 @@ class Summary:
 
 
 def describe(wanted: Wanted) -> list[str]:
-    """Return what a run would do, in lines; nothing is written."""
-    done = Output(wanted.output).scan(wanted.inputs)
-    finished = [file for file in wanted.inputs if done.ends.get(file.key) == len(done.ranges[file.key])]
+    """Return what a run would do, in lines; nothing is written.
+
+    Raises:
+        InputError: if it would be refused.
+    """
+    output = Output(wanted.output)
+    output.check(_settings(wanted, find_model(wanted.checkpoints, is_sent=False)))
+    done = output.scan(wanted.inputs)
+    finished = [file for file in wanted.inputs if done.is_whole(file.key)]
     bytes_left = sum(file.size for file in wanted.inputs) - sum(file.size for file in finished)
-    tagged = sum(map(len, done.ranges.values()))
+    tagged = sum(len(done.ranges[file.key]) for file in wanted.inputs)
     is_gpu, most = _room(wanted)
     kind = "on a GPU each" if is_gpu else "of one thread each, on CPUs"
     return [
@@ -116,13 +123,7 @@ def run(wanted: Wanted, console: Console) -> Summary:
     output = Output(wanted.output)
     with _lock(wanted.output):
         model = find_model(wanted.checkpoints, is_sent=wanted.address is not None)
-        settings = {
-            "version": __version__,
-            "model": model.digest,
-            "format": repr(wanted.source),
-            "precision": wanted.precision,
-            "min_score": wanted.min_score,
-        }
+        settings = _settings(wanted, model)
         output.open(settings)
         done = output.scan(wanted.inputs, is_cleaning=True)
         before = sum(map(len, done.ranges.values()))
@@ -148,6 +149,17 @@ def run(wanted: Wanted, console: Console) -> Summary:
         if len(progress.course) > 1 and (image := throughput_png(progress.course)):
             output.folder.write(image, PLOT)
     return found
+
+
+def _settings(wanted: Wanted, model: ModelFiles) -> dict[str, object]:
+    """Return what all rows of an output are tagged with."""
+    return {
+        "version": __version__,
+        "model": model.digest,
+        "format": repr(wanted.source),
+        "precision": wanted.precision,
+        "min_score": wanted.min_score,
+    }
 
 
 def _crew(wanted: Wanted, model: ModelFiles, settings: Mapping[str, object]) -> Crew:
@@ -198,14 +210,14 @@ def _missing(engine: Engine, after: Done) -> dict[str, str]:
         there = len(after.ranges[key]) - waiting[key]
         if not state.broken and there != state.end:
             missing[state.file.location] = f"{there} of {state.end} documents are in the output; run the command again"
+    if others := sum(count for key, count in waiting.items() if key not in engine.states):
+        missing[PARTS] = f"{others} documents of files that are not named now; name them again to have them finished"
     return missing
 
 
 @contextmanager
 def _lock(output: str) -> Iterator[None]:
     """Keep other runs from a folder on a disk; on other file systems nothing does."""
-    if "://" in output:
-        yield
-        return
-    with OutputLock(Path(output)):
+    system, path = file_system(output)
+    with OutputLock(Path(path).resolve()) if isinstance(system, LocalFileSystem) else nullcontext():
         yield

@@ -1,9 +1,10 @@
 """Files on disks, and wherever pyarrow's file systems reach, such as ``s3://bucket/folder``."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from shutil import copyfileobj
@@ -18,6 +19,9 @@ from ner.errors import InputError, one_line
 from ner.io.files import COMPRESSED
 
 WILDCARDS = frozenset("*[")
+ANY_FOLDERS = "**"
+# Files in a folder that the library `datasets` has saved, whose documents lie in others.
+SAVED = ("dataset_info.json", "dataset_dict.json", "state.json")
 # Beside letters and digits, what a path in an address holds as it is.
 UNQUOTED = "/:@!$&'()*+,;=~"
 
@@ -29,15 +33,17 @@ class InputFile:
     Args:
         location: Its absolute path or its address, with which rows name their source.
         size: Its bytes.
+        identity: The same whatever leads to the file: on a disk its path without links; elsewhere the location.
     """
 
     location: str
     size: int
+    identity: str = ""
 
     @property
     def key(self) -> str:
-        """A digest of the location, as a part of file names."""
-        return blake2b(self.location.encode(), digest_size=10).hexdigest()
+        """A digest of the identity, as a part of file names."""
+        return blake2b((self.identity or self.location).encode(), digest_size=10).hexdigest()
 
 
 def absolute(location: str) -> str:
@@ -63,29 +69,36 @@ def file_system(location: str) -> tuple[FileSystem, str]:
     return system, path.rstrip("/")
 
 
-def find_inputs(patterns: Sequence[str], suffixes: Sequence[str]) -> list[InputFile]:
+def find_inputs(patterns: Sequence[str], suffixes: Sequence[str], *, is_deep: bool = False) -> list[InputFile]:
     """Return the files that paths, addresses and patterns name, each once, in the order of their names.
 
     Args:
-        patterns: Files, folders, or patterns with ``*``.
+        patterns: Files, folders, or patterns with ``*``, and ``**`` for any number of folders.
         suffixes: The endings of the files that are taken of a folder, compressed or not; none stand for all.
+        is_deep: Whether a folder stands for its subfolders too.
 
     Raises:
-        InputError: if one names no file.
+        InputError: if one names no file, or a data set that only its own library reads.
     """
     found: dict[str, InputFile] = {}
     for pattern in patterns:
         system, path = file_system(pattern)
         before, query = _around(pattern, path)
         try:
-            files = list(_matching(system, path, tuple(suffixes)))
+            files = list(_matching(system, path, tuple(suffixes), is_deep=is_deep))
+        except UnicodeError:
+            raise InputError(f"{pattern}: a name there is not UTF-8; rename the file") from None
         except OSError as error:
             raise InputError(f"{pattern}: cannot be read ({one_line(error)}); check the path") from None
         if not files:
             raise InputError(f"{pattern}: no such file; name files, a folder or a pattern that has some")
         for file in files:
+            if file.base_name in SAVED:
+                fix = "let `convert --from HFDatasets --to JsonLines` write a file of it"
+                raise InputError(f"{pattern}: a data set that the library datasets has saved; {fix}")
             location = f"{before}{quote(file.path, UNQUOTED)}{query}" if before else file.path
-            found.setdefault(location, InputFile(location, file.size))
+            identity = os.path.realpath(file.path) if isinstance(system, LocalFileSystem) else location
+            found.setdefault(identity, InputFile(location, file.size, identity))
     return sorted(found.values(), key=lambda file: file.location)
 
 
@@ -97,21 +110,27 @@ def _around(pattern: str, path: str) -> tuple[str, str]:
     return unquote(before).rstrip("/").removesuffix(path), question + query
 
 
-def _matching(system: FileSystem, path: str, suffixes: tuple[str, ...]) -> Iterator[FileInfo]:
-    files: Iterable[FileInfo]
+def _matching(system: FileSystem, path: str, suffixes: tuple[str, ...], *, is_deep: bool) -> list[FileInfo]:
     [info] = system.get_file_info([path])
     if info.type == FileType.NotFound:
-        files = _selected(system, path)
+        found = list(_selected(system, path))
     elif info.type == FileType.Directory:
-        files = system.get_file_info(FileSelector(path))
-        if suffixes:
-            files = [info for info in files if info.path.removesuffix(COMPRESSED).endswith(suffixes)]
-        # A compressed copy beside a file is no other file.
-        copies = {f"{info.path}{COMPRESSED}" for info in files}
-        files = (info for info in files if info.path not in copies)
+        found = [
+            info
+            for info in system.get_file_info(FileSelector(path, recursive=is_deep))
+            if not suffixes or info.path.removesuffix(COMPRESSED).endswith(suffixes)
+        ]
+        found = [info for info in found if not _is_hidden(info.path.removeprefix(path))]
     else:
-        files = [info]
-    return (info for info in files if info.type == FileType.File and not info.base_name.startswith("."))
+        found = [info]
+    files = [info for info in found if info.type == FileType.File and not info.base_name.startswith(".")]
+    # A compressed copy beside a file is no other file.
+    copies = {f"{info.path}{COMPRESSED}" for info in files}
+    return [info for info in files if info.path not in copies]
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(path).parts)
 
 
 def _selected(system: FileSystem, pattern: str) -> Iterator[FileInfo]:
@@ -120,12 +139,21 @@ def _selected(system: FileSystem, pattern: str) -> Iterator[FileInfo]:
     for place, part in enumerate(parts):
         folder, above = str(PurePosixPath(*parts[: place + 1])), str(PurePosixPath(*parts[:place]))
         if WILDCARDS & set(part) and system.get_file_info([folder])[0].type == FileType.NotFound:
-            selector = FileSelector(above, allow_not_found=True, recursive=place < len(parts) - 1)
-            wanted = str(PurePosixPath("/", *parts[place:]))
+            wanted = parts[place:]
+            selector = FileSelector(above, allow_not_found=True, recursive=len(wanted) > 1 or ANY_FOLDERS in wanted)
             for info in system.get_file_info(selector):
-                if PurePosixPath("/", PurePosixPath(info.path).relative_to(above)).match(wanted):
+                if _fits(PurePosixPath(info.path).relative_to(above).parts, wanted):
                     yield info
             return
+
+
+def _fits(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Return if the names of a path, folder by folder, fit a pattern."""
+    if not pattern:
+        return not names
+    if pattern[0] == ANY_FOLDERS:
+        return any(_fits(names[count:], pattern[1:]) for count in range(len(names))) or pattern == (ANY_FOLDERS,)
+    return bool(names) and fnmatchcase(names[0], pattern[0]) and _fits(names[1:], pattern[1:])
 
 
 @contextmanager

@@ -115,7 +115,8 @@ def tagged_rows(block: Block, backend: Backend, batch_tokens: int | None = None)
     errors: dict[int, str] = {}
     try:
         tagged = _tagged(block.batches or _batches(block, backend.preprocessor, tokens), backend)
-    except Exception:  # noqa: BLE001 - whatever it is, the other documents are to be tagged
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other documents are to be tagged
+        _end_if_broken(error)
         tagged, errors = _one_by_one(block.documents, backend, tokens)
     for number, document in enumerate(block.documents):
         if isinstance(document, Unreadable):
@@ -145,8 +146,22 @@ def _one_by_one(
             try:
                 tagged |= _tagged(pool_batches([(number, document)], backend.preprocessor, batch_tokens), backend)
             except Exception as error:  # noqa: BLE001 - as above
+                _end_if_broken(error)
                 errors[number] = f"cannot be tagged: {type(error).__name__}: {one_line(error)}"
     return tagged, errors
+
+
+def _end_if_broken(error: Exception) -> None:
+    """End the process after an error of the device or its memory: on a GPU all that follows would fail too.
+
+    The block goes to another process then, and in halves if that ends too.
+    """
+    import torch  # noqa: PLC0415
+
+    # The error of a device has had a class of its own since torch 2.8.
+    broken = (MemoryError, torch.OutOfMemoryError, getattr(torch, "AcceleratorError", MemoryError))
+    if isinstance(error, broken):
+        os._exit(1)
 
 
 def _encodable(row: Row) -> Row:

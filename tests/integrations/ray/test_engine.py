@@ -13,6 +13,7 @@ from ner.integrations.ray import engine as engine_module
 from ner.integrations.ray.engine import Engine
 from ner.integrations.ray.output import Done, Output
 from ner.integrations.ray.progress import Progress
+from ner.integrations.ray.run import _missing
 from ner.integrations.ray.storage import find_inputs
 from tests.integrations.ray.actors import POISON, crew
 from tests.integrations.ray.documents import rows
@@ -100,25 +101,61 @@ def test_a_broken_file_leaves_nothing_and_holds_up_nobody(tmp_path: Path) -> Non
     assert done.parts == []
 
 
-def test_what_an_interrupted_run_left_is_not_tagged_again(tmp_path: Path) -> None:
-    _write(tmp_path / "in", [str(n) for n in range(50)])
-    inputs = find_inputs([str(tmp_path / "in")], (".jsonl",))
-    output = Output(str(tmp_path / "out"))
+def _interrupted(folder: Path, parts: int) -> Output:
+    """Tag what is in a folder until so many parts are there."""
+    inputs = find_inputs([str(folder / "in")], (".jsonl",))
+    output = Output(str(folder / "out"))
     output.open({})
-    workers = crew(str(tmp_path / "out"), 2, 0.0, 10)
+    workers = crew(str(folder / "out"), 2, 0.0, 10)
     calls = 0
 
-    def fail_after_two() -> int:
+    def fail_then() -> int:
         nonlocal calls
-        calls += count_parts(tmp_path / "out") >= 2
+        calls += count_parts(folder / "out") >= parts
         if calls:
             raise KeyboardInterrupt
         return 2
 
     with pytest.raises(KeyboardInterrupt), Progress(inputs, 0, Console(quiet=True)) as progress:
-        Engine(inputs, output.scan(inputs), output, replace(workers, most_taggers=fail_after_two), progress).run()
-    left = sum(len(written.part) for written in output.scan(inputs).parts)
+        Engine(inputs, output.scan(inputs), output, replace(workers, most_taggers=fail_then), progress).run()
+    return output
+
+
+def test_what_an_interrupted_run_left_is_not_tagged_again(tmp_path: Path) -> None:
+    _write(tmp_path / "in", [str(n) for n in range(50)])
+    output = _interrupted(tmp_path, 2)
+    left = sum(len(written.part) for written in output.scan(find_inputs([str(tmp_path / "in")], ())).parts)
     assert left >= 20
     _, done, progress = _run(tmp_path)
     assert progress.documents <= 50 - left
     assert (done.documents, _names(tmp_path)) == (50, Counter(map(str, range(50))))
+
+
+def test_files_that_are_not_named_again_are_joined_where_all_of_them_is_tagged_and_told_otherwise(
+    tmp_path: Path,
+) -> None:
+    _write(tmp_path / "in", ["a", "b"], [str(n) for n in range(200)])
+    _interrupted(tmp_path, 3)
+    (tmp_path / "in").rename(tmp_path / "before")
+    _write(tmp_path / "in", [], [], ["c"])
+    for number in range(2):
+        (tmp_path / "in" / f"{number}.jsonl").unlink()
+    engine, done, _ = _run(tmp_path)
+    assert _names(tmp_path) == Counter("abc")
+    waiting = sum(len(written.part) for written in done.parts)
+    assert 0 < waiting < 200
+    assert _missing(engine, done) == {
+        "parts": f"{waiting} documents of files that are not named now; name them again to have them finished"
+    }
+
+
+def test_a_file_that_has_become_shorter_is_told(tmp_path: Path) -> None:
+    _write(tmp_path / "in", [str(n) for n in range(50)])
+    _interrupted(tmp_path, 2)
+    file = tmp_path / "in" / "0.jsonl"
+    size = file.stat().st_size
+    text = file.read_text(encoding="utf-8").splitlines()[0]
+    file.write_text(text + " " * (size - len(text)), encoding="utf-8")
+    engine, _, _ = _run(tmp_path)
+    [state] = engine.states.values()
+    assert state.broken.startswith("has changed since it was tagged")

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,11 +29,57 @@ def test_files_are_found_by_paths_folders_and_patterns(folder: Path, scheme: str
     assert found("c.txt", "b.jsonl", "b.jsonl") == ["b.jsonl", "c.txt"]
     assert found("*.jsonl*") == ["a.jsonl.gz", "b.jsonl"]
     assert found("*/*.jsonl", "c*") == ["c.txt", "inner/e.jsonl"]
+    assert found("**/*.jsonl") == ["b.jsonl", "inner/e.jsonl"]
+    assert found("inner/**", "**/inner/*") == ["inner/e.jsonl"]
+    assert found("**") == ["a.jsonl.gz", "b.jsonl", "c.txt", "inner/e.jsonl"]
 
 
-def test_a_compressed_copy_beside_a_file_is_no_input(folder: Path) -> None:
+def test_two_stars_stand_for_any_number_of_folders(tmp_path: Path) -> None:
+    for name in ("a/d.json", "a/x/e.json", "a/x/y/f.json", "a/x/y/g.txt", "b/x/h.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = _names(find_inputs([f"{tmp_path}/a/**/*.json"], ()), tmp_path)
+    assert found == ["a/d.json", "a/x/e.json", "a/x/y/f.json"]
+    assert _names(find_inputs([f"{tmp_path}/**/x/*.json"], ()), tmp_path) == ["a/x/e.json", "b/x/h.json"]
+    assert _names(find_inputs([f"{tmp_path}/a/**/y/*"], ()), tmp_path) == ["a/x/y/f.json", "a/x/y/g.txt"]
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "b.jsonl*"])
+def test_a_compressed_copy_beside_a_file_is_no_input(folder: Path, pattern: str) -> None:
     (folder / "b.jsonl.gz").touch()
+    names = _names(find_inputs([f"{folder}/{pattern}"], (".jsonl",)), folder)
+    assert "b.jsonl" in names
+    assert "b.jsonl.gz" not in names
+
+
+def test_a_folder_stands_for_its_subfolders_where_the_format_has_them(folder: Path) -> None:
+    assert _names(find_inputs([str(folder)], (".jsonl",), is_deep=True), folder) == [
+        "a.jsonl.gz",
+        "b.jsonl",
+        "inner/e.jsonl",
+    ]
+
+
+def test_a_saved_data_set_is_refused(folder: Path) -> None:
+    (folder / "dataset_info.json").touch()
+    with pytest.raises(InputError, match="a data set that the library datasets has saved; let `convert --from HFData"):
+        find_inputs([str(folder)], (".json",))
     assert _names(find_inputs([str(folder)], (".jsonl",)), folder) == ["a.jsonl.gz", "b.jsonl"]
+
+
+def test_a_name_that_is_not_utf8_is_told_in_a_line(folder: Path) -> None:
+    os.close(os.open(os.fsencode(folder) + b"/\xe9.jsonl", os.O_CREAT | os.O_WRONLY))
+    with pytest.raises(InputError, match="a name there is not UTF-8; rename the file"):
+        find_inputs([str(folder)], (".jsonl",))
+
+
+def test_whatever_leads_to_a_file_it_is_one(folder: Path) -> None:
+    (folder / "link").symlink_to(folder / "inner")
+    ways = ["inner/e.jsonl", "inner/../inner/e.jsonl", "link/e.jsonl"]
+    files = [find_inputs([f"{scheme}{folder}/{way}"], ())[0] for way in ways for scheme in ("", "file://")]
+    assert len({file.key for file in files}) == 1
+    assert len(find_inputs([f"{folder}/{way}" for way in ways], ())) == 1
+    assert files[4].location == f"{folder}/link/e.jsonl"
 
 
 def test_a_relative_path_and_an_absolute_one_are_the_same_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from main import main
 from ner.checkpoints import ensemble, runs
@@ -112,3 +113,20 @@ def test_what_lies_beside_an_exported_model_does_not_make_it_another(folder: Pat
     renamed.rename(exported)
     (exported / "labels.json").write_text("[]", encoding="utf-8")
     assert find_model([exported], is_sent=False).digest != model.digest
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA"), torch.AcceleratorError("CUDA", 700), MemoryError()])
+def test_an_error_of_the_device_ends_the_process_so_that_another_tags_the_block(
+    backend: TorchBackend, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def failing(_: Texts) -> TaggedTexts:
+        raise error
+
+    def ended(code: int) -> None:
+        raise SystemExit(code)
+
+    found = Failing(backend)
+    monkeypatch.setattr(found, "tag", failing)
+    monkeypatch.setattr("os._exit", ended)
+    with pytest.raises(SystemExit, match="1"):
+        list(tagged_rows(_block(*_documents(2)), found))  # type: ignore[arg-type]
