@@ -1,9 +1,12 @@
 """Tagging with torch: one checkpoint, or the ensemble of several."""
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import get_args
 
 import torch
@@ -90,17 +93,53 @@ class TorchBackend(Backend):
         A CPU works on two at once, each with half of torch's threads: threads that share a batch wait for each other
         after every product, and all but one while its tags are decoded. Few batches have all threads one by one.
         """
-        threads = torch.get_num_threads()
-        if self.device.type != "cpu" or threads < BATCHES_AT_ONCE or len(batches) < FEW_BATCHES:
-            yield from map(self.tag, batches)
-            return
-        each = threads // BATCHES_AT_ONCE
-        try:
+        with _TORCH_THREADS.shared() as threads:
+            if self.device.type != "cpu" or threads < BATCHES_AT_ONCE or len(batches) < FEW_BATCHES:
+                yield from map(self.tag, batches)
+                return
+            each = threads // BATCHES_AT_ONCE
+            waiting: deque[Future[TaggedTexts]] = deque()
             with ThreadPoolExecutor(threads // each, "tagger", torch.set_num_threads, (each,)) as workers:
-                yield from workers.map(self.tag, batches)
+                try:
+                    for batch in batches:
+                        waiting.append(workers.submit(self.tag, batch))
+                        # No more ahead: who stops listening waits for those that have begun.
+                        if len(waiting) > 2 * BATCHES_AT_ONCE:
+                            yield waiting.popleft().result()
+                    while waiting:
+                        yield waiting.popleft().result()
+                finally:
+                    for future in waiting:
+                        future.cancel()
+
+
+class _TorchThreads:
+    """Torch's number of threads while streams tag, which is changed for their workers, and as it was when none does.
+
+    The setting is each thread's own, but a new thread takes the one that was made last.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._streams = 0
+        self._found = 0
+
+    @contextmanager
+    def shared(self) -> Iterator[int]:
+        """Yield the number that was found before the first of the streams that are under way."""
+        with self._lock:
+            if not self._streams:
+                self._found = torch.get_num_threads()
+            self._streams += 1
+        try:
+            yield self._found
         finally:
-            # The setting is each thread's own, but a new thread takes the one that was made last.
-            torch.set_num_threads(threads)
+            with self._lock:
+                self._streams -= 1
+                torch.set_num_threads(self._found)
+
+
+_TORCH_THREADS = _TorchThreads()
 
 
 def load(path: Path, device: str | None = None, precision: str = "auto", min_score: MinScore = "auto") -> TorchBackend:

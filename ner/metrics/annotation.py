@@ -128,9 +128,11 @@ def _read_gutbrainie(path: Path, source: GutBrainIE | GutBrainIESubmission, with
 def _by_location(document: Document) -> Passages:
     """Return the passages by their section, numbered where it does not tell them apart."""
     times = Counter(passage.section for passage in document.passages)
-    located = {}
+    located: dict[str, Passage] = {}
     for number, passage in enumerate(document.passages, 1):
         location = passage.section if times[passage.section] == 1 else f"{passage.section} {number}".strip()
+        while location in located or (location != passage.section and location in times):
+            location = f"{location}'"  # another section is called so
         located[location] = replace(passage, section=location)
     return located
 

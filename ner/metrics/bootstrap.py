@@ -103,8 +103,8 @@ def compare(
 ) -> Comparison:
     """Compare two predictions for the same gold by a paired bootstrap over its documents.
 
-    Both predictions are scored on the same resamples, each of as many documents as the gold. A label counts only where
-    the gold of the resample has it, as in the whole. Whether labels are legal is checked by ``official.score``.
+    Both predictions are scored on the same resamples, each of as many documents as the gold. The differences of a label
+    are those of the resamples whose gold has it. Whether labels are legal is checked by ``official.score``.
 
     Raises:
         ValueError: if there are no documents or no resamples, or the seed is negative.
@@ -117,10 +117,11 @@ def compare(
     matrices = [_matrix(documents, labels) for documents in parts]
     blocks = []
     for drawn in draws(len(gold), resamples, seed):
-        f1_of_a, f1_of_b = (
-            figures_of((drawn @ counts).reshape(len(drawn), len(labels), 3))[..., 2] for counts in matrices
-        )
-        blocks.append(f1_of_a - f1_of_b)
+        collections = [(drawn @ counts).reshape(len(drawn), len(labels), 3) for counts in matrices]
+        f1_of_a, f1_of_b = (figures_of(each)[..., 2] for each in collections)
+        differences = f1_of_a - f1_of_b
+        differences[:, 2:][collections[0][..., 2] == 0] = np.nan
+        blocks.append(differences)
     averages = [(of_a.micro.f1, of_b.micro.f1), (of_a.macro.f1, of_b.macro.f1)]
     f1s = averages + [(of_a.labels[label].f1, of_b.labels[label].f1) for label in labels]
     micro, macro, *rest = map(_difference, *zip(*f1s, strict=True), np.concatenate(blocks).T)
@@ -172,6 +173,9 @@ def _matrix(documents: Sequence[Mapping[str, Counts]], labels: Sequence[str]) ->
 
 
 def _difference(a: float, b: float, resampled: NDArray[np.float64]) -> Difference:
+    resampled = resampled[~np.isnan(resampled)]
+    if not len(resampled):  # no resample has the label
+        return Difference(a, b, a - b, 0.5, (a - b, a - b))
     wins, losses = np.count_nonzero(resampled > TIE), np.count_nonzero(resampled < -TIE)
     low, high = np.quantile(resampled, (0.025, 0.975))
     return Difference(a, b, a - b, 0.5 + (wins - losses) / (2 * len(resampled)), (float(low), float(high)))

@@ -155,7 +155,8 @@ def units_of(tokens: Tokens, chunks: Sequence[Chunk], by_words: bool) -> tuple[I
 
     Args:
         tokens: The tokens of the chunks' texts.
-        chunks: The chunks. Where a text has tokens of its corpus, these are its words.
+        chunks: The chunks. Where a text has tokens of its corpus, these are its words, and so is what stands between
+            two of them.
         by_words: Whether units are words, and not tokens.
     """
     counts = np.diff(tokens.borders)
@@ -164,10 +165,12 @@ def units_of(tokens: Tokens, chunks: Sequence[Chunk], by_words: bool) -> tuple[I
         return in_text, tokens.offsets, tokens.borders
     starts_word = tokens.starts_word.copy()
     for row, chunk in enumerate(chunks):
-        if chunk.passage.tokens is not None:
+        if chunk.passage.tokens:
             own = slice(tokens.borders[row], tokens.borders[row + 1])
-            starts = np.array([start for start, _ in chunk.passage.tokens], np.int64)
-            words = np.searchsorted(starts, tokens.offsets[own, 0], "right")
+            words = np.searchsorted(np.array(chunk.passage.tokens).ravel(), tokens.offsets[own, 0], "right")
+            # A lone space has no character, and is no word.
+            visible = np.where(np.diff(tokens.offsets[own]).ravel() > 0, np.arange(len(words)), 0)
+            words = words[np.maximum.accumulate(visible)]
             starts_word[own] = np.diff(words, prepend=-1) != 0
     heads = np.flatnonzero(starts_word)
     # A lone space has no character, and is no border of the word that it is in.

@@ -58,6 +58,10 @@ class TextTokenizer:
         self.serialised = serialised
         self.markers = markers
 
+    def __reduce__(self) -> tuple[type["TextTokenizer"], tuple[str, bool]]:
+        # A copy that the library makes of its tokenizer reads special tokens in a text as such.
+        return TextTokenizer, (self.serialised, self.markers)
+
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         tokenizer, _ = _parsed(self.serialised, self.markers)

@@ -1,6 +1,7 @@
 """Checkpoints as a backend of torch: what is loaded, and on which device."""
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -99,6 +100,50 @@ def test_threads_that_come_later_have_all_threads_of_torch(backend: TorchBackend
         thread.start()
         thread.join()
     assert found == [4, 4, 4]
+
+
+def test_two_streams_at_once_leave_torch_its_threads(
+    backend: TorchBackend, four_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (iter(backend.tag_all(batches_of_sample(backend, 8))) for _ in range(2))
+    next(first)
+    used = []
+    tag = backend.tag
+
+    def noting(texts: Texts) -> TaggedTexts:
+        used.append(torch.get_num_threads())
+        return tag(texts)
+
+    monkeypatch.setattr(backend, "tag", noting)
+    # The thread of the second is new, and finds the number of the first one's workers.
+    thread = threading.Thread(target=lambda: list(second))
+    thread.start()
+    thread.join()
+    assert set(used) == {2}
+    list(first)
+    found: list[int] = []
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+    assert (found, torch.get_num_threads()) == ([4, 4], 4)
+
+
+def test_who_stops_listening_has_no_more_than_a_few_batches_tagged(
+    backend: TorchBackend, four_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, tag = [], backend.tag
+
+    def noting(texts: Texts) -> TaggedTexts:
+        begun.append(texts)
+        return tag(texts)
+
+    monkeypatch.setattr(backend, "tag", noting)
+    stream = backend.tag_all(batches_of_sample(backend, 100))
+    next(stream)
+    time.sleep(1)
+    assert len(begun) <= 5
+    stream.close()  # type: ignore[attr-defined]
 
 
 def test_a_batch_that_fails_ends_the_others(

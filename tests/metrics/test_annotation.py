@@ -76,6 +76,12 @@ def test_passages_of_the_same_section_are_told_apart(sections: tuple[str, str], 
     ]
 
 
+def test_a_section_that_is_called_like_a_numbered_one_is_told_apart_too(tmp_path: Path) -> None:
+    passages = tuple(Passage("mice", section, (Span(0, 4, "animal"),)) for section in ("table", "table", "table 1"))
+    found = annotation(tmp_path / "a.jsonl", Document("1", passages)).mentions["1"]
+    assert len({mention.location for mention in found}) == len(found) == 3
+
+
 def test_mentions_move_to_the_same_characters_of_another_text(tmp_path: Path) -> None:
     gold = one(tmp_path / "gold.jsonl", "old  mice(s)", Span(5, 9, "animal"))
     predictions = one(tmp_path / "a.jsonl", "old mice ( s )\n", Span(4, 8, "a"), Span(3, 9, "b"), Span(8, 9, "c"))

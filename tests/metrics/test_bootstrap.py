@@ -153,6 +153,15 @@ def test_the_same_seed_gives_the_same_result(seed: int) -> None:
     assert compare(gold, a, b, resamples=50, seed=seed) == compare(gold, a, b, resamples=50, seed=seed)
 
 
+def test_a_label_counts_in_the_resamples_whose_gold_has_it() -> None:
+    gold = {str(number): [at(0, "gene")] for number in range(20)}
+    gold["0"].append(at(10, "drug"))
+    b = {pmid: mentions[:1] for pmid, mentions in gold.items()}
+    found = compare(gold, gold, b, resamples=500).labels["drug"]
+    assert found.win_probability == 1
+    assert found.interval == pytest.approx((1, 1))
+
+
 def test_another_seed_draws_other_documents() -> None:
     first, second = (np.concatenate(list(draws(9, 20, seed))) for seed in (1, 2))
     assert (first != second).any()

@@ -134,6 +134,19 @@ def test_words_are_the_tokens_of_the_corpus_where_it_has_some(minilm_tokenizer: 
     assert [tuple(pair) for pair in texts.offsets.tolist()] == list(tokens)
 
 
+def test_what_stands_between_tokens_of_the_corpus_belongs_to_none_of_them(minilm_tokenizer: str) -> None:
+    text = "(TNF, IL-6) and mice."
+    tokens = ((1, 4), (6, 10), (12, 15), (16, 20))
+    texts = encoded(Preprocessor(minilm_tokenizer, units="words"), Passage(text, tokens=tokens))
+    units = [text[start:end] for start, end in texts.offsets.tolist()]
+    assert units == ["(", "TNF", ",", "IL-6", ")", "and", "mice", "."]
+
+
+def test_without_any_token_of_the_corpus_words_are_the_tokenizers(minilm_tokenizer: str) -> None:
+    texts = encoded(Preprocessor(minilm_tokenizer, units="words"), Passage("aa bb cc", tokens=()))
+    assert texts.offsets.tolist() == [[0, 2], [3, 5], [6, 8]]
+
+
 @pytest.mark.parametrize(
     ("units", "tier", "exact", "total"),
     [

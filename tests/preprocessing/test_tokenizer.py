@@ -1,4 +1,6 @@
 import json
+import pickle
+from copy import deepcopy
 
 import pytest
 from hypothesis import given
@@ -147,6 +149,8 @@ def test_a_quoted_special_token_is_text(text_tokenizer: TextTokenizer, quoted: s
     assert not special & set(tokens.ids.tolist())
     start, end = tokens.offsets[-1]
     assert text[start:end] == "brain"
+    for copied in (pickle.loads(pickle.dumps(text_tokenizer)), deepcopy(text_tokenizer)):
+        assert copied.tokens([text]).ids.tolist() == tokens.ids.tolist()
 
 
 def test_half_a_surrogate_pair_takes_one_character(text_tokenizer: TextTokenizer) -> None:

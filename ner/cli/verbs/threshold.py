@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ner.checkpoints import runs
 from ner.checkpoints.checkpoint import mean_min_scores, read_checkpoint, write_min_scores
+from ner.checkpoints.ensemble import check_agreement
 from ner.checkpoints.manifest import is_exported
 from ner.cli.messages import PlainParser
 from ner.cli.parser import program
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError(f"least_entities is {chosen['least_entities']}; it should be at least 1")
     paths = _checkpoints(chosen["checkpoints"])
     members = [read_checkpoint(path) for path in paths]
+    for member in members[1:]:
+        check_agreement(member, members[0].name, members[0].labels, member.preprocessor)
     gold, predictions = (_documents(chosen, files) for files in ("gold", "predictions"))
     outcome = compare(gold, predictions)
     if not outcome.entities or not outcome.gold:

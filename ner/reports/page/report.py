@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 
 from ner import __version__
-from ner.metrics.annotation import Annotation
+from ner.errors import InputError
+from ner.metrics.annotation import Annotation, known_only
 from ner.metrics.bootstrap import Comparison, intervals
-from ner.metrics.calibration import over_thresholds
+from ner.metrics.calibration import Calibration, calibrate, over_thresholds
 from ner.metrics.official import Version
 from ner.reports.evaluation import Wanted, evaluate
 from ner.reports.page import tables
@@ -72,20 +74,22 @@ def report_page(sources: Sources, labels: Sequence[str], version: Version, resam
     Raises:
         InputError: as :func:`evaluate`.
     """
-    gold, predictions = sources.gold, sources.predictions
-    has_scores = any(score is not None for scores in predictions.scores.values() for score in scores)
-    wanted = Wanted(sources.against, resamples, seed, calibration=has_scores)
-    results = evaluate(gold, predictions, labels, version, wanted)
+    gold = known_only(sources.gold, sources.gold)
+    results = evaluate(gold, sources.predictions, labels, version, Wanted(sources.against, resamples, seed))
     found, against = results.predictions, results.against
+    calibration: Calibration | None = None
+    with suppress(InputError):  # no entity that counts has a score
+        calibration = calibrate(gold.mentions, found.mentions, found.scores, version)
     documents = page_documents(gold, found, against)
     of_labels = _labels(documents)
     pairs = [pair for document in documents for pair in document.pairs if not pair.is_against]
     cells = tables.matrix(pairs, list(of_labels))
-    thresholds = over_thresholds(gold.mentions, found.mentions, found.scores, version) if has_scores else []
+    thresholds = over_thresholds(gold.mentions, found.mentions, found.scores, version) if calibration else []
     best = max(thresholds, key=lambda each: each.figures.f1, default=None)
+    mentions = tables.mentions(pairs)
     return render(
         "report",
-        _index(documents, of_labels, against is not None),
+        _index(documents, of_labels, mentions, against is not None),
         _blocks(documents, of_labels),
         sources=sources,
         names=sources.names,
@@ -102,9 +106,9 @@ def report_page(sources: Sources, labels: Sequence[str], version: Version, resam
         kind_names=KIND_NAMES,
         schemes=SCHEMES,
         confusions=tables.confusions(cells),
-        mentions=tables.mentions(pairs),
-        calibration=results.calibration,
-        reliability=results.calibration and reliability_chart(results.calibration),
+        mentions=mentions,
+        calibration=calibration,
+        reliability=calibration and reliability_chart(calibration),
         thresholds=best and threshold_chart(thresholds, best),
         best=best,
         comparison=results.comparison,
@@ -129,11 +133,17 @@ def _labels(documents: Sequence[PageDocument]) -> dict[str, Label]:
     )
 
 
-def _index(documents: Sequence[PageDocument], labels: dict[str, Label], has_against: bool) -> object:
-    """Return what the page needs at once: labels, kinds, and a row of each document."""
+def _index(
+    documents: Sequence[PageDocument],
+    labels: dict[str, Label],
+    mentions: Sequence[tables.MentionErrors],
+    has_against: bool,
+) -> object:
+    """Return what the page needs at once: labels, kinds, mentions that stand in a table, and a row of each document."""
     return {
         "labels": [label.as_json() for label in labels.values()],
         "kinds": [[kind, KIND_NAMES[kind][0]] for kind in KINDS],
+        "mentions": [mention.text for mention in mentions],
         "against": has_against,
         "block": BLOCK,
         "documents": [index_row(document) for document in documents],

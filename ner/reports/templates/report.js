@@ -378,7 +378,7 @@ document.addEventListener("click", ({ target }) => {
   }
   if (!(kind || gold || text !== undefined || compare)) return;
   reset();
-  choose({ kind, compare, ...(gold ? { cell: [Number(gold), Number(predicted)] } : {}), ...(text === undefined ? {} : { mention: text }) });
+  choose({ kind, compare, ...(gold ? { cell: [Number(gold), Number(predicted)] } : {}), ...(text === undefined ? {} : { mention: data.mentions[Number(text)] }) });
   if (gold && gold === predicted) {
     for (const box of form.elements.kind) box.checked = true;
     apply();

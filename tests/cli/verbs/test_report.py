@@ -9,6 +9,8 @@ import pytest
 
 from main import main
 from ner.cli.verbs.report import main as report
+from ner.documents import Document, Passage, Span
+from ner.formats import JsonLines
 from ner.formats.pubtator import PubTator
 from tests.submissions import entity, write
 
@@ -66,3 +68,31 @@ def test_a_file_without_scores_has_no_calibration(gold: Path, tmp_path: Path) ->
         files = ["--gold", str(gold), "--predictions", str(predictions)]
         assert report([*files, "--output", str(page), "--resamples", "50"]) == 0
         assert ('id="scores"' in page.read_text(encoding="utf-8")) == has_section
+
+
+def test_gold_beyond_the_annotation_counts_no_more_than_in_the_score(tmp_path: Path) -> None:
+    text = "mice and rats and pigs"
+    gold = [
+        Document(str(number), (Passage(text, "abstract", (Span(0, 4, "animal"), Span(9, 13, "animal")), 4),))
+        for number in range(5)
+    ]
+    found = [Document(str(number), (Passage(text, "abstract", (Span(0, 4, "animal", 0.9),)),)) for number in range(5)]
+    for name, documents in (("gold", gold), ("found", found)):
+        JsonLines().write(documents, tmp_path / f"{name}.jsonl")
+    page = tmp_path / "report.html"
+    files = ["--gold", str(tmp_path / "gold.jsonl"), "--predictions", str(tmp_path / "found.jsonl")]
+    assert report([*files, "--format", "JsonLines", "--output", str(page), "--resamples", "50"]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "1.0000 to 1.0000" in text
+    assert "The best micro F1 on these documents, 1.0000" in text
+
+
+def test_scores_of_entities_that_do_not_count_are_no_calibration(tmp_path: Path) -> None:
+    spans = (Span(0, 4, "animal"), Span(9, 13, "animal", 0.5))
+    for name, known, found in (("gold", 4, spans[:1]), ("found", None, spans)):
+        documents = [Document("1", (Passage("mice and rats", "abstract", found, known),))]
+        JsonLines().write(documents, tmp_path / f"{name}.jsonl")
+    page = tmp_path / "report.html"
+    files = ["--gold", str(tmp_path / "gold.jsonl"), "--predictions", str(tmp_path / "found.jsonl")]
+    assert report([*files, "--format", "JsonLines", "--output", str(page), "--resamples", "50"]) == 0
+    assert "calibration" not in page.read_text(encoding="utf-8").partition("<script")[0]

@@ -163,6 +163,22 @@ def test_an_ensemble_has_the_means_of_its_members(
     assert Tagger.load(tmp_path, device="cpu", precision="32").backend.min_scores == {"DDF": 0.375, "gene": 0.25}
 
 
+def test_checkpoints_with_other_labels_are_refused_before_any_is_written(
+    stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [stored / f"checkpoints/quickstart/seed={seed}/best.ckpt" for seed in (11, 42)]
+    content = torch.load(paths[1], weights_only=True)
+    content["hyper_parameters"]["labels"][0] = "other"
+    content["hyper_parameters"]["min_scores"] = None
+    other = tmp_path / "other.ckpt"
+    torch.save(content, other)
+    before = paths[0].read_bytes()
+    arguments = ["--predictions", "whole.jsonl", "--checkpoints", str(paths[0]), str(other)]
+    assert main(["threshold", *GOLD, *arguments]) == 2
+    assert "do not fit together: they differ in labels" in capsys.readouterr().err
+    assert paths[0].read_bytes() == before
+
+
 def test_a_training_is_resumed_from_a_checkpoint_with_stored_scores(stored: Path) -> None:
     last = stored / "checkpoints/quickstart/seed=11/last.ckpt"
     assert main(["threshold", *GOLD, "--predictions", "whole.jsonl", "--checkpoints", str(last)]) == 0

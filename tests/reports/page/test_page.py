@@ -58,7 +58,7 @@ def test_the_page_shows_scores_and_the_worst_documents_first(page: Page) -> None
         (".matrix button[data-tip='spurious → microbiome: 1']", [ALL[3]]),
         (".matrix button[data-tip='animal → missing: 1']", [ALL[1]]),
         (".matrix button[data-tip^='gene → gene: 2']", ["A correct GE TNF", "A correct GE TNF"]),
-        ("[data-mention=gut]", [ALL[2]]),
+        ("[data-mention]:has(bdi:text-is('gut'))", [ALL[2]]),
         (".plain [data-predicted]", [ALL[0]]),
         ("[data-compare=a-alone]", [ALL[0], ALL[1], ALL[3]]),
         ("[data-compare=b-alone]", ["B partial MI gut microbiota"]),
