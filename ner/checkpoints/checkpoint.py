@@ -1,6 +1,5 @@
 """Checkpoints, opened without running any code from them."""
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -162,8 +161,6 @@ def write_checkpoint(content: Mapping[str, object], path: Path) -> None:
     torch.save(content, buffer)
     with writing_bytes(path) as file:
         file.write(buffer.getbuffer())
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _content(path: Path) -> dict[str, object]:

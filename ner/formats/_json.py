@@ -53,12 +53,13 @@ class Fields:
         return key in self.values
 
     def string(self, key: str, default: str | None = None) -> str:
-        """Return a text.
+        """Return a text; a default stands for null too.
 
         Raises:
             JSONError: if there is none, or it cannot be encoded.
         """
-        value = self.values.get(key, default)
+        value = self.values.get(key)
+        value = default if value is None else value
         if not isinstance(value, str):
             raise self.error(key, "a text", 'write it as "..."')
         return value if value.isascii() else encodable(value, f"{self._where}`{key}`")
@@ -78,13 +79,14 @@ class Fields:
         return value
 
     def number(self, key: str, default: float) -> float:
-        """Return a number, or a default where there is none.
+        """Return a number, or a default where there is none, or null.
 
         Raises:
             JSONError: if something else is there.
             OverflowError: if it is an integer that no float can hold.
         """
-        value = self.values.get(key, default)
+        value = self.values.get(key)
+        value = default if value is None else value
         if not isinstance(value, float | int) or isinstance(value, bool):
             raise self.error(key, "a number", "write it without quotes")
         return float(value)

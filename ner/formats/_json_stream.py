@@ -8,6 +8,8 @@ from typing import TextIO
 from ner.formats._json import JSONError, fields_of
 
 BLOCK_CHARACTERS = 1 << 16
+# What a block cuts in two is found broken near its end: a word, an escape, the digits of a code point.
+LONGEST_WORD = 16
 # A number that a block cuts in two is read as a shorter one, with at most `e+` after it: 1e+|5.
 LONGEST_TAIL = 2
 WHITE_SPACE = re.compile(r"[ \t\n\r]*")
@@ -44,7 +46,8 @@ class JSONStream:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
-                if not self._read_on():
+                is_cut = "Unterminated string" in error.msg or error.pos > len(self._text) - LONGEST_WORD
+                if not is_cut or not self._read_on():
                     raise self._broken(error.msg, error.pos) from None
                 continue
             if end + LONGEST_TAIL < len(self._text) or not self._read_on():

@@ -56,6 +56,10 @@ class Format(ABC):
     can_write_entities: ClassVar[bool] = False
     writes_folder: ClassVar[bool] = False
     reads_subfolders: ClassVar[bool] = False
+    # Endings of files that belong to a text of the format.
+    companions: ClassVar[tuple[str, ...]] = ()
+    holds_scores: ClassVar[bool] = True
+    keeps_identifiers: ClassVar[bool] = True
     # False where the service does not read it: files of another format look the same, or a small one fills the memory.
     is_read_by_service: ClassVar[bool] = True
     # What a file begins with that can be of this format alone, though others have its ending too.
@@ -130,7 +134,7 @@ class Format(ABC):
         Raises:
             InputError: unless ``on_duplicate`` is ``skip``.
         """
-        what = f"{name!r:.100} stands in this file already"
+        what = f"{name!r:.100} has come before"
         if self.on_duplicate == "error":
             raise InputError(f"{where}: {what}; keep one of them, rename one, or {SKIP_DUPLICATE}")
         log.warning("%s: left out: %s", where, what)
@@ -140,6 +144,9 @@ class Format(ABC):
 @dataclass
 class FileFormat(Format):
     """A format whose files are found, and their documents told apart, before any document is parsed."""
+
+    # Identifiers that the present reading has come across, in all files of a folder.
+    _seen: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @abstractmethod
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
@@ -153,17 +160,24 @@ class FileFormat(Format):
             InputError: if the file is missing or cannot be read as it should.
         """
 
+    def seen_in(self, folder: Path | None) -> set[str]:
+        """Return the identifiers that documents of a file may not have: those of earlier files of the folder."""
+        return set() if folder is None else self._seen
+
     def files(self, folder: Path) -> list[Path]:
         """Return the files of a folder that are of this format, by name; those that begin with a dot are hidden.
 
         A compressed file is left out where it lies beside the same one as it is.
+
+        Raises:
+            InputError: if one is a link that leads nowhere.
         """
         found = sorted(
             file
             for file in folder.iterdir()
             if file.name.removesuffix(COMPRESSED).endswith(tuple(self.suffixes))
             and not file.name.startswith(".")
-            and file.is_file()
+            and is_there(file)
         )
         copies = {f"{file.name}{COMPRESSED}" for file in found}
         return [file for file in found if file.name not in copies]
@@ -173,6 +187,7 @@ class FileFormat(Format):
 
     def read_share(self, path: Path, first: int, step: int) -> Iterator[tuple[int, Document]]:
         self.not_read.clear()
+        self._seen.clear()
         for number, record in islice(enumerate(self._all_records(path)), first, None, step):
             yield number, record()
         if left_out := [kind for kind in (BAD_SPANS, DISCONTINUOUS, DUPLICATES) if self.not_read[kind]]:
@@ -189,6 +204,17 @@ class FileFormat(Format):
             listed = " or ".join(f"*{suffix}" for suffix in self.suffixes)
             raise InputError(f"{folder}: no {listed} file in this folder; name a file or a folder that has some")
         yield from files
+
+
+def is_there(file: Path) -> bool:
+    """Return if a path in a folder is that of a file.
+
+    Raises:
+        InputError: if it is a link that leads nowhere, whose documents would be missed in silence.
+    """
+    if file.is_symlink() and not file.exists():
+        raise InputError(f"{file}: a link that leads nowhere; fetch the file, or remove the link")
+    return file.is_file()
 
 
 def documents_at(path: Path, source: Format, option: str = "") -> Iterator[Document]:

@@ -59,11 +59,12 @@ class _BioC(FileFormat):
     can_write_entities = True
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
-        seen: set[str] = set()
+        seen = self.seen_in(folder)
         for number, fields in enumerate(self._objects(file), 1):
             name = fields.values.get("id", number)
             where = f"{file}, document {name!r:.60}"
-            if self.is_new(str(name), seen, where):
+            # One without an identifier is called by its number, which is its file's alone.
+            if "id" not in fields or self.is_new(str(name), seen, where):
                 yield partial(self._checked, fields, where)
 
     @abstractmethod

@@ -14,7 +14,7 @@ from typing import Self
 from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats._quoting import difference
-from ner.formats.base import FileFormat, GapError, Record
+from ner.formats.base import FileFormat, GapError, Record, is_there
 from ner.io.files import COMPRESSED, new_folder, reading
 
 ENTITY = re.compile(r"(T\S*)\t(\S+) ([0-9]{1,12} [0-9]{1,12}(?:;[0-9]{1,12} [0-9]{1,12})*) *(?:\t(.*))?", re.DOTALL)
@@ -99,6 +99,8 @@ class Brat(FileFormat):
     can_write_entities = True
     writes_folder = True
     reads_subfolders = True
+    holds_scores = False
+    companions = ANNOTATIONS
 
     def for_labels(self, labels: Sequence[str]) -> Self:
         return replace(self, labels=self.labels or tuple(labels))
@@ -114,7 +116,7 @@ class Brat(FileFormat):
             for file in folder.rglob("*")
             if _kind(file) in (".txt", *ANNOTATIONS)
             and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-            and file.is_file()
+            and is_there(file)
         )
         texts: dict[Path, Path] = {}
         for file in files:
@@ -146,6 +148,8 @@ class Brat(FileFormat):
         names = {_name(label): label for label in self.labels}
         with new_folder(path) as folder:
             for document in documents:
+                if self.title_line:
+                    _check_title(document)
                 _write_document(document, folder, names)
 
     def _document(self, path: Path, name: str) -> Document:
@@ -259,6 +263,15 @@ def _write_document(document: Document, folder: Path, names: dict[str, str]) -> 
         annotation.write_text("".join(_lines(document, names)), encoding="utf-8", newline="")
 
 
+def _check_title(document: Document) -> None:
+    """Refuse an entity over the first line break, which would end the title in the middle of it."""
+    first = document.passages[0]
+    place = first.text.find("\n")
+    if crossing := [span for span in first.spans if span.start < place < span.end]:
+        what = f"the entity {first.mention(crossing[0])[:40]!r} reaches over the end of its first line"
+        raise InputError(f"document {document.id!r:.100}: {what}, which is the title; leave out title_line")
+
+
 def _lines(document: Document, names: dict[str, str]) -> Iterator[str]:
     begin = 0
     numbers, others = count(1), count(1)
@@ -283,7 +296,8 @@ def _references(identifiers: Iterable[str]) -> Iterator[str]:
     """Yield identifiers with their databases; brat has no place for one with white space."""
     for identifier in identifiers:
         if identifier and not re.search(r"\s", identifier):
-            yield identifier if ":" in identifier else f"{NO_DATABASE}{identifier}"
+            is_named = ":" in identifier and not identifier.startswith(NO_DATABASE)
+            yield identifier if is_named else f"{NO_DATABASE}{identifier}"
 
 
 def _name(label: str) -> str:

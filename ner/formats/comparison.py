@@ -9,14 +9,19 @@ from ner.documents import Document, Passage
 Place = tuple[int, int]
 
 
-def losses(before: Iterable[Document], after: Iterable[Document]) -> Counter[str]:
+def losses(before: Iterable[Document], after: Iterable[Document], is_named: bool = True) -> Counter[str]:
     """Count the differences between documents and the same documents written and read again, by kind.
 
     Entities are compared by their place among the characters that are no white space, so that passages that were
     joined, or blanks that stand for line breaks, do not count as entities lost.
+
+    Args:
+        before: The documents.
+        after: What was read of them again.
+        is_named: Whether it has their identifiers, by which they are compared; otherwise they are in the same order.
     """
     counts = Counter({"all documents": 0, "all entities": 0})
-    for first, second in _pairs(before, after):
+    for first, second in _pairs(before, after) if is_named else zip_longest(before, after):
         if first is None or second is None:
             counts["documents"] += 1
             continue
@@ -34,8 +39,10 @@ def _pairs(before: Iterable[Document], after: Iterable[Document]) -> Iterator[tu
         for side, document in enumerate(pair):
             if document is None:
                 continue
-            if others := waiting[1 - side].get(document.id):
+            if others := waiting[1 - side].pop(document.id, None):
                 other = others.pop(0)
+                if others:
+                    waiting[1 - side][document.id] = others
                 yield (other, document) if side else (document, other)
             else:
                 waiting[side].setdefault(document.id, []).append(document)
@@ -69,7 +76,10 @@ def _annotation_losses(first: Document, second: Document) -> Iterator[str]:
         yield "whether documents are annotated"
     elif sum(_unknown(first)) != sum(_unknown(second)):
         yield "where the annotation of documents ends"
-    entities, others = Counter(_entities(first)), Counter(_entities(second))
+    # A character that was replaced, such as a control character, moves no entity.
+    lengths, own = ([len(passage.text) for passage in document.passages] for document in (first, second))
+    every = lengths == own
+    entities, others = Counter(_entities(first, every)), Counter(_entities(second, every))
     missing = Counter(place for place, _ in (entities - others).elements())
     added = Counter(place for place, _ in (others - entities).elements())
     yield from ["labels of entities"] * (missing & added).total()
@@ -80,7 +90,7 @@ def _annotation_losses(first: Document, second: Document) -> Iterator[str]:
         for document in (first, second)
     )
     yield from ["scores of entities"] * (scores - kept)
-    yield from ["identifiers of entities"] * (_identifiers(first) - _identifiers(second)).total()
+    yield from ["identifiers of entities"] * (_identifiers(first, every) - _identifiers(second, every)).total()
 
 
 def _unknown(document: Document) -> Iterator[int]:
@@ -89,17 +99,17 @@ def _unknown(document: Document) -> Iterator[int]:
         yield len(passage.text) - passage.annotated_length
 
 
-def _entities(document: Document) -> Iterator[tuple[Place, str]]:
-    """Yield place and label of each entity; places count characters that are no white space."""
-    for places, passage in _places(document):
+def _entities(document: Document, every: bool) -> Iterator[tuple[Place, str]]:
+    """Yield place and label of each entity; places count characters that are no white space, or every character."""
+    for places, passage in _places(document, every):
         yield from (((places[span.start], places[span.end]), span.label) for span in passage.spans)
 
 
-def _identifiers(document: Document) -> Counter[tuple[Place, str]]:
+def _identifiers(document: Document, every: bool) -> Counter[tuple[Place, str]]:
     """Count the identifiers of entities at their places."""
     return Counter(
         ((places[span.start], places[span.end]), identifier)
-        for places, passage in _places(document)
+        for places, passage in _places(document, every)
         for span in passage.spans
         for identifier in span.identifiers
     )
@@ -112,10 +122,16 @@ def _tokens(document: Document) -> list[Place]:
     ]
 
 
-def _places(document: Document) -> Iterator[tuple[list[int], Passage]]:
-    """Yield each passage with the number of characters of the document before each of its own, without white space."""
+def _places(document: Document, every: bool = False) -> Iterator[tuple[list[int], Passage]]:
+    """Yield each passage with the number of characters of the document before each of its own.
+
+    Args:
+        document: The document.
+        every: Count white space too.
+    """
     before = 0
     for passage in document.passages:
-        places = list(accumulate((not character.isspace() for character in passage.text), initial=before))
+        counted = (every or not character.isspace() for character in passage.text)
+        places = list(accumulate(counted, initial=before))
         before = places[-1]
         yield places, passage

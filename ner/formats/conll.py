@@ -65,12 +65,13 @@ class CoNLL(FileFormat):
 
     suffixes = (".conll", ".iob", ".iob2", ".bio", ".tsv")
     can_write_entities = True
+    holds_scores = False
 
     token_column: int = 0
     tag_column: int | None = -1
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
-        seen: set[str] = set()
+        seen = self.seen_in(folder)
         path, own = str(file), stem(file)
         for number, (line, named, sentences) in enumerate(_blocks(file), 1):
             name = named or f"{own}:{number}"

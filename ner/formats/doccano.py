@@ -47,7 +47,8 @@ class Doccano(JoinedLines):
     def _annotations(self, fields: Fields) -> Sequence[Fields] | None:
         if fields.values.get("relations"):
             self.not_read["relations"] += len(fields.array("relations"))
-        key = next((key for key in ("entities", *TRIPLES) if fields.values.get(key) is not None), None)
+        given = [key for key in ("entities", *TRIPLES) if fields.values.get(key) is not None]
+        key = next((key for key in given if fields.values[key]), given[0] if given else None)
         if key is None:
             if "annotations" in fields:
                 raise JSONError("`annotations` has numbers in place of labels", "export as JSONL with text labels")

@@ -55,6 +55,7 @@ class GutBrainIE(FileFormat):
 
     suffixes = (".json",)
     can_write_entities = True
+    holds_scores = False
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         content = read_object(file, lambda pmid: self.reject_duplicate(pmid, str(file))).values
@@ -167,7 +168,10 @@ def read_entity(fields: Fields) -> Entity:
         JSONError: if one of its fields is missing or of another kind.
     """
     start, end = fields.integer("start_idx"), fields.integer("end_idx") + 1
-    return Entity(start, end, fields.string("location"), fields.string("text_span"), fields.string("label"))
+    label = fields.string("label")
+    if not label:
+        raise fields.error("label", "a name", "give the entity a label")
+    return Entity(start, end, fields.string("location"), fields.string("text_span"), label)
 
 
 def _span(entity: Entity, text: str, identifiers: tuple[str, ...]) -> Span:
@@ -224,6 +228,8 @@ def _text(fields: Fields, key: str) -> str:
 
 def _document_record(document: Document) -> dict[str, object]:
     """Return the fields of a document; texts that it lacks are empty."""
+    if not document.id.strip():
+        raise InputError("a document has no identifier, which GutBrainIE files need; give it one")
     sections = [passage.section for passage in document.passages]
     if not set(sections) <= set(SECTIONS) or len(set(sections)) < len(sections):
         found = ", ".join(map(repr, sections))

@@ -1,5 +1,6 @@
 """Data sets of the library ``datasets``: a text with its spans, or its tokens with their tags, a row."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -110,8 +111,12 @@ class HFDatasets(FileFormat):
     def _some_files(self, folder: Path) -> Iterator[Path]:
         if any((folder / name).is_file() for name in SAVED):
             yield folder
-        else:
-            yield from super()._some_files(folder)
+            return
+        # Files on the hub are called by their split: `train-00000-of-00001.parquet`, `test.jsonl`.
+        found = [f for f in super()._some_files(folder) if re.split("[-.]", f.name)[0] == self.split or not self.split]
+        if not found:
+            raise InputError(f"{folder}: no file begins with {self.split}- or {self.split}.; correct split")
+        yield from found
 
     def _opened(self, file: Path) -> tuple[Mapping[str, object], Iterator[Row]]:
         """Return the features of a file or folder by column, as far as it says them, and its rows."""
@@ -125,6 +130,8 @@ class HFDatasets(FileFormat):
             with _readable(file):
                 found = _imported("datasets").load_from_disk(str(file))
                 data = self._chosen(found, file) if (file / SAVED[1]).is_file() else found
+                if self.split and self.split not in (str(data.split), file.name):
+                    raise InputError(f"{file}: has no split {self.split!r:.40}; leave out split, or correct it")
                 # As it is stored: decoded, a column of images or sounds would be fetched from where it says.
                 stored = data.with_format("arrow").iter(ROWS_READ)
                 return data.features.to_dict(), _checked((row for batch in stored for row in batch.to_pylist()), file)
@@ -142,7 +149,8 @@ class HFDatasets(FileFormat):
         names = list(splits)
         if self.split not in names and (self.split or len(names) != 1):
             what = f"no split {self.split!r:.40}" if self.split else "several splits"
-            raise InputError(f"{file}: {what}, but {', '.join(names):.200}; set split: {names[0]} for the format")
+            fix = f"set split: {names[0]} for the format, or name the folder of one"
+            raise InputError(f"{file}: {what}, but {', '.join(names):.200}; {fix}")
         return splits[self.split or names[0]]
 
     def _document(self, file: Path, rows: Sequence[tuple[int, Row]], features: Mapping[str, object]) -> Document:

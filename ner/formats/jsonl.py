@@ -117,7 +117,11 @@ def _span(fields: Fields) -> Span:
     if not label:
         raise fields.error("label", "a name", "give the span a label")
     score = None if fields.values.get("score") is None else fields.probability("score")
-    return Span(start, end, label, score, tuple(fields.strings("identifiers")) if "identifiers" in fields else ())
+    return Span(start, end, label, score, _identifiers(fields))
+
+
+def _identifiers(fields: Fields) -> tuple[str, ...]:
+    return () if fields.values.get("identifiers") is None else tuple(fields.strings("identifiers"))
 
 
 def _interval(value: object) -> tuple[int, int]:

@@ -140,6 +140,8 @@ class LabelStudio(JoinedFormat):
             what = f"[{start}, {end}) {difference(found, quoted, 'the region')}"
             raise ValueError(what + _advice(text, quoted, start, end, other))
         labels = value.strings(LABELS)
+        if not labels:
+            self.not_read["regions without a label"] += 1
         if "" in labels:
             raise ValueError("it has a label without a name")
         return [Span(first, last, label, _score(annotation), _identifiers(annotation)) for label in labels]

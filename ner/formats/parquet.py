@@ -241,6 +241,10 @@ def _as_line(known: Mapping[str, object]) -> dict[str, object]:
     if "entities" in known:
         _share_out(fields.objects("entities"), passages)
     line = {name: known[name] for name in (*DEFAULTS, "year") if name in known}
+    # Tables in which some years are missing hold them as floats, and others as texts.
+    year = line.get("year")
+    if (isinstance(year, float) and year.is_integer()) or (isinstance(year, str) and year.isdecimal()):
+        line["year"] = int(year)
     name = known.get("id")
     return {**line, "id": str(name) if isinstance(name, int) else name, "passages": passages}
 

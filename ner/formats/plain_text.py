@@ -10,6 +10,8 @@ from ner.documents import Document, Passage
 from ner.formats.base import FileFormat, Record
 from ner.io.files import reading, stem, writing
 
+BYTE_ORDER_MARK = "\ufeff"
+
 
 @dataclass
 class PlainText(FileFormat):
@@ -21,6 +23,7 @@ class PlainText(FileFormat):
     """
 
     suffixes = (".txt",)
+    keeps_identifiers = False
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
         prefix = f"{stem(file)}:" if folder else ""
@@ -32,8 +35,10 @@ class PlainText(FileFormat):
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Write texts alone: passages joined by blanks, line breaks as blanks, an empty text as an empty line."""
         with writing(path) as file:
-            for document in documents:
+            for number, document in enumerate(documents):
                 text = " ".join(passage.text for passage in document.passages)
+                if not number and text.startswith(BYTE_ORDER_MARK):
+                    file.write(BYTE_ORDER_MARK)  # the first one is not read as a part of the text
                 file.write(re.sub(r"[\r\n]", " ", text) + "\n")
 
 

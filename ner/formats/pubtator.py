@@ -33,9 +33,10 @@ class PubTator(FileFormat):
     suffixes = (".txt", ".pubtator", ".PubTator")
     beginning = re.compile(rb"[^|\t\r\n]+\|[ta]\|")
     can_write_entities = True
+    holds_scores = False
 
     def records(self, file: Path, folder: Path | None) -> Iterator[Record]:
-        seen: set[str] = set()
+        seen = self.seen_in(folder)
         for lines in _blocks(file, self.annotation):
             first, line = lines[0]
             match = TEXT_LINE.fullmatch(line)

@@ -18,6 +18,7 @@ def vote(taggings: Sequence[Iterable[Document]], at_least: float, by_score: bool
 
     Args:
         taggings: The same documents in the same order, as each tagger tagged them; their identifiers are the first's.
+            A document that not all have tagged stays without annotation.
         at_least: Least votes of an entity.
         by_score: Let a vote count as much as the entity's score, and not 1.
 
@@ -36,7 +37,10 @@ def vote(taggings: Sequence[Iterable[Document]], at_least: float, by_score: bool
             ]
         except InputError as error:
             raise InputError(f"document {found[0].id!r:.100}: {error}") from None
-        untagged -= {place for place, version in enumerate(found, start=1) if version.is_annotated}
+        tagged = {place for place, version in enumerate(found, start=1) if version.is_annotated}
+        untagged -= tagged
+        if len(tagged) < len(found):
+            passages = [replace(passage, spans=(), annotated_until=0) for passage in found[0].passages]
         yield replace(found[0], passages=tuple(passages))
     if untagged and number:
         raise InputError(f"file {min(untagged)}: no document is annotated; tag it first, or see if its format is right")

@@ -9,8 +9,10 @@ from contextlib import contextmanager, suppress
 from gzip import GzipFile
 from io import BufferedReader, BufferedWriter, TextIOWrapper
 from pathlib import Path
+from platform import node
 from shutil import copyfileobj, rmtree
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import BinaryIO, TextIO
 
 from ner.errors import InputError
@@ -22,6 +24,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Ends the names of files that are compressed.
 COMPRESSED = ".gz"
 COMPRESSION_LEVEL = 6
+# Threads read the process's mask one after the other.
+_MASK = Lock()
 
 
 def write_text(text: str, path: Path) -> None:
@@ -108,7 +112,11 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         _permit(temporary)
+        if temporary.is_file():
+            sync(temporary)
         temporary.replace(path)
+        with suppress(OSError):  # not every file system can tell of a folder
+            sync(path.parent)
     finally:
         with suppress(OSError):
             _remove(temporary)
@@ -166,6 +174,8 @@ def check_writable(path: Path, is_folder: bool = False) -> None:
     with _explained(path):
         if is_folder:
             check_new(path)
+            if path.is_dir() and (path.resolve() == Path.cwd() or path.is_mount()):
+                raise InputError(f"{path}: is the current folder or a mount point; name a new folder in it")
         elif path.is_dir():
             raise InputError(f"{path}: cannot be written (it is a folder); name a file in it")
         if is_stream(path):
@@ -184,7 +194,9 @@ def check_writable(path: Path, is_folder: bool = False) -> None:
                 temporary.unlink(missing_ok=True)
 
 
-def check_apart(source: Path, output: Path, suffixes: Sequence[str], is_folder: bool = False) -> None:
+def check_apart(
+    source: Path, output: Path, suffixes: Sequence[str], is_folder: bool = False, companions: Sequence[str] = ()
+) -> None:
     """Refuse an output that would replace the input, or become a part of it.
 
     Args:
@@ -192,6 +204,7 @@ def check_apart(source: Path, output: Path, suffixes: Sequence[str], is_folder: 
         output: The file or folder to write.
         suffixes: The endings of the files that are read in a folder, compressed or not; none stand for all.
         is_folder: The output is a folder.
+        companions: The endings of other files that belong to one that is read, by their name.
 
     Raises:
         InputError: if the output is a part of the input, or one of the paths is none.
@@ -204,8 +217,10 @@ def check_apart(source: Path, output: Path, suffixes: Sequence[str], is_folder: 
         if is_stream(output):
             return
         new = _followed(output)
-    is_read = is_folder or not suffixes or new.name.removesuffix(COMPRESSED).endswith(tuple(suffixes))
-    if new == source or (source in new.parents and is_read):
+    name = new.name.removesuffix(COMPRESSED)
+    is_read = is_folder or not suffixes or name.endswith((*suffixes, *companions))
+    is_beside = new.parent == source.parent and name in [f"{stem(source)}{ending}" for ending in companions]
+    if new == source or (source in new.parents and is_read) or is_beside:
         raise InputError(f"{output}: belongs to the input; write it elsewhere")
 
 
@@ -290,11 +305,25 @@ def _followed(path: Path) -> Path:
     return target
 
 
+def sync(path: str | Path) -> None:
+    """Wait until the disk has a file or a folder, so that no crash of the machine leaves an empty one under its name.
+
+    Raises:
+        OSError: if that is not possible.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _permit(path: Path) -> None:
     """Give the files at a path the permissions of new ones."""
     # The mask can only be read by setting it; this one is the safe one for a file that another thread opens meanwhile.
-    mask = os.umask(0o077)
-    os.umask(mask)
+    with _MASK:
+        mask = os.umask(0o077)
+        os.umask(mask)
     for file in [path, *path.rglob("*")]:
         if file.is_file():
             file.chmod(0o666 & ~mask)
@@ -315,8 +344,8 @@ def _bad_byte(path: Path) -> str:
 def _beside(path: Path) -> Path:
     if not path.name:
         raise InputError(f"'{path}' is not the name of a file to write")
-    # The process id keeps runs that write at the same time apart.
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Machine and process keep runs that write at the same time apart: the first process of each container is number 1.
+    return path.with_name(f".{path.name}.{node()[-12:]}-{os.getpid()}.tmp")
 
 
 def _remove(path: Path) -> None:

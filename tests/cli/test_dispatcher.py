@@ -84,7 +84,7 @@ def test_an_error_stands_last_and_alone_after_warnings(tmp_path: Path, line: str
     warning, error = finished.stderr.splitlines()[-2:]
     assert finished.returncode == 2
     assert warning.startswith("in.txt, line 3: left out: ")
-    assert error.startswith("error: in.txt, line 5: '1' stands in this file already")
+    assert error.startswith("error: in.txt, line 5: '1' has come before")
     assert finished.stderr.count("error: ") == 1
     assert "Traceback" not in finished.stderr
 

@@ -294,7 +294,7 @@ def test_json_is_a_collection_a_document_or_what_servers_give(tmp_path: Path) ->
         (one() | {"infons": {"weight": "much"}}, "document '1': infons: `weight` is 'much', not a number"),
         (one() | {"infons": {"weight": "nan"}}, "document '1': the weight of a document is a number from 0, not nan"),
         (one() | {"passages": [{"offset": 0, "infons": {"annotated_until": 1}}]}, "1 lies outside a text of 0 cha"),
-        ([one(), one()], "document '1': '1' stands in this file already"),
+        ([one(), one()], "document '1': '1' has come before"),
     ],
 )
 def test_json_of_something_else_is_one_line(tmp_path: Path, content: object, message: str) -> None:

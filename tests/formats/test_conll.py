@@ -248,7 +248,7 @@ def test_columns_can_be_chosen_and_tags_be_none(tmp_path: Path) -> None:
         ("a O\n\tO\n", "line 2: the token is empty; remove"),
         (
             "-DOCSTART- (a)\n\n-DOCSTART- (b)\n-DOCSTART- (a)\n",
-            "line 4: 'a' stands in this file already; keep",
+            "line 4: 'a' has come before; keep",
         ),
     ],
 )

@@ -160,7 +160,7 @@ BAD_FILES = {
     "null": (b"null", "own.json: null is not an object; write it as {...}"),
     "same PMID": (
         b'{"1": {"title": "a", "abstract": "b"}, "1": {"title": "a", "abstract": "b"}}',
-        "own.json: '1' stands in this file already; keep one of them",
+        "own.json: '1' has come before; keep one of them",
     ),
     "same key": (
         b'{"1": {"title": "a", "abstract": "", "title": "b"}}',

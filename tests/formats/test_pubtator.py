@@ -67,7 +67,7 @@ def test_lines_that_are_no_mentions_move_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1|t|A\n1|a|B\n\n1|t|A\n1|a|B\n", "line 4: '1' stands in this file already"),
+        ("1|t|A\n1|a|B\n\n1|t|A\n1|a|B\n", "line 4: '1' has come before"),
         ("1|t|Mice\n1|a|B\n2\t0\t4\tMice\tanimal\n", "line 3: neither"),
         ("1|t|Mice\n1|a|B\nsomething\n", "line 3: neither"),
         ("1|t|Mice\n1|a|B\n1|a|C\n", "line 3: another text of 1"),

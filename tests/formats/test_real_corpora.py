@@ -64,7 +64,7 @@ def test_a_document_that_comes_twice_is_refused_or_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: type[Format], text: str
 ) -> None:
     path = save(tmp_path, text)
-    with pytest.raises(InputError, match=r"'1' stands in this file already; .*set on_duplicate: skip"):
+    with pytest.raises(InputError, match=r"'1' has come before; .*set on_duplicate: skip"):
         list(kind().read(path))
     target = kind(on_duplicate="skip")
     assert [document.id for document in target.read(path)] == ["1", "2"]

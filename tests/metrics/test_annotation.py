@@ -181,7 +181,7 @@ def test_a_document_without_annotation_is_told_from_one_without_entities(tmp_pat
 def test_two_documents_of_one_name_are_refused_or_the_second_left_out(tmp_path: Path) -> None:
     documents = (Document("1", (Passage(text),)) for text in ("mice", "rats"))
     JsonLines().write(documents, tmp_path / "twice.jsonl")
-    with pytest.raises(InputError, match=r"twice\.jsonl: '1' stands in this file already; .*on_duplicate: skip"):
+    with pytest.raises(InputError, match=r"twice\.jsonl: '1' has come before; .*on_duplicate: skip"):
         read_annotation(tmp_path / "twice.jsonl", JsonLines())
     assert read_annotation(tmp_path / "twice.jsonl", JsonLines(on_duplicate="skip")).texts("1") == {"": "mice"}
 

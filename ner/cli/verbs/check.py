@@ -18,6 +18,7 @@ from ner.cli.parser import program
 from ner.corpora.base import Split
 from ner.errors import InputError
 from ner.formats import Format
+from ner.formats._quoting import shown_name
 from ner.formats.base import documents_at, format_options
 from ner.io.files import kept
 from ner.reports.corpus import Report, corpus_table, count_documents, file_table, partial_annotations, report
@@ -105,7 +106,8 @@ def _print(
         console.print(line, markup=False, highlight=False)
     for (first, second), names in shared.items():
         if names:
-            console.print(f"{len(names)} documents stand in {first} and in {second}, the first is {names[0]}")
+            line = f"{len(names)} documents stand in {first} and in {second}, the first is {shown_name(names[0])}"
+            console.print(line, markup=False, highlight=False)
 
 
 class _DataFiles(ConfigFiles):

@@ -46,7 +46,7 @@ def convert(source: Format, target: Format, path: Path, output: Path) -> None:
     Raises:
         InputError: if the input cannot be read, or the output not written.
     """
-    check_apart(path, output, source.suffixes, target.writes_folder)
+    check_apart(path, output, source.suffixes, target.writes_folder, source.companions)
     check_writable(output, is_folder=target.writes_folder)
     with kept(path) as read, TemporaryDirectory() as folder, format_options("to.{}".format):
         is_streamed = output == STANDARD or is_stream(output)
@@ -57,7 +57,7 @@ def convert(source: Format, target: Format, path: Path, output: Path) -> None:
             # A format that cannot be read, as an empty folder, loses what it loses; the documents are still counted.
             is_read = target.can_read and (written.is_file() or any(written.iterdir()))
             after = documents_at(written, target) if is_read else documents_at(read, source, "from")
-            lost = losses(documents_at(read, source, "from"), after)
+            lost = losses(documents_at(read, source, "from"), after, target.keeps_identifiers)
         if is_streamed:
             with written.open("rb") as file, writing_bytes(output) as stream:
                 copyfileobj(file, stream)

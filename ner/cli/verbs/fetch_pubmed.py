@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from argparse import Namespace, RawDescriptionHelpFormatter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
@@ -19,6 +19,7 @@ from ner.corpora.pubmed.fetch import Harvest, harvest
 from ner.corpora.pubmed.resume import FetchJournal
 from ner.errors import InputError
 from ner.formats._pubmed import InlineTags, Sections, Style
+from ner.formats.base import is_there
 from ner.io.files import STANDARD, check_writable, write_text
 from ner.metrics.submissions import read_content
 
@@ -43,6 +44,10 @@ def main(arguments: Sequence[str]) -> int:
     """
     chosen = _parser().parse_args(list(arguments))
     query: str = chosen.query.strip()
+    try:
+        query.encode()
+    except UnicodeEncodeError:
+        raise InputError("--query: is not UTF-8; write it anew") from None
     if not query:
         raise InputError("--query: is empty; give it words, as in --query 'gut-brain axis'")
     output: Path = chosen.output
@@ -52,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     style = Style(chosen.sections, chosen.inline_tags)
     files = _excluded_files(chosen.exclude)
     # The PMIDs are the keys of annotated documents, of articles and of submissions alike.
-    excluded = {pmid.strip() for file in files for pmid in read_content(file)}
+    excluded = {pmid for file in files for pmid in _pmids(file)}
     most: int = getattr(chosen, "max", DEFAULT_MAX)
     with FetchJournal(output.with_name(f"{output.name}.partial"), query, style) as journal:
         found = _fetch(chosen, journal, most, excluded)
@@ -144,7 +149,11 @@ def _excluded_files(paths: Sequence[Path] | None) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*.json") if file.is_file() and not file.name.startswith("."))
+            inside = sorted(
+                file
+                for file in path.rglob("*.json*")
+                if file.name.endswith((".json", ".json.gz")) and not file.name.startswith(".") and is_there(file)
+            )
             if not inside:
                 raise InputError(f"--exclude: no *.json file in {path}; name a file or a folder that has some")
             files += inside
@@ -153,6 +162,14 @@ def _excluded_files(paths: Sequence[Path] | None) -> list[Path]:
         else:
             raise InputError(f"--exclude: no file or folder {path}; check the path")
     return files
+
+
+def _pmids(file: Path) -> Iterator[str]:
+    for key in read_content(file):
+        if not key.strip().isdecimal():
+            fix = "name files in GutBrainIE's layout, whose keys are PMIDs"
+            raise InputError(f"--exclude: {file}: {key!r:.60} is no PMID; {fix}")
+        yield key.strip()
 
 
 def _write(found: Harvest, output: Path) -> None:

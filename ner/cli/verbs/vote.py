@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -45,18 +46,24 @@ def main(arguments: Sequence[str]) -> int:
     at_least = majority if chosen["at_least"] is None else chosen["at_least"]
     if not 0 < at_least <= len(paths):
         raise InputError(f"at_least is {at_least:g}; of {len(paths)} taggers there are 1 to {len(paths)} votes")
+    if not target.can_write_entities:
+        raise InputError(f"--to {type(target).__name__}: holds no entities; name a format that does, such as JsonLines")
     for path in paths:
-        check_apart(path, chosen["output"], source.suffixes, target.writes_folder)
+        check_apart(path, chosen["output"], source.suffixes, target.writes_folder, source.companions)
     check_writable(chosen["output"], is_folder=target.writes_folder)
     counts = Counter[str]()
 
     def counted(document: Document) -> Document:
-        counts.update({"documents": 1, "entities": sum(len(passage.spans) for passage in document.passages)})
+        entities = sum(len(passage.spans) for passage in document.passages)
+        counts.update({"documents": 1, "entities": entities, "not tagged": not document.is_annotated})
         return document
 
     with format_options("to.{}".format):
-        taggings = [documents_at(path, source, "format") for path in paths]
+        # Each reading counts on its own what it leaves out.
+        taggings = [documents_at(path, replace(source), "format") for path in paths]
         target.write(map(counted, vote(taggings, at_least, chosen["by_score"])), chosen["output"])
     console = Console(stderr=chosen["output"] == STANDARD, soft_wrap=True, markup=False, highlight=False)
     console.print(f"{counts['documents']} documents, {counts['entities']} entities: {chosen['output']}")
+    if counts["not tagged"]:
+        console.print(f"without annotation, because not all taggers have tagged them: {counts['not tagged']}")
     return 0

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
 
 from ner.errors import InputError, one_line
-from ner.io.files import COMPRESSED
+from ner.io.files import COMPRESSED, sync
 
 WILDCARDS = frozenset("*[")
 ANY_FOLDERS = "**"
@@ -291,13 +291,8 @@ class Folder:
             self.system.delete_dir(self._at(inner))
 
     def _sync(self, path: str) -> None:
-        """Bring a file or folder on a disk to it, so that no crash of the machine leaves an empty file under a name."""
         if isinstance(self.system, LocalFileSystem):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync(path)
 
     def _at(self, name: str) -> str:
         return f"{self.path}/{name}" if name else self.path

@@ -85,11 +85,14 @@ class PredictionWriter(Callback):
         data: NERDataModule = trainer.datamodule  # type: ignore[attr-defined]
         usual = data.predict_format if data.predict_path and data.predict_format else data.corpus.prediction_format
         self._format = self.format or (usual if usual and usual.can_write_entities else JsonLines())
+        if self.scores and not self._format.holds_scores:
+            name = type(self._format).__name__
+            raise InputError(f"predictions.scores: {name} holds none; leave it out, or give --predictions.format")
         self._target = self._find_target()
         if data.predict_path is not None:
-            check_apart(
-                Path(data.predict_path), self._target, data.format_of_input.suffixes, self._format.writes_folder
-            )
+            source = data.format_of_input
+            is_folder = self._format.writes_folder
+            check_apart(Path(data.predict_path), self._target, source.suffixes, is_folder, source.companions)
         number, count = rank()
         if self._target == STANDARD and count > 1:
             raise InputError("predictions.path: several processes cannot share standard output; name a file")

@@ -29,7 +29,7 @@ def test_the_majority_decides_unless_another_number_is_given(
     assert main(["vote", *files, "--format", "PubTator", "--output", "voted.jsonl", *options]) == 0
     assert capsys.readouterr().out == f"1 documents, {kept} entities: voted.jsonl\n"
     [document] = JsonLines().read(Path("voted.jsonl"))
-    assert set(document.passages[0].spans) == {GENE, DRUG} if kept == 2 else {GENE}
+    assert set(document.passages[0].spans) == ({GENE, DRUG} if kept == 2 else {GENE})
 
 
 def test_a_vote_of_two_is_for_both(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,7 +142,7 @@ def test_brat_is_downloaded_as_an_archive(client: Client) -> None:
     ("/files", b"", 422, "name: Field required"),
     ("/files?name=a.pdf", b"x", 415, "'a.pdf': no format has files with this ending; give its format"),
     ("/files?name=a.txt", b"1|t|A\n\n1|t|B\n", 422,
-     "cannot be read as PubTator: a.txt, line 3: '1' stands in this file already"),
+     "cannot be read as PubTator: a.txt, line 3: '1' has come before"),
     ("/files?name=a.txt", b"\n1|t|A\n2|a|B\n", 422, "cannot be read as PubTator: a.txt, line 3: "),
     ("/files?name=a.txt.gz", b"x", 415, "compressed files are not read"),
     ("/files?name=a.parquet", b"x", 415, "'a.parquet': no format has files with this ending; give its format"),
