@@ -45,6 +45,13 @@ from ner.training.trainer import (
 
 log = logging.getLogger(__name__)
 
+# What a verb has, because others use it, and would ignore; a configuration may serve several verbs.
+UNUSED = {
+    "fit": ("ensemble.checkpoints", "predictions.path", "predictions.format", "predictions.scores"),
+    "validate": ("data.predict_path", "data.predict_format", "predictions.path", "predictions.format"),
+    "test": ("data.predict_path", "data.predict_format", "predictions.path", "predictions.format"),
+}
+OF_FIT = ("init_from", "teacher", "ema_decay", "early_stopping")
 SILENT = {"trainer": {"enable_progress_bar": False, "logger": False}}
 
 
@@ -55,6 +62,9 @@ def run(verb: str, arguments: Sequence[str]) -> None:
         InputError: if the arguments or the checkpoints cannot be used.
     """
     selection = read_selection(arguments)
+    unused = UNUSED.get(verb, ()) + (() if verb == "fit" else OF_FIT)
+    if given := [f"--{name}" for name in unused if name in selection.options]:
+        raise InputError(f"{', '.join(given)}: `{verb}` has no use for it; leave it out")
     if not {"-h", "--help"} & set(arguments):
         # To see a configuration nobody needs the checkpoint that would change it.
         with suppress(*[InputError] * selection.has_option("print_config")):

@@ -129,9 +129,7 @@ class HFDatasets(FileFormat):
                 _check_inside(path, "_data_files", "file")
             with _readable(file):
                 found = _imported("datasets").load_from_disk(str(file))
-                data = self._chosen(found, file) if (file / SAVED[1]).is_file() else found
-                if self.split and self.split not in (str(data.split), file.name):
-                    raise InputError(f"{file}: has no split {self.split!r:.40}; leave out split, or correct it")
+                data = self._chosen(found, file)
                 # As it is stored: decoded, a column of images or sounds would be fetched from where it says.
                 stored = data.with_format("arrow").iter(ROWS_READ)
                 return data.features.to_dict(), _checked((row for batch in stored for row in batch.to_pylist()), file)
@@ -145,13 +143,17 @@ class HFDatasets(FileFormat):
                 return Fields(features).values, _checked(chain.from_iterable(batches), file)
         return {}, _json_rows(file)
 
-    def _chosen(self, splits: "DatasetDict", file: Path) -> "Dataset":
-        names = list(splits)
+    def _chosen(self, found: "Dataset | DatasetDict", file: Path) -> "Dataset":
+        if not isinstance(found, dict):
+            if self.split and self.split not in (str(found.split), file.name):
+                raise InputError(f"{file}: has no split {self.split!r:.40}; leave out split, or correct it")
+            return found
+        names = list(found)
         if self.split not in names and (self.split or len(names) != 1):
             what = f"no split {self.split!r:.40}" if self.split else "several splits"
             fix = f"set split: {names[0]} for the format, or name the folder of one"
             raise InputError(f"{file}: {what}, but {', '.join(names):.200}; {fix}")
-        return splits[self.split or names[0]]
+        return found[self.split or names[0]]
 
     def _document(self, file: Path, rows: Sequence[tuple[int, Row]], features: Mapping[str, object]) -> Document:
         number, first = rows[0]

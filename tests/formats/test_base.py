@@ -3,7 +3,7 @@
 import gzip
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -243,3 +243,24 @@ def test_options_are_arguments_of_the_command_line(arguments: list[str], right: 
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--format", type=Format)
     assert parser.instantiate_classes(parser.parse_args(arguments)).format == right
+
+
+@pytest.mark.parametrize("target", [PubTator(), BioCJSON(), BioCXML()], ids=lambda target: type(target).__name__)
+def test_an_identifier_that_comes_twice_in_a_folder_is_refused_or_left_out(target: FileFormat, tmp_path: Path) -> None:
+    for number in range(2):
+        target.write(documents(2), tmp_path / f"{number}{target.suffixes[0]}")
+    with pytest.raises(InputError, match=r"'0' has come before; .*set on_duplicate: skip"):
+        list(target.read(tmp_path))
+    lenient = replace(target, on_duplicate="skip")
+    for _ in range(2):  # what one reading has come across the next one does not know
+        assert [document.id for document in lenient.read(tmp_path)] == ["0", "1"]
+        assert lenient.not_read.total() == 2
+
+
+@pytest.mark.parametrize("target", [JsonLines(), Brat()], ids=lambda target: type(target).__name__)
+def test_a_link_that_leads_nowhere_is_not_passed_over(target: FileFormat, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    target.write(documents(1), folder if target.writes_folder else folder / "a.jsonl")
+    (folder / f"b{target.suffixes[0]}").symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match="a link that leads nowhere; fetch the file, or remove the link"):
+        list(target.read(folder))

@@ -284,3 +284,18 @@ def test_compressed_files_are_read_where_there_are_no_others(kept: str, tmp_path
             file.unlink()
     assert list(Brat().read(tmp_path)) == whole
     assert [document.id for document in Brat().read(next(folder.glob("*.txt*")))] == ["a.b"]
+
+
+def test_an_entity_over_the_end_of_the_title_is_refused_before_it_is_written(tmp_path: Path) -> None:
+    found = [Document("1", (Passage("Gut\nbrain axis", spans=(Span(0, 9, "x"),)),))]
+    with pytest.raises(InputError, match="reaches over the end of its first line, which is the title"):
+        Brat(title_line=True).write(found, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    Brat().write(found, tmp_path / "out")
+
+
+def test_an_identifier_of_a_database_called_id_is_read_again(tmp_path: Path) -> None:
+    found = [Document("1", (Passage("Mice", spans=(Span(0, 4, "x", identifiers=("ID:7", "7", "MESH:D1")),)),))]
+    Brat().write(found, tmp_path / "out")
+    [document] = Brat().read(tmp_path / "out")
+    assert document.passages[0].spans[0].identifiers == ("ID:7", "7", "MESH:D1")

@@ -123,3 +123,18 @@ def test_tokens_are_lost_where_they_are_not_the_same() -> None:
     assert losses(before, mice("Mice ate", (0, 8)))["tokens of documents"] == 1
     assert losses(before, mice("Mice  ate", (0, 4), (6, 9)))["tokens of documents"] == 0
     assert losses(mice("Mice ate"), before)["tokens of documents"] == 0
+
+
+def test_a_character_that_is_replaced_moves_no_entity(tmp_path: Path) -> None:
+    spans = (Span(0, 5, "animal"), Span(10, 14, "food"))
+    before = [Document("1", (Passage("Mi\x02ce ate rice.", spans=spans),))]
+    BioCXML().write(before, tmp_path / "out.xml")
+    found = losses(before, BioCXML().read(tmp_path / "out.xml"))
+    assert +found == Counter({"all documents": 1, "all entities": 2, "characters of documents": 1})
+
+
+def test_documents_whose_identifiers_are_lost_are_compared_in_their_order(tmp_path: Path) -> None:
+    before = [Document(name, (Passage(f"text of {name}", annotated_until=0),)) for name in "321"]
+    PlainText().write(before, tmp_path / "out.txt")
+    found = losses(before, PlainText().read(tmp_path / "out.txt"), PlainText.keeps_identifiers)
+    assert found["characters of documents"] == 0

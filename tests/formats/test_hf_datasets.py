@@ -248,3 +248,22 @@ def test_without_datasets_the_extra_is_named(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(InputError, match=r"pip install -c constraints.txt -e '\.\[datasets\]'"):
             use()
     assert not (tmp_path / "out").exists()
+
+
+def test_a_split_of_files_is_that_of_their_names(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        line = json.dumps({"text": f"of {split}", "spans": []})
+        (tmp_path / f"{split}-00000-of-00001.jsonl").write_text(line + "\n", encoding="utf-8")
+    [found] = HFDatasets(split="test").read(tmp_path)
+    assert found.passages[0].text == "of test"
+    with pytest.raises(InputError, match="no file begins with dev- or dev"):
+        list(HFDatasets(split="dev").read(tmp_path))
+
+
+def test_a_split_that_a_saved_data_set_is_not_is_refused(tmp_path: Path) -> None:
+    data = named(datasets.ClassLabel(names=TAGS))
+    datasets.DatasetDict({"train": data, "test": data}).save_to_disk(str(tmp_path / "both"))
+    assert list(HFDatasets().read(tmp_path / "both" / "test")) == [Document("test:1", (MICE,))]
+    assert list(HFDatasets(split="test").read(tmp_path / "both" / "test")) == [Document("test:1", (MICE,))]
+    with pytest.raises(InputError, match="train: has no split 'test'; leave out split, or correct it"):
+        list(HFDatasets(split="test").read(tmp_path / "both" / "train"))

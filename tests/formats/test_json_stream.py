@@ -65,6 +65,15 @@ def test_what_is_broken_is_named_with_its_place(text: str, message: str) -> None
         read(text)
 
 
+def test_a_mistake_is_found_before_the_rest_is_read() -> None:
+    file = StringIO('[{"id": "1",, }' + " " * 10_000_000)
+    stream = JSONStream(file)
+    next(stream.elements())
+    with pytest.raises(JSONError, match="line 1, column 13"):
+        stream.value()
+    assert file.tell() < 1_000_000
+
+
 def test_only_the_value_that_is_asked_for_is_in_memory() -> None:
     class Counting(StringIO):
         taken = 0

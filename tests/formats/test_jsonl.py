@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,11 @@ def test_half_a_surrogate_pair_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"out: cannot be written \(a text holds half a surrogate pair\); replace"):
         JsonLines().write([document], tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+def test_null_is_as_if_it_was_not_there(tmp_path: Path) -> None:
+    passage = {"text": "Mice", "section": None, "spans": [{"start": 0, "end": 4, "label": "x", "identifiers": None}]}
+    line = {"id": "1", "tier": None, "annotator": None, "weight": None, "passages": [passage]}
+    (tmp_path / "in.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    [found] = JsonLines().read(tmp_path / "in.jsonl")
+    assert found == Document("1", (Passage("Mice", spans=(Span(0, 4, "x"),)),))

@@ -257,3 +257,10 @@ def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
         with pytest.raises(InputError, match=r"pip install -c constraints.txt -e '\.\[bulk\]'"):
             use()
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("years", [[2020.0, None], ["2020", None]])
+def test_years_of_tables_with_gaps_are_read(years: list[object], tmp_path: Path) -> None:
+    table = pa.table({"id": ["1", "2"], "title": ["Mice", "Rats"], "year": years})
+    pq.write_table(table, tmp_path / "in.parquet")
+    assert [document.year for document in Parquet().read(tmp_path / "in.parquet")] == [2020, None]

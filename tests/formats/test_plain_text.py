@@ -64,3 +64,9 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="not UTF-8"):
         list(PlainText().read(tmp_path))
+
+
+def test_a_byte_order_mark_that_belongs_to_the_first_text_is_read_again(tmp_path: Path) -> None:
+    found = [Document(str(number), (Passage("\ufeffMice", annotated_until=0),)) for number in (1, 2)]
+    PlainText().write(found, tmp_path / "out.txt")
+    assert list(PlainText().read(tmp_path / "out.txt")) == found

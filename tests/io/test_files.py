@@ -207,3 +207,9 @@ def test_what_is_not_compressed_as_its_name_says_is_one_line(content: bytes, mes
     path.write_bytes(content)
     with pytest.raises(InputError, match=message), reading(path) as file:
         file.read()
+
+
+def test_the_current_folder_is_no_folder_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is the current folder or a mount point; name a new folder in it"):
+        check_writable(Path(), is_folder=True)

@@ -42,6 +42,7 @@ def page(model: ServedModel, bounds: Bounds, needs_token: bool) -> HTMLResponse:
     data = {
         "labels": [label.as_json() for label in labels],
         "limits": asdict(bounds),
+        "export": asdict(bounds.of_export()),
         "examples": [text for _, text in examples],
         "readable": [suffix for each in formats if each["can_read"] for suffix in each["suffixes"]],  # type: ignore[attr-defined]
         "endings": {each["name"]: each["ending"] for each in formats if each["can_write"]},

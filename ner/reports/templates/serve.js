@@ -30,6 +30,7 @@ function say(status, error = "") {
 async function ask(path, body, type, signal) {
   const headers = { "Content-Type": type };
   const token = element("token")?.value.trim();
+  if (/[^\x20-\x7e]/.test(token ?? "")) throw new Refusal("The access token has a character that no token has: copy it anew.");
   if (token) headers.Authorization = `Bearer ${token}`;
   for (let tries = 1; ; tries++) {
     let response;
@@ -47,6 +48,16 @@ async function ask(path, body, type, signal) {
       continue;
     }
     throw new Refusal(await reason(response));
+  }
+}
+
+/** Read the body of an answer, which may break off: as `json`, as `text` or as a `blob`. */
+async function read(response, kind, signal) {
+  try {
+    return await response[kind]();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Refusal("The answer of the service broke off. See if `ner serve` still runs, and try again.");
   }
 }
 
@@ -75,12 +86,13 @@ async function tagText(signal) {
     throw new Refusal(`The text is too long: it has ${longest.toLocaleString("en")} characters, and ${data.limits.characters.toLocaleString("en")} are the most. Send it in parts.`);
   }
   const body = JSON.stringify({ documents: [{ id: "1", passages }] });
-  const { results } = await (await ask("tag", body, "application/json", signal)).json();
+  const { results } = await read(await ask("tag", body, "application/json", signal), "json", signal);
   return [{ id: "1", passages, entities: results[0].entities }];
 }
 
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+
 async function tagFile(file, signal) {
-  const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
   if (file.size > data.limits.body_bytes) {
     throw new Refusal(`It is too large: it has ${megabytes(file.size)}, and ${megabytes(data.limits.body_bytes)} are the most. Larger files are for \`ner predict\`.`);
   }
@@ -91,7 +103,7 @@ async function tagFile(file, signal) {
     throw new Refusal("It cannot be read. Choose it again; folders cannot be chosen.");
   });
   const answer = await ask(`files?name=${encodeURIComponent(file.name.toWellFormed())}`, content, "application/octet-stream", signal);
-  return (await answer.json()).documents;
+  return (await read(answer, "json", signal)).documents;
 }
 
 /** Do one thing at a time: what is still running is given up. */
@@ -183,6 +195,10 @@ function drawEntity({ label, score }, text) {
 async function exported() {
   const format = element("format").value;
   const body = JSON.stringify({ documents: documents.map((doc) => ({ ...doc, entities: shownIn(doc) })) });
+  const [bytes, texts] = [new Blob([body]).size, documents.reduce((sum, { passages }) => sum + passages.length, 0)];
+  if (bytes > data.export.body_bytes || texts > data.export.texts) {
+    throw new Refusal(`These documents are too many to save at once: ${texts.toLocaleString("en")} texts of ${megabytes(bytes)}, and ${data.export.texts.toLocaleString("en")} of ${megabytes(data.export.body_bytes)} are the most. Choose fewer files, or use \`ner predict\`.`);
+  }
   return ask(`export?format=${format}`, body, "application/json");
 }
 
@@ -199,7 +215,7 @@ const save = (done, work) => async () => {
 };
 
 async function copy(response) {
-  const text = await response.text();
+  const text = await read(response, "text");
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -214,7 +230,7 @@ async function copy(response) {
 }
 
 element("download").onclick = save("Downloaded.", async (response) => {
-  const url = URL.createObjectURL(await response.blob());
+  const url = URL.createObjectURL(await read(response, "blob"));
   make("a", { href: url, download: `entities${data.endings[element("format").value]}` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 });

@@ -16,7 +16,7 @@ import pytest
 from main import main
 from ner.cli.verbs.convert import convert
 from ner.corpora.sample import FOLDER
-from ner.documents import Document, Passage
+from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats.base import Format
 from ner.formats.brat import Brat
@@ -129,6 +129,22 @@ def test_the_input_is_never_written_over(tmp_path: Path) -> None:
     assert source.read_bytes() == DEV.read_bytes()
     assert list(tmp_path.iterdir()) == [source]
     convert(GutBrainIE(), PubTator(), tmp_path, tmp_path / "dev.txt")
+
+
+def test_nor_is_the_annotation_of_a_text(tmp_path: Path) -> None:
+    Brat().write([Document("1", (Passage("Mice", spans=(Span(0, 4, "animal"),)),))], tmp_path / "in")
+    text, annotation = tmp_path / "in" / "1.txt", tmp_path / "in" / "1.ann"
+    before = annotation.read_bytes()
+    for source, output in (
+        (tmp_path / "in", annotation),
+        (text, annotation),
+        (tmp_path / "in", tmp_path / "in" / "new.a1"),
+        (text, tmp_path / "in" / "1.ann.gz"),
+    ):
+        with pytest.raises(InputError, match="belongs to the input"):
+            convert(Brat(), JsonLines(), source, output)
+    assert annotation.read_bytes() == before
+    convert(Brat(), JsonLines(), text, tmp_path / "in" / "other.jsonl")
 
 
 def test_what_a_format_of_ones_own_raises_is_one_line(tmp_path: Path) -> None:

@@ -310,3 +310,15 @@ def test_help_needs_neither_torch_nor_biopython() -> None:
     outcome = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stderr
     assert "goes on past those that are left out" in " ".join(outcome.stdout.split())
+
+
+def test_a_file_whose_keys_are_no_pmids_is_refused(
+    server: EUtilitiesServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "bioc.json"
+    other.write_text('{"source": "", "documents": []}', encoding="utf-8")
+    assert main(command(server, tmp_path / "pubmed.json", "--exclude", str(other))) == 2
+    assert "bioc.json: 'source' is no PMID; name files in GutBrainIE's layout" in error_of(capsys)
+    assert main(command(server, tmp_path / "pubmed.json", "--query", "gut \udcff")) == 2
+    assert "--query: is not UTF-8" in error_of(capsys)
+    assert server.requests == []

@@ -59,3 +59,23 @@ def test_a_mistake_is_one_line(
     assert printed.startswith("error: ")
     assert message in printed
     assert not Path("voted.jsonl").exists()
+
+
+def test_a_document_that_not_all_have_tagged_stays_without_annotation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = Document("1", (Passage("BDNF and aspirin", spans=(GENE,)),))
+    for name, until in (("a", None), ("b", 0)):
+        spans = (GENE,) if until is None else ()
+        other = Document("2", (Passage("BDNF and aspirin", spans=spans, annotated_until=until),))
+        JsonLines().write([found, other], Path(f"{name}.jsonl"))
+    assert main(["vote", "a.jsonl", "b.jsonl", "--at_least", "1", "--output", "voted.jsonl"]) == 0
+    first, second = JsonLines().read(Path("voted.jsonl"))
+    assert (first.is_annotated, second.is_annotated, len(second.passages[0].spans)) == (True, False, 0)
+    assert "without annotation, because not all taggers have tagged them: 1" in capsys.readouterr().out
+
+
+def test_a_format_without_entities_is_refused(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["vote", *files, "--format", "PubTator", "--to", "PlainText", "--output", "voted.txt"]) == 2
+    assert "--to PlainText: holds no entities" in capsys.readouterr().err

@@ -198,6 +198,15 @@ def test_files_that_are_dropped_are_tagged(page: Page, tmp_path: Path) -> None:
     assert entities_of(found) == [each[:2] for each in shown(page)]
 
 
+def test_what_cannot_be_saved_at_once_is_told_before_it_is_sent(page: Page) -> None:
+    text = ("kimchi and " * 150).strip() + "\n"
+    drop(page, **{f"file{number}__txt": 50 * text for number in range(5)})
+    expect(page.get_by_role("status")).to_have_text(re.compile("found in 250 documents"), timeout=60_000)
+    page.get_by_role("button", name="Download").click()
+    expect(page.get_by_role("alert")).to_contain_text("These documents are too many to save at once: 250 texts of 0.")
+    expect(page.get_by_role("alert")).to_contain_text("Choose fewer files, or use `ner predict`.")
+
+
 def test_files_are_chosen_by_a_button(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "articles.txt"
     path.write_text(PUBTATOR, encoding="utf-8")
@@ -259,6 +268,9 @@ def test_a_token_is_asked_for_and_a_service_that_is_gone_is_told(
         page.goto(f"http://127.0.0.1:{port}")
         page.locator("[data-example]").first.click()
         expect(page.get_by_role("alert")).to_contain_text("needs an access token")
+        page.get_by_label("Access token").fill("a tok\u00e9n\u2019s")
+        page.locator("[data-example]").first.click()
+        expect(page.get_by_role("alert")).to_contain_text("The access token has a character that no token has")
         page.get_by_label("Access token").fill(token)
         page.locator("[data-example]").first.click()
         expect(page.get_by_role("status")).to_have_text(re.compile("found in 1 document"))
