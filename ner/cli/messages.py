@@ -194,7 +194,7 @@ def _unknown_class(key: str, class_path: str, found: re.Match[str]) -> str:
 
 def _not_imported(key: str, class_path: str, found: re.Match[str]) -> str:
     problem = found["problem"].replace("No module", "there is no module")
-    return f"{key} is {class_path!r}, but {problem}; correct it, or start where its module lies"
+    return f"{key} is {class_path!r}, but {problem}; correct it, or set PYTHONPATH to the folder of its module"
 
 
 def _names(base: type[object]) -> Iterator[str]:
