@@ -5,7 +5,9 @@
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import accumulate, chain, islice, pairwise
+
+import numpy as np
 
 from ner.documents import Document
 from ner.inference.assembly import Assembler, in_order
@@ -89,8 +91,11 @@ def pool_batches(
 ) -> Iterator[Texts]:
     """Yield the texts of one pool in batches, the shortest first; arguments as for :func:`batches_of`."""
     texts = preprocessor.encode((document for _, document in pool), numbers=(number for number, _ in pool))
-    for indices in length_batches(*preprocessor.shapes(texts), batch_size, batch_tokens):
-        yield texts.take(indices)
+    batches = length_batches(*preprocessor.shapes(texts), batch_size, batch_tokens)
+    # The pool is sorted once, and each batch is a part of it.
+    texts = texts.take(np.concatenate(batches)) if batches else texts
+    for begin, end in pairwise(accumulate(map(len, batches), initial=0)):
+        yield texts.part(begin, end)
 
 
 def _documents_in(batches: int, batch_tokens: int) -> int:

@@ -82,6 +82,24 @@ class Texts:
             self.inexact[chosen],
         )
 
+    def part(self, begin: int, end: int) -> "Texts":
+        """Return the texts ``[begin, end)``; their arrays are views of these."""
+        tokens, units = (borders[[begin, end]] for borders in (self.token_borders, self.unit_borders))
+        own, of_tokens, of_units = slice(begin, end), slice(*tokens), slice(*units)
+        return Texts(
+            self.chunks[own],
+            self.numbers[own],
+            self.ids[of_tokens],
+            self.token_borders[begin : end + 1] - tokens[0],
+            self.heads[of_units],
+            self.offsets[of_units],
+            self.unit_borders[begin : end + 1] - units[0],
+            self.tags[of_units],
+            self.annotated[own],
+            self.nested[own],
+            self.inexact[own],
+        )
+
     def with_tags(self, labels: LabelSet) -> "Texts":
         """Return the texts with the tags of their chunks' spans.
 
