@@ -227,9 +227,10 @@ def _count(value: object, default: int) -> int:
 
 def _is_resumable(content: Mapping[str, Any]) -> bool:
     """Return whether Lightning goes on from here as it would have: within an epoch it starts its texts anew."""
-    with suppress(KeyError, TypeError):
+    with suppress(LookupError, TypeError):
         is_whole = content["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]
-        return is_whole is True and bool(content["optimizer_states"])
+        states = content["optimizer_states"]
+        return is_whole is True and isinstance(states, list) and bool(states)
     return False
 
 

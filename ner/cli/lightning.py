@@ -46,10 +46,14 @@ from ner.training.trainer import (
 log = logging.getLogger(__name__)
 
 # What a verb has, because others use it, and would ignore; a configuration may serve several verbs.
+OF_PREDICT = (
+    *("data.predict_path", "data.predict_format"),
+    *("predictions.path", "predictions.format", "predictions.scores"),
+)
 UNUSED = {
-    "fit": ("ensemble.checkpoints", "predictions.path", "predictions.format", "predictions.scores"),
-    "validate": ("data.predict_path", "data.predict_format", "predictions.path", "predictions.format"),
-    "test": ("data.predict_path", "data.predict_format", "predictions.path", "predictions.format"),
+    "fit": ("ensemble.checkpoints", *OF_PREDICT),
+    "validate": OF_PREDICT,
+    "test": OF_PREDICT,
 }
 OF_FIT = ("init_from", "teacher", "ema_decay", "early_stopping")
 SILENT = {"trainer": {"enable_progress_bar": False, "logger": False}}
@@ -63,7 +67,7 @@ def run(verb: str, arguments: Sequence[str]) -> None:
     """
     selection = read_selection(arguments)
     unused = UNUSED.get(verb, ()) + (() if verb == "fit" else OF_FIT)
-    if given := [f"--{name}" for name in unused if name in selection.options]:
+    if given := [f"--{name}" for name in unused if selection.has_option(name)]:
         raise InputError(f"{', '.join(given)}: `{verb}` has no use for it; leave it out")
     if not {"-h", "--help"} & set(arguments):
         # To see a configuration nobody needs the checkpoint that would change it.
@@ -197,7 +201,7 @@ class CommandLine(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         config, members = self.config[self._verb], self.selection.members
-        check_checkpoint(config.checkpoint)
+        check_checkpoint(config.checkpoint, is_fit=self._verb == "fit")
         if config.teacher is None and self.selection.has_option("distillation"):
             raise InputError("there is nothing to distil from; name checkpoints with --teacher")
         # An evaluation has its checkpoints open: the trainer is not to open them again.
@@ -208,7 +212,7 @@ class CommandLine(LightningCLI):
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
             runs.check_resumable(members[0].name, members[0].config, own)
-            if not members[0].is_resumable:
+            if not members[0].is_resumable and not members[0].steps >= config.trainer.max_steps > 0:
                 what = "written within an epoch, or without the optimizer's state"
                 raise InputError(f"{members[0].name}: {what}; resume from last.ckpt, or start from it with --init_from")
             if config.trainer.max_steps > 0 and not is_finished(members[0], config.trainer):

@@ -45,7 +45,7 @@ class Format(ABC):
 
     Args:
         on_bad_span: Refuse an annotation that does not fit its text, or leave it out with a warning.
-        on_duplicate: Refuse a document whose identifier stands in the file already, or leave it out with a warning.
+        on_duplicate: Refuse a document whose identifier has come before, or leave it out with a warning.
         annotation: Read the annotation, or texts alone, whatever stands in its place.
     """
 

@@ -267,7 +267,7 @@ def _check_title(document: Document) -> None:
     """Refuse an entity over the first line break, which would end the title in the middle of it."""
     first = document.passages[0]
     place = first.text.find("\n")
-    if crossing := [span for span in first.spans if span.start < place < span.end]:
+    if crossing := [span for span in first.spans if span.start < place and first.text[place : span.end].strip()]:
         what = f"the entity {first.mention(crossing[0])[:40]!r} reaches over the end of its first line"
         raise InputError(f"document {document.id!r:.100}: {what}, which is the title; leave out title_line")
 

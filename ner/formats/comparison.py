@@ -21,7 +21,8 @@ def losses(before: Iterable[Document], after: Iterable[Document], is_named: bool
         is_named: Whether it has their identifiers, by which they are compared; otherwise they are in the same order.
     """
     counts = Counter({"all documents": 0, "all entities": 0})
-    for first, second in _pairs(before, after) if is_named else zip_longest(before, after):
+    # Without names, a document without text has no place in the file.
+    for first, second in _pairs(before, after) if is_named else zip_longest(filter(_visible, before), after):
         if first is None or second is None:
             counts["documents"] += 1
             continue
@@ -76,9 +77,9 @@ def _annotation_losses(first: Document, second: Document) -> Iterator[str]:
         yield "whether documents are annotated"
     elif sum(_unknown(first)) != sum(_unknown(second)):
         yield "where the annotation of documents ends"
-    # A character that was replaced, such as a control character, moves no entity.
+    # A character that was replaced by a blank, such as a control character, moves no entity.
     lengths, own = ([len(passage.text) for passage in document.passages] for document in (first, second))
-    every = lengths == own
+    every = lengths == own and _visible(first) != _visible(second)
     entities, others = Counter(_entities(first, every)), Counter(_entities(second, every))
     missing = Counter(place for place, _ in (entities - others).elements())
     added = Counter(place for place, _ in (others - entities).elements())
@@ -91,6 +92,10 @@ def _annotation_losses(first: Document, second: Document) -> Iterator[str]:
     )
     yield from ["scores of entities"] * (scores - kept)
     yield from ["identifiers of entities"] * (_identifiers(first, every) - _identifiers(second, every)).total()
+
+
+def _visible(document: Document) -> int:
+    return sum(len("".join(passage.text.split())) for passage in document.passages)
 
 
 def _unknown(document: Document) -> Iterator[int]:

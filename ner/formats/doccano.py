@@ -27,6 +27,8 @@ class Doccano(JoinedLines):
     Source: https://github.com/doccano/doccano, its import and export; v-annotator, its page.
     """
 
+    holds_scores = False
+
     offsets: Unit = "utf16"
     entities: bool = False
 

@@ -1,6 +1,5 @@
 """Data sets of the library ``datasets``: a text with its spans, or its tokens with their tags, a row."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -113,9 +112,10 @@ class HFDatasets(FileFormat):
             yield folder
             return
         # Files on the hub are called by their split: `train-00000-of-00001.parquet`, `test.jsonl`.
-        found = [f for f in super()._some_files(folder) if re.split("[-.]", f.name)[0] == self.split or not self.split]
+        beginnings = (f"{self.split}-", f"{self.split}.")
+        found = [file for file in super()._some_files(folder) if not self.split or file.name.startswith(beginnings)]
         if not found:
-            raise InputError(f"{folder}: no file begins with {self.split}- or {self.split}.; correct split")
+            raise InputError(f"{folder}: no file begins with {self.split}- or {self.split}.; correct its split")
         yield from found
 
     def _opened(self, file: Path) -> tuple[Mapping[str, object], Iterator[Row]]:

@@ -65,10 +65,11 @@ def document_of(record: object, with_annotation: bool = True) -> Document:
         ValueError: if it is none.
     """
     fields = Fields(record)
-    short = [key for key in PASSAGE_KEYS if key in fields]
-    if short and "passages" in fields:
+    short = [key for key in PASSAGE_KEYS if fields.values.get(key) is not None]
+    is_divided = fields.values.get("passages") is not None
+    if short and is_divided:
         raise JSONError(f"`{short[0]}` stands beside `passages`", "move it into one of them")
-    passages = fields.objects("passages") if "passages" in fields else [fields]
+    passages = fields.objects("passages") if is_divided else [fields]
     return Document(
         fields.string("id"),
         tuple(_passage(passage, with_annotation) for passage in passages),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import get_args
 
 import torch
@@ -120,19 +120,19 @@ class _TorchThreads:
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()
         self._streams = 0
         self._found = 0
 
     @contextmanager
     def shared(self) -> Iterator[int]:
-        """Yield the number that was found before the first of the streams that are under way."""
+        """Yield the number of this thread, or that before the first of the streams that are under way if it is less."""
         with self._lock:
             if not self._streams:
                 self._found = torch.get_num_threads()
             self._streams += 1
         try:
-            yield self._found
+            yield min(torch.get_num_threads(), self._found)
         finally:
             with self._lock:
                 self._streams -= 1

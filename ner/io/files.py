@@ -219,7 +219,8 @@ def check_apart(
         new = _followed(output)
     name = new.name.removesuffix(COMPRESSED)
     is_read = is_folder or not suffixes or name.endswith((*suffixes, *companions))
-    is_beside = new.parent == source.parent and name in [f"{stem(source)}{ending}" for ending in companions]
+    names = [f"{stem(source)}{ending}" for ending in companions] if source.is_file() else []
+    is_beside = new.parent == source.parent and name in names
     if new == source or (source in new.parents and is_read) or is_beside:
         raise InputError(f"{output}: belongs to the input; write it elsewhere")
 
@@ -345,7 +346,7 @@ def _beside(path: Path) -> Path:
     if not path.name:
         raise InputError(f"'{path}' is not the name of a file to write")
     # Machine and process keep runs that write at the same time apart: the first process of each container is number 1.
-    return path.with_name(f".{path.name}.{node()[-12:]}-{os.getpid()}.tmp")
+    return path.with_name(f".{path.name}.{node().partition('.')[0][-12:]}-{os.getpid()}.tmp")
 
 
 def _remove(path: Path) -> None:

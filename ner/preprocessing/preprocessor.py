@@ -146,7 +146,8 @@ class Preprocessor:
         numbered = [(number, chunk) for number, document in pairs for chunk in self.chunking.chunks(document)]
         chunks = tuple(chunk for _, chunk in numbered)
         by_words = self.units == "words"
-        if by_words and not self.text_tokenizer.splits_words and not all(chunk.passage.tokens for chunk in chunks):
+        has_words = all(chunk.passage.tokens or not chunk.passage.text for chunk in chunks)
+        if by_words and not has_words and not self.text_tokenizer.splits_words:
             raise InputError(
                 "data.units is words, but neither corpus nor tokenizer divides the texts into words; use subwords"
             )

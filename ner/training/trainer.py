@@ -227,7 +227,8 @@ def lightning_errors() -> Iterator[None]:
         # Lightning finds it out with the data, and says it in an exception of everybody's.
         if isinstance(error, InputError) or "val_check_interval" not in str(error):
             raise
-        raise InputError(f"trainer.{one_line(error).replace('`', '')}") from error
+        what = one_line(error).replace("`", "").partition(". If ")[0]
+        raise InputError(f"trainer.{what}; lower it") from error
     except torch.OutOfMemoryError as error:
         fix = "lower data.batch_size or data.batch_tokens, or data.eval_batch_tokens where it does not train"
         raise InputError(f"the GPU has too little memory: {one_line(error)[:200]}; {fix}") from error

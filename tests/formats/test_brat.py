@@ -292,6 +292,10 @@ def test_an_entity_over_the_end_of_the_title_is_refused_before_it_is_written(tmp
         Brat(title_line=True).write(found, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     Brat().write(found, tmp_path / "out")
+    at_border = [Document("1", (Passage("Gut\nbrain axis", spans=(Span(0, 4, "x"),)),))]
+    Brat(title_line=True).write(at_border, tmp_path / "border")
+    [document] = Brat(title_line=True).read(tmp_path / "border")
+    assert document.passages[0].spans == (Span(0, 3, "x"),)
 
 
 def test_an_identifier_of_a_database_called_id_is_read_again(tmp_path: Path) -> None:

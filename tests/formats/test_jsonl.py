@@ -147,3 +147,6 @@ def test_null_is_as_if_it_was_not_there(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
     [found] = JsonLines().read(tmp_path / "in.jsonl")
     assert found == Document("1", (Passage("Mice", spans=(Span(0, 4, "x"),)),))
+    mixed = [{"id": "1", "text": "Mice", "passages": None}, {"id": "2", "text": None, "passages": [{"text": "Rats"}]}]
+    (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in mixed), encoding="utf-8")
+    assert [document.passages[0].text for document in JsonLines().read(tmp_path / "in.jsonl")] == ["Mice", "Rats"]

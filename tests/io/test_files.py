@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from ner.errors import InputError
-from ner.io.files import check_apart, check_writable, kept, new_folder, reading, replacing, stem, write_text
+from ner.io.files import _beside, check_apart, check_writable, kept, new_folder, reading, replacing, stem, write_text
 
 
 def test_a_file_appears_whole_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_folder_or_nothing_is_no_file() -> None:
 def test_a_link_in_place_of_the_hidden_file_leads_nowhere(tmp_path: Path) -> None:
     (tmp_path / "victim").write_text("precious")
     for write in (lambda: check_writable(tmp_path / "out"), lambda: write_text("new", tmp_path / "out")):
-        (tmp_path / f".out.{os.getpid()}.tmp").symlink_to(tmp_path / "victim")
+        _beside(tmp_path / "out").symlink_to(tmp_path / "victim")
         write()
     assert (tmp_path / "victim").read_text() == "precious"
     assert (tmp_path / "out").read_text() == "new"
@@ -93,7 +93,7 @@ def test_a_link_in_place_of_the_hidden_file_leads_nowhere(tmp_path: Path) -> Non
 
 
 def test_a_hidden_folder_that_a_killed_process_left_stops_nothing(tmp_path: Path) -> None:
-    (tmp_path / f".out.{os.getpid()}.tmp" / "inner").mkdir(parents=True)
+    (_beside(tmp_path / "out") / "inner").mkdir(parents=True)
     check_writable(tmp_path / "out", is_folder=True)
     with new_folder(tmp_path / "out") as folder:
         (folder / "a").touch()

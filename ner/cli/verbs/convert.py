@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
@@ -56,7 +57,7 @@ def convert(source: Format, target: Format, path: Path, output: Path) -> None:
         with warned_before():
             # A format that cannot be read, as an empty folder, loses what it loses; the documents are still counted.
             is_read = target.can_read and (written.is_file() or any(written.iterdir()))
-            after = documents_at(written, target) if is_read else documents_at(read, source, "from")
+            after = documents_at(written, target) if is_read else documents_at(read, deepcopy(source), "from")
             lost = losses(documents_at(read, source, "from"), after, target.keeps_identifiers)
         if is_streamed:
             with written.open("rb") as file, writing_bytes(output) as stream:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import deepcopy
 from pathlib import Path
 
 from rich.console import Console
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
 
     with format_options("to.{}".format):
         # Each reading counts on its own what it leaves out.
-        taggings = [documents_at(path, replace(source), "format") for path in paths]
+        taggings = [documents_at(path, deepcopy(source), "format") for path in paths]
         target.write(map(counted, vote(taggings, at_least, chosen["by_score"])), chosen["output"])
     console = Console(stderr=chosen["output"] == STANDARD, soft_wrap=True, markup=False, highlight=False)
     console.print(f"{counts['documents']} documents, {counts['entities']} entities: {chosen['output']}")

@@ -256,7 +256,8 @@ class GutBrainIE(Corpus):
                 if shared := [document.id for document in documents if document.id in held_out]:
                     where = f"PMID {shown_name(shared[0])} stands in {name} too"
                     raise InputError(f"{file}: {where}; a model must not learn its own test data, remove it")
-        for tier in FOLDED if self.fold is not None else ():
+        folded = [tier for tier in FOLDED if self.fold is not None and (root / TIER_FILES[tier]).is_file()]
+        for tier in folded:
             gold = replace(self.format, on_bad_span="skip").read(root / TIER_FILES[tier])
             held_out = {document.id for document in gold if self._is_held_out(replace(document, tier=tier))}
             if shared := [document.id for document in documents if document.id in held_out]:

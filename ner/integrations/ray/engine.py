@@ -171,6 +171,9 @@ class Engine:
         state.flying.add(header.part.start, header.part.stop)
         if header.part.is_last:
             self._end(state, header.part.stop)
+            if state.broken:
+                state.flying.remove(header.part.start, header.part.stop)
+                return
         self._queue.append(Task(state, header.part, block))
 
     def _leave(self, state: FileState) -> None:
@@ -181,13 +184,15 @@ class Engine:
 
     def _end(self, state: FileState, documents: int) -> None:
         """Note how many documents a file has: its parts can go into files."""
+        if state.broken:
+            return
+        if documents < max((stop for _, stop in state.done), default=0):
+            state.broken = "has changed since it was tagged; give the new one another name, and delete the folder parts"
+            self._progress.warn(f"{state.file.location}: {state.broken}")
+            return
         if state.end is None:
             self._progress.ends(state.file, documents)
         state.end = documents
-        if documents < max((stop for _, stop in state.done), default=0):
-            state.broken = "has changed since it was tagged; give the new one another name"
-            self._progress.warn(f"{state.file.location}: {state.broken}")
-            return
         self._mergeable += state.parts
         state.parts = []
 

@@ -69,7 +69,8 @@ class Summary:
         documents: Rows of the output, of all runs into it.
         documents_now: Those that this run tagged.
         errors: Rows with an error.
-        missing: Files that could not be read to their end, none of whose documents count, and why.
+        missing: Files that could not be read to their end, none of whose documents count, and why; and the folder of
+            parts, if it has some of files that were not named.
         files: Number of files in the output.
         seconds: Of this run.
         start_seconds: Until the first actor was ready.
@@ -211,7 +212,7 @@ def _missing(engine: Engine, after: Done) -> dict[str, str]:
         if not state.broken and there != state.end:
             missing[state.file.location] = f"{there} of {state.end} documents are in the output; run the command again"
     if others := sum(count for key, count in waiting.items() if key not in engine.states):
-        missing[PARTS] = f"{others} documents of files that are not named now; name them again to have them finished"
+        missing[PARTS] = f"{others} documents of files that are not named now; name them again, or delete the folder"
     return missing
 
 

@@ -43,7 +43,7 @@ class InputFile:
     @property
     def key(self) -> str:
         """A digest of the identity, as a part of file names."""
-        return blake2b((self.identity or self.location).encode(), digest_size=10).hexdigest()
+        return blake2b(os.fsencode(self.identity or self.location), digest_size=10).hexdigest()
 
 
 def absolute(location: str) -> str:
@@ -142,7 +142,9 @@ def _selected(system: FileSystem, pattern: str) -> Iterator[FileInfo]:
             wanted = parts[place:]
             selector = FileSelector(above, allow_not_found=True, recursive=len(wanted) > 1 or ANY_FOLDERS in wanted)
             for info in system.get_file_info(selector):
-                if _fits(PurePosixPath(info.path).relative_to(above).parts, wanted):
+                names = PurePosixPath(info.path).relative_to(above).parts
+                # As in a shell, what is hidden has to be named.
+                if _fits(names, wanted) and not (ANY_FOLDERS in wanted and _is_hidden(str(PurePosixPath(*names)))):
                     yield info
             return
 

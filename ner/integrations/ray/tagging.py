@@ -116,7 +116,7 @@ def tagged_rows(block: Block, backend: Backend, batch_tokens: int | None = None)
     try:
         tagged = _tagged(block.batches or _batches(block, backend.preprocessor, tokens), backend)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other documents are to be tagged
-        _end_if_broken(error)
+        _end_if_broken(error, is_alone=False)
         tagged, errors = _one_by_one(block.documents, backend, tokens)
     for number, document in enumerate(block.documents):
         if isinstance(document, Unreadable):
@@ -146,21 +146,22 @@ def _one_by_one(
             try:
                 tagged |= _tagged(pool_batches([(number, document)], backend.preprocessor, batch_tokens), backend)
             except Exception as error:  # noqa: BLE001 - as above
-                _end_if_broken(error)
+                _end_if_broken(error, is_alone=True)
                 errors[number] = f"cannot be tagged: {type(error).__name__}: {one_line(error)}"
     return tagged, errors
 
 
-def _end_if_broken(error: Exception) -> None:
-    """End the process after an error of the device or its memory: on a GPU all that follows would fail too.
+def _end_if_broken(error: Exception, *, is_alone: bool) -> None:
+    """End the process after an error of the device, after which all others would fail too.
 
-    The block goes to another process then, and in halves if that ends too.
+    The block goes to another process then, and in halves if that ends too. So does one with a document for which alone
+    the memory is too little: that need not be its fault.
     """
     import torch  # noqa: PLC0415
 
     # The error of a device has had a class of its own since torch 2.8.
-    broken = (MemoryError, torch.OutOfMemoryError, getattr(torch, "AcceleratorError", MemoryError))
-    if isinstance(error, broken):
+    broken = getattr(torch, "AcceleratorError", MemoryError)
+    if isinstance(error, (broken, *([MemoryError, torch.OutOfMemoryError] if is_alone else []))):
         os._exit(1)
 
 

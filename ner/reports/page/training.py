@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 
 from ner.checkpoints import runs
@@ -68,20 +68,19 @@ def _seeds(folder: Path) -> list[Path]:
 def _columns(logs: Sequence[Path]) -> Columns:
     """Return the values of each column over the steps; of a step that a resumed training repeats the last ones.
 
-    A log that begins where the first one did is that of a training anew.
+    A log that begins in the first epoch is that of a training anew: resumed is only what has finished one.
     """
     found: dict[str, dict[float, float]] = {}
-    begin = inf
     for log in logs:
         is_first = True
         with reading(log) as file:
             try:
                 for row in csv.DictReader(file):
                     step = float(row["step"])
-                    if is_first and step <= begin:
-                        begin = step
-                        found.clear()
-                    is_first = False
+                    if is_first and row.get("epoch"):
+                        is_first = False
+                        if float(row["epoch"]) == 0:
+                            found.clear()
                     for name, cell in row.items():
                         # The loss of a training that diverged is no number.
                         if cell and name not in ("step", "epoch") and isfinite(value := float(cell)):

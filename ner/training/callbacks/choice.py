@@ -17,27 +17,24 @@ from ner.training.callbacks.weight_average import WeightAverage
 from ner.training.trainer import check_least, check_monitor
 
 
-def check_checkpoint(config: Namespace) -> None:
+def check_checkpoint(config: Namespace, *, is_fit: bool) -> None:
     """Refuse settings of the callback that keeps the best checkpoint, before it is built.
 
     Args:
         config: Its settings.
+        is_fit: Whether it is to write any.
 
     Raises:
         InputError: if there is one that cannot be used; it names it.
     """
     check_least(config, {"save_top_k": -1, "every_n_epochs": 0, "every_n_train_steps": 0}, "checkpoint")
-    # Lightning forgets all but the last of several files with one name.
-    if config.save_top_k not in (0, 1) and "{" not in str(config.filename) and not config.enable_version_counter:
-        raise InputError(
-            f"checkpoint.save_top_k is {config.save_top_k}: all would be named {config.filename}.ckpt; give "
-            "checkpoint.filename a field too, such as 'best-{epoch}'"
-        )
     if config.mode not in ("min", "max"):
         raise InputError(f"checkpoint.mode is {config.mode!r}; it should be one of min, max")
     intervals = ("every_n_train_steps", "every_n_epochs", "train_time_interval")
     if len(given := [f"checkpoint.{name}" for name in intervals if config[name]]) > 1:
         raise InputError(f"{' and '.join(given)} exclude each other; give one of them")
+    if is_fit:
+        _check_names(config)
 
 
 def fit_callbacks(config: Namespace, labels: Sequence[str], members: Sequence[Checkpoint]) -> list[Callback]:
@@ -89,10 +86,22 @@ def evaluation_callbacks(config: Namespace, members: Sequence[Checkpoint]) -> li
     return [SeedEnsemble(members=members, one_at_a_time=config.ensemble.one_at_a_time), *_displays(config)]
 
 
+def _check_names(config: Namespace) -> None:
+    """Refuse several best files with one name, of which Lightning keeps the last."""
+    has_names = config.filename is None or "{" in config.filename or config.enable_version_counter
+    if config.save_top_k not in (0, 1) and not has_names:
+        raise InputError(
+            f"checkpoint.save_top_k is {config.save_top_k}: all would be named {config.filename}.ckpt; give "
+            "checkpoint.filename a field too, such as 'best-{epoch}'"
+        )
+
+
 def _check_early_stopping(config: Namespace) -> None:
     if config.early_stopping < 1:
         raise InputError(f"early_stopping is {config.early_stopping}; it should be at least 1")
-    if config.trainer.check_val_every_n_epoch not in (None, 1) or config.trainer.val_check_interval not in (None, 1.0):
+    interval = config.trainer.val_check_interval  # 1 is a batch, and 1.0 an epoch
+    is_epoch = interval is None or (isinstance(interval, float) and interval == 1)
+    if config.trainer.check_val_every_n_epoch not in (None, 1) or not is_epoch:
         given = "check_val_every_n_epoch or trainer.val_check_interval"
         raise InputError(f"early_stopping counts epochs, with a score each; leave out trainer.{given}")
 

@@ -20,7 +20,7 @@ from ner.documents import Document, Passage, Span
 from ner.errors import InputError
 from ner.formats.base import Format
 from ner.formats.brat import Brat
-from ner.formats.gutbrainie import GutBrainIE
+from ner.formats.gutbrainie import GutBrainIE, GutBrainIESubmission
 from ner.formats.jsonl import JsonLines
 from ner.formats.plain_text import PlainText
 from ner.formats.pubtator import PubTator
@@ -129,6 +129,13 @@ def test_the_input_is_never_written_over(tmp_path: Path) -> None:
     assert source.read_bytes() == DEV.read_bytes()
     assert list(tmp_path.iterdir()) == [source]
     convert(GutBrainIE(), PubTator(), tmp_path, tmp_path / "dev.txt")
+
+
+def test_a_folder_becomes_a_submission(tmp_path: Path) -> None:
+    for name in "12":
+        PubTator().write([Document(name, (Passage("Mice", "title"),))], tmp_path / "in" / f"{name}.txt")
+    convert(PubTator(), GutBrainIESubmission(), tmp_path / "in", tmp_path / "out.json")
+    assert sorted(json.loads((tmp_path / "out.json").read_text())) == ["1", "2"]
 
 
 def test_nor_is_the_annotation_of_a_text(tmp_path: Path) -> None:

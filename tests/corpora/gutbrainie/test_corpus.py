@@ -128,9 +128,11 @@ def test_augmented_documents_of_the_fold_that_is_scored_are_refused(tmp_path: Pa
     names = [str(number) for number in range(20)]
     save_train(tmp_path, gold={name: record() for name in names}, platinum={"p": record()})
     file = save(tmp_path / "augmented.json", {name: record() for name in names})
-    corpus = GutBrainIE(str(tmp_path), ["platinum", "augmented"], augmented=str(file), fold=0)
-    with pytest.raises(InputError, match="is in fold 0 of 5; a model must not learn its own test data"):
-        list(corpus.read("train"))
+    for tiers in (["platinum", "augmented"], ["augmented"]):
+        corpus = GutBrainIE(str(tmp_path), tiers, augmented=str(file), fold=0)
+        with pytest.raises(InputError, match="is in fold 0 of 5; a model must not learn its own test data"):
+            list(corpus.read("train"))
+        (tmp_path / TIER_FILES["platinum"]).unlink(missing_ok=True)  # as in the edition of 2026
 
 
 def test_augmented_documents_that_stand_in_another_tier_are_refused(tmp_path: Path) -> None:
