@@ -225,13 +225,13 @@ def _count(value: object, default: int) -> int:
     return value if type(value) is int and 0 <= value <= LARGEST_NUMBER else default
 
 
-def _is_resumable(content: Mapping[str, Any]) -> bool:
+def _is_resumable(content: Mapping[str, object]) -> bool:
     """Return whether Lightning goes on from here as it would have: within an epoch it starts its texts anew."""
-    with suppress(LookupError, TypeError):
-        is_whole = content["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]
-        states = content["optimizer_states"]
-        return is_whole is True and isinstance(states, list) and bool(states)
-    return False
+    is_whole: object = content
+    for key in ("loops", "fit_loop", "epoch_loop.batch_progress", "is_last_batch"):
+        is_whole = is_whole.get(key) if isinstance(is_whole, Mapping) else None
+    states = content.get("optimizer_states")
+    return is_whole is True and isinstance(states, list) and bool(states)
 
 
 def with_present_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

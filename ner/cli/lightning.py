@@ -1,7 +1,7 @@
 """LightningCLI with the classes of this project, for the verbs that train or evaluate."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,6 @@ def run(verb: str, arguments: Sequence[str]) -> None:
         InputError: if the arguments or the checkpoints cannot be used.
     """
     selection = read_selection(arguments)
-    unused = UNUSED.get(verb, ()) + (() if verb == "fit" else OF_FIT)
-    if given := [f"--{name}" for name in unused if selection.has_option(name)]:
-        raise InputError(f"{', '.join(given)}: `{verb}` has no use for it; leave it out")
     if not {"-h", "--help"} & set(arguments):
         # To see a configuration nobody needs the checkpoint that would change it.
         with suppress(*[InputError] * selection.has_option("print_config")):
@@ -202,6 +199,8 @@ class CommandLine(LightningCLI):
     def before_instantiate_classes(self) -> None:
         config, members = self.config[self._verb], self.selection.members
         check_checkpoint(config.checkpoint, is_fit=self._verb == "fit")
+        if self._is_reporting:  # it does what the command line says
+            _check_use(self._verb, self.selection.options)
         if config.teacher is None and self.selection.has_option("distillation"):
             raise InputError("there is nothing to distil from; name checkpoints with --teacher")
         # An evaluation has its checkpoints open: the trainer is not to open them again.
@@ -267,6 +266,13 @@ class CommandLine(LightningCLI):
         # The writer has the predictions, which Lightning would keep a second time; ScoreReport prints scores, named.
         own = {"fit": {}, "predict": {"return_predictions": False}}.get(subcommand, {"verbose": False})
         return {**super()._prepare_subcommand_kwargs(subcommand), **own}
+
+
+def _check_use(verb: str, options: Iterable[str]) -> None:
+    """Refuse options of other verbs."""
+    unused = UNUSED.get(verb, ()) + (() if verb == "fit" else OF_FIT)
+    if given := [f"--{name}" for name in unused if any(f"{option}.".startswith(f"{name}.") for option in options)]:
+        raise InputError(f"{', '.join(given)}: `{verb}` has no use for it; leave it out")
 
 
 def _add_distillation(parser: LightningArgumentParser) -> None:

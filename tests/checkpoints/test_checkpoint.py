@@ -107,3 +107,21 @@ def test_a_checkpoint_tells_its_best_epoch(
     content["callbacks"] = {"ScoreReport": state}
     torch.save(content, tmp_path / "best.ckpt")
     assert read_checkpoint(tmp_path / "best.ckpt").best_epoch == expected
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"loops": torch.zeros(2)},
+        {"loops": {"fit_loop": []}},
+        {"loops": None},
+        {"optimizer_states": torch.zeros(2)},
+        {"optimizer_states": []},
+    ],
+)
+def test_a_checkpoint_whose_progress_is_unreadable_is_read_but_not_resumed(
+    best: Path, tmp_path: Path, damaged: dict[str, object]
+) -> None:
+    assert read_checkpoint(best).is_resumable
+    torch.save({**torch.load(best, weights_only=True), **damaged}, tmp_path / "damaged.ckpt")
+    assert not read_checkpoint(tmp_path / "damaged.ckpt").is_resumable

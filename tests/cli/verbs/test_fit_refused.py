@@ -63,3 +63,24 @@ def test_a_checkpoint_callback_of_ones_own_changes_neither_the_best_nor_what_it_
     assert (trained / "own" / "lowest.ckpt").is_file()
     assert (trained / "checkpoints" / "second" / "seed=42" / "report.html").is_file()
     assert not (trained / "own" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("verb", "option", "value"),
+    [
+        ("validate", "--predictions.format", "{class_path: JsonLines}"),
+        ("test", "--data.predict_path", "x.json"),
+        ("predict", "--ema_decay", "0.9"),
+    ],
+)
+def test_options_of_another_verb_are_refused(
+    trained: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    verb: str,
+    option: str,
+    value: str,
+) -> None:
+    monkeypatch.chdir(trained)
+    assert main([verb, "--run", "quickstart", option, value]) == 2
+    assert f"error: {option}: `{verb}` has no use for it; leave it out" in capsys.readouterr().err

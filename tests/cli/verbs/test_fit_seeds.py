@@ -348,3 +348,15 @@ def test_a_second_stage_starts_from_the_first_ones_weights(copied: Path, capsys:
     assert "lies where this run would write" in capsys.readouterr().err
     assert main([*stage, "--data.markers", "false", "--seed_everything", "42"]) == 2
     assert "differ in markers" in capsys.readouterr().err
+
+
+def test_a_training_for_steps_is_skipped_once_it_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["fit-seeds", "--config", QUICKSTART, "--seeds", "11", "--trainer.max_steps", "16"]
+    command += ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+    assert main(command) == 0
+    before = (tmp_path / RUN / "seed=11" / "last.ckpt").stat().st_mtime_ns
+    assert main(command) == 0
+    assert (tmp_path / RUN / "seed=11" / "last.ckpt").stat().st_mtime_ns == before
