@@ -19,6 +19,7 @@ from ner.errors import InputError
 from ner.formats._quoting import shown_name
 from ner.formats.gutbrainie import Entity, entity_record
 from ner.io.files import check_writable, write_text, writing_bytes
+from ner.io.lock import OutputLock
 from ner.metrics.official import Mention, document_name
 
 Edition = Literal["2025", "2026"]
@@ -134,7 +135,8 @@ def write(run: Run, predictions: Mapping[str, Sequence[Mention]], output: Path) 
         The zip, and the names of runs that had the same identifier under another description, and left it.
 
     Raises:
-        InputError: if something cannot be written, or the zip that is there cannot be read; nothing has changed then.
+        InputError: if something cannot be written, another process packs the same zip, or the one that is there cannot be
+            read.
     """
     # Nothing else of a prediction may be sent, so no score and no concept.
     records = {
@@ -146,14 +148,16 @@ def write(run: Run, predictions: Mapping[str, Sequence[Mention]], output: Path) 
         f"{run.name}.meta": run.meta,
     }
     archive = output / run.archive
-    earlier = _unpacked(archive)
-    for path in (archive, *(output / run.name / name for name in contents)):
-        check_writable(path)
-    kept = {name: content for name, content in earlier.items() if not name.startswith(run.prefix)}
-    replaced = {name.partition("/")[0] for name in earlier.keys() - kept.keys()} - {run.name}
-    for name, text in contents.items():
-        write_text(text, output / run.name / name)
-    _pack(kept | {f"{run.name}/{name}": text.encode() for name, text in contents.items()}, archive)
+    # Another run of the team that is packed at the same time would lose one of the two.
+    with OutputLock(archive):
+        earlier = _unpacked(archive)
+        for path in (archive, *(output / run.name / name for name in contents)):
+            check_writable(path)
+        kept = {name: content for name, content in earlier.items() if not name.startswith(run.prefix)}
+        replaced = {name.partition("/")[0] for name in earlier.keys() - kept.keys()} - {run.name}
+        for name, text in contents.items():
+            write_text(text, output / run.name / name)
+        _pack(kept | {f"{run.name}/{name}": text.encode() for name, text in contents.items()}, archive)
     return archive, sorted(replaced)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ner.corpora import GutBrainIE
 from ner.corpora.gutbrainie.submission import Run, problems, write
 from ner.errors import InputError
+from ner.io.lock import OutputLock
 from ner.metrics.official import Mention, resolve_overlaps
 
 ARTICLES = {
@@ -100,6 +101,13 @@ def test_a_second_run_joins_the_first_and_a_repeated_one_replaces_it(tmp_path: P
     assert entity == {"start_idx": 0, "end_idx": 3, "location": "title", "text_span": "Mice", "label": "animal"}
     meta = (tmp_path / names[3]).read_text(encoding="utf-8").splitlines()
     assert meta[:4] == ["Team ID: T", "Task ID: T61", "Run ID: 2", "Type of training: line break"]
+
+
+def test_two_processes_never_pack_one_zip(tmp_path: Path) -> None:
+    run = Run("T", "1", "d")
+    with OutputLock(tmp_path / run.archive), pytest.raises(InputError, match="another process is writing it"):
+        write(run, {"1": []}, tmp_path)
+    assert not (tmp_path / run.archive).exists()
 
 
 def test_a_run_stands_in_the_zip_under_one_description(tmp_path: Path) -> None:
