@@ -135,8 +135,7 @@ def write(run: Run, predictions: Mapping[str, Sequence[Mention]], output: Path) 
         The zip, and the names of runs that had the same identifier under another description, and left it.
 
     Raises:
-        InputError: if something cannot be written, another process packs the same zip, or the one that is there cannot be
-            read.
+        InputError: if something cannot be written, another process packs the same zip, or it is damaged.
     """
     # Nothing else of a prediction may be sent, so no score and no concept.
     records = {
