@@ -105,9 +105,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         InputError: if it is missing, a folder, or not a checkpoint of this project.
     """
-    if path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    if is_folder:
         raise InputError(f"{path}: a folder, not a checkpoint; name the .ckpt file in it")
-    if not path.is_file():
+    if not is_file:
         raise InputError(f"{path}: no such checkpoint")
     content = _content(path)
     try:

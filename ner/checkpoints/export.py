@@ -18,9 +18,9 @@ A folder with one member is an ensemble of one.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -142,7 +142,8 @@ def _write_settings(members: Sequence[Checkpoint], folder: Path, card: str) -> N
         "format": FORMAT,
         "members": _names(members),
         "reading": {key: value for key, value in reading.to_dict().items() if key != "tokenizer"},
-        "config": {key: first.config[key] for key in ("data", "model") if key in first.config},
+        # Others get it: the folders of a user's machine are not theirs to know.
+        "config": without_folders({key: first.config[key] for key in ("data", "model") if key in first.config}),
     }
     if min_scores := mean_min_scores(members):
         settings["min_scores"] = min_scores
@@ -159,6 +160,15 @@ def _write_settings(members: Sequence[Checkpoint], folder: Path, card: str) -> N
     write_text(json.dumps(tokenizer_config, indent=2) + "\n", folder / "tokenizer_config.json")
     if card:
         write_text(card, folder / "README.md")
+
+
+def without_folders(value: object) -> object:
+    """Return a setting in which paths are reduced to their names, so that it does not reveal a machine's folders."""
+    if isinstance(value, str) and (PurePath(value).is_absolute() or value.startswith(("~", ".."))):
+        return PurePath(value).name
+    if isinstance(value, Mapping):
+        return {key: without_folders(part) for key, part in value.items()}
+    return [without_folders(part) for part in value] if isinstance(value, list) else value
 
 
 def _write_member(model: EncoderCRF, folder: Path, with_onnx: bool, with_int8: bool) -> None:

@@ -27,6 +27,7 @@ from transformers.models.auto.modeling_auto import (
 
 from ner.checkpoints import hub
 from ner.errors import InputError, one_line
+from ner.io.paths import expanded
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, Safetensor
 
 def local_folder(name: str) -> Path | None:
     """Return the folder that has this path; one that begins with ``ner/`` is also looked for in this package."""
-    candidates = [Path(name).expanduser()]
+    candidates = [expanded(name)]
     if name.startswith(f"{PACKAGE.name}/"):
         candidates.append(PACKAGE.parent / name)
     return next((folder for folder in candidates if folder.is_dir()), None)

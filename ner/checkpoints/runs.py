@@ -8,6 +8,7 @@ from pathlib import Path
 from ner.checkpoints import hub
 from ner.checkpoints.manifest import is_exported
 from ner.errors import InputError
+from ner.io.paths import exists, expanded
 
 FOLDER = Path("checkpoints")
 # Reports, beside the checkpoints of a seed.
@@ -48,13 +49,14 @@ def seed_folder(run: str, seed: int | str) -> Path:
     return FOLDER / run / f"seed={seed}"
 
 
-def newest_best(run: str | None = None, seed: int | str | None = None) -> Path:
-    """Return the ``best.ckpt`` that was written last, of one run and one seed where they are given.
+def newest(name: str = "best", run: str | None = None, seed: int | str | None = None) -> Path:
+    """Return the ``best.ckpt`` or ``last.ckpt`` that was written last, of one run and one seed where they are given.
 
     Raises:
         InputError: if there is none.
     """
-    where = seed_folder("*" if run is None else escape(run), "*" if seed is None else escape(str(seed))) / "best.ckpt"
+    parts = ("*" if part is None else escape(str(part)) for part in (run, seed))
+    where = seed_folder(*parts) / f"{name}.ckpt"
     found = sorted(Path().glob(str(where)), key=lambda path: path.stat().st_mtime)
     if not found:
         raise InputError(f"no checkpoint at {where}; train one with `fit`, or name one with --ckpt_path")
@@ -72,8 +74,8 @@ def located(name: str, revision: str | None = None, with_onnx: bool = False) -> 
     Raises:
         InputError: if it is no path and cannot be downloaded, or a path for which a revision is given.
     """
-    path = Path(name).expanduser()
-    is_path = path.exists() or FOLDER in path.parents or not hub.is_name(name)
+    path = expanded(name)
+    is_path = exists(path) or FOLDER in path.parents or not hub.is_name(name)
     if revision is None:
         return path if is_path or path.parent.is_dir() else hub.download(name, with_onnx)
     if is_path or "@" in name:
@@ -89,15 +91,16 @@ def find(patterns: str | Sequence[str]) -> list[Path]:
     Raises:
         InputError: if a pattern matches nothing, and is no exported folder on the hub either.
     """
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        matches = [Path(match) for match in glob(str(Path(pattern).expanduser()))]  # noqa: PTH207 - absolute ones too
-        if not matches and not (place := located(pattern)).exists():
+        matches = [Path(match) for match in glob(str(expanded(pattern)))]  # noqa: PTH207 - absolute ones too
+        if not matches and not exists(place := located(pattern)):
             raise InputError(f"{pattern}: no checkpoint matches; train some with `fit-seeds`, or correct the pattern")
-        found |= dict.fromkeys(sorted(matches or [place], key=_by_number))
+        for match in sorted(matches or [place], key=_by_number):
+            found.setdefault(match.resolve(), match)
     if not found:
         raise InputError("an ensemble needs checkpoints: none is named")
-    return list(found)
+    return list(found.values())
 
 
 def trained(path: Path) -> list[Path]:
@@ -122,7 +125,7 @@ def resumed(run: str, seed: str, path: object) -> list[Path]:
     """
     if path in ("best", "last"):
         return [seed_folder(run, seed) / f"{path}.ckpt"]
-    return [] if path is None else [Path(str(path))]
+    return [] if path is None else [expanded(str(path))]
 
 
 def evaluated(run: str | None, seed: object, path: object, patterns: object) -> list[Path]:
@@ -143,10 +146,10 @@ def evaluated(run: str | None, seed: object, path: object, patterns: object) -> 
         return find(patterns)
     if path not in (None, "best", "last"):
         return find(str(path)) if set("*?[") & set(str(path)) else [located(str(path))]
-    newest = newest_best(run, None if seed is None else str(seed))
+    found = newest(str(path or "best"), run, None if seed is None else str(seed))
     if path is None and seed is None:
-        return find(f"{escape(str(newest.parent.parent))}/seed=*/best.ckpt")
-    return [newest.with_name(f"{path or 'best'}.ckpt")]
+        return find(f"{escape(str(found.parent.parent))}/seed=*/best.ckpt")
+    return [found]
 
 
 def differing_keys(saved: Mapping[str, object], own: Mapping[str, object]) -> list[str]:

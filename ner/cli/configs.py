@@ -9,6 +9,7 @@ from jsonargparse import get_loader, set_loader
 
 from ner.checkpoints.renames import present
 from ner.errors import InputError, one_line
+from ner.io.paths import exists
 
 PARSER_MODE = "configuration"
 
@@ -29,7 +30,7 @@ def find_config(name: str) -> Path:
     """
     if not name or name.startswith("--"):
         raise InputError(f"--config has no value; name a file, or one that ships: {', '.join(shipped_configs())}")
-    is_there = Path(name).exists() and not Path(name).is_dir()
+    is_there = exists(name) and not Path(name).is_dir()
     return Path(name) if is_there else shipped_configs().get(name, Path(name))
 
 

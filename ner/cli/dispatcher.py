@@ -13,6 +13,7 @@ from ner.cli.interruption import Interruption
 from ner.cli.parser import program
 from ner.errors import InputError
 from ner.inference.display import visible
+from ner.io.files import NO_ROOM
 
 VERBS = Path(__file__).with_name("verbs")
 MISTAKE = 2
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The verb and its arguments; by default those of the process.
     """
+    if sys.stdout is None:  # as after `>&-`
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     verb, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
     if verb in ("", "-h", "--help"):
         sys.stdout.write(_help())
@@ -54,10 +57,19 @@ def _run(verb: str, arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         if not _is_closed(sys.stdout.fileno()):
             raise
-        # Whoever read the output has enough, such as `head`. What is left of it goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_output()  # whoever read it has enough, such as `head`
         return CLOSED_PIPE
+    except OSError as error:
+        if error.errno not in NO_ROOM or error.filename is not None:
+            raise
+        _leave_output()
+        return _fail(f"standard output: cannot be written ({error.strerror}); free the disk, and start again")
     return interruption.exit_code
+
+
+def _leave_output() -> None:
+    """Let what is left of the output go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_closed(pipe: int) -> bool:

@@ -200,7 +200,7 @@ class CommandLine(LightningCLI):
         config, members = self.config[self._verb], self.selection.members
         check_checkpoint(config.checkpoint, is_fit=self._verb == "fit")
         if self._is_reporting:  # it does what the command line says
-            _check_use(self._verb, self.selection.options)
+            check_use(self._verb, self.selection.options)
         if config.teacher is None and self.selection.has_option("distillation"):
             raise InputError("there is nothing to distil from; name checkpoints with --teacher")
         # An evaluation has its checkpoints open: the trainer is not to open them again.
@@ -268,8 +268,12 @@ class CommandLine(LightningCLI):
         return {**super()._prepare_subcommand_kwargs(subcommand), **own}
 
 
-def _check_use(verb: str, options: Iterable[str]) -> None:
-    """Refuse options of other verbs."""
+def check_use(verb: str, options: Iterable[str]) -> None:
+    """Refuse options of other verbs.
+
+    Raises:
+        InputError: if there are some; it names them.
+    """
     unused = UNUSED.get(verb, ()) + (() if verb == "fit" else OF_FIT)
     if given := [f"--{name}" for name in unused if any(f"{option}.".startswith(f"{name}.") for option in options)]:
         raise InputError(f"{', '.join(given)}: `{verb}` has no use for it; leave it out")

@@ -14,6 +14,8 @@ from ner.cli.configs import ConfigFiles, find_config, load_yaml
 from ner.errors import InputError
 
 DEFAULT_SEED = 42
+# Sections of a configuration, which may stand in a file of their own.
+GROUPS = ("checkpoint", "data", "distillation", "ensemble", "epoch_seed", "model", "predictions", "trainer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ def read_selection(arguments: Sequence[str]) -> RunSelection:
     for argument, following in pairwise([*arguments, ""]):
         name, equals, text = argument.partition("=")
         value = text if equals else following
+        if len(argument) > len("-c") and argument.startswith("-c"):
+            name, value = "-c", argument.removeprefix("-c").removeprefix("=")
         if name in ("--config", "-c"):
             path = find_config(value)
             run = path.stem
@@ -88,14 +92,23 @@ def read_selection(arguments: Sequence[str]) -> RunSelection:
             raise InputError(f"{name} has no value; name a checkpoint")
         elif name.startswith("--"):
             # Names and seeds stay as they are written.
+            key, is_file = name[2:].removesuffix("+"), name[2:] in GROUPS and Path(value).is_file()
             parsed = _parsed(name, value) if value[:1] in ("[", "{") or value == "null" else value
-            found = dict(runs.flat({name[2:]: parsed}))
+            found = dict(runs.flat({key: files.settings(Path(value)) if is_file else parsed}))
+            if name.endswith("+"):
+                found = {key: [*_listed(said.get(key)), *_listed(parsed)]}
             options |= found
             said |= found
     run = str(said["run"]) if "run" in said else run
     if run is not None and (run in ("", ".", "..") or run != Path(run).name):
         raise InputError(f"run is {run!r}; it should be the plain name of a folder")
     return RunSelection(tuple(arguments), files, options, said, run)
+
+
+def _listed(value: object) -> list[object]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]
 
 
 def _parsed(name: str, value: str) -> object:

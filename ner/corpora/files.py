@@ -9,6 +9,7 @@ from ner.corpora.base import Corpus, Split
 from ner.documents import Document, Span
 from ner.errors import InputError
 from ner.formats.base import Format, unknown_labels
+from ner.io.paths import expanded
 
 
 class FileCorpus(Corpus):
@@ -82,4 +83,4 @@ class FileCorpus(Corpus):
         path = self._paths[split]
         if path is None:
             raise InputError(f"data.corpus.{split}: no file is named for this split; name a file or folder")
-        return Path(path).expanduser()
+        return expanded(path)

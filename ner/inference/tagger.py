@@ -14,6 +14,7 @@ from ner.inference.display import entities_html
 from ner.inference.min_scores import MinScore
 from ner.inference.pipeline import tag_documents
 from ner.io.extras import imported
+from ner.io.paths import expanded
 
 if TYPE_CHECKING:
     import pandas
@@ -118,7 +119,7 @@ class Tagger:
         Raises:
             InputError: if there is no checkpoint, or it cannot be used.
         """
-        source = Path(path).expanduser()
+        source = expanded(path)
         return cls(load_backend(backend, source, device, precision, min_score), source)
 
     @classmethod

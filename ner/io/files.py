@@ -16,6 +16,7 @@ from threading import Lock
 from typing import BinaryIO, TextIO
 
 from ner.errors import InputError
+from ner.io.paths import exists
 
 # Stands for standard input and standard output.
 STANDARD = Path("-")
@@ -227,7 +228,7 @@ def check_apart(
 
 def is_stream(path: Path) -> bool:
     """Return whether a device, a pipe or a socket stands at a path."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+    return exists(path) and not path.is_file() and not path.is_dir()
 
 
 def check_new(path: Path) -> None:

@@ -7,11 +7,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ner.checkpoints.checkpoint import BestEpoch, Checkpoint, mean_min_scores
+from ner.checkpoints.export import without_folders
 from ner.checkpoints.runs import differing_keys
 from ner.preprocessing.tokenizer import MARKERS
 
@@ -215,18 +216,9 @@ def _at(settings: object, *keys: str) -> object:
 
 def _plain(value: object) -> str:
     """Return a setting as a text."""
-    shown = _without_folders(value)
+    shown = without_folders(value)
     parts = shown if isinstance(shown, list) else [shown]
     return ", ".join(part if isinstance(part, str) else json.dumps(part, ensure_ascii=False) for part in parts)
-
-
-def _without_folders(value: object) -> object:
-    """Reduce the paths in a setting to their names: the card must not reveal the folders of a user's machine."""
-    if isinstance(value, str) and (PurePath(value).is_absolute() or value.startswith(("~", ".."))):
-        return PurePath(value).name
-    if isinstance(value, Mapping):
-        return {key: _without_folders(part) for key, part in value.items()}
-    return [_without_folders(part) for part in value] if isinstance(value, list) else value
 
 
 def _literal(value: object) -> str:

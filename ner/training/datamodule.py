@@ -19,6 +19,7 @@ from ner.documents import Document
 from ner.errors import InputError
 from ner.formats.base import Format, documents_at, in_one_line
 from ner.inference.journal import Done
+from ner.io.paths import expanded
 from ner.labels import LabelSet
 from ner.preprocessing.bucketing import BATCH_SIZE, CPU_TOKENS, GPU_TOKENS
 from ner.preprocessing.chunking import Chunking, SeparatePassages
@@ -303,7 +304,7 @@ class NERDataModule(LightningDataModule):
             if self.corpus.format is None:
                 kind = type(self.corpus).__name__
                 raise InputError(f"{path}: {kind} has no file format to read texts without annotation in")
-            yield from documents_at(Path(path).expanduser(), self.corpus.format.without_annotation())
+            yield from documents_at(expanded(path), self.corpus.format.without_annotation())
 
     def _loader(
         self, texts: Texts, batch_size: int, batch_tokens: int | None = None, shuffle: bool = False

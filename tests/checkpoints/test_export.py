@@ -118,3 +118,15 @@ def test_an_export_without_room_is_one_line_and_leaves_nothing(tiny_encoder: str
     with full_disk(100_000), pytest.raises(InputError, match=r"^.*exported: cannot be written \(.*; free the disk"):
         write_folder([(member, model)], tmp_path / "exported")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_its_settings_name_no_folder_of_the_machine(tiny_encoder: str, tmp_path: Path) -> None:
+    member = checkpoint(tiny_encoder, 7)
+    corpus = {"class_path": "ner.corpora.FileCorpus", "init_args": {"train": "/home/me/train.json", "dev": ["~/dev"]}}
+    config = {"data": {"corpus": corpus}, "model": {"encoder": "/home/me/encoder"}}
+    member = replace(member, config=config)
+    write_folder([(member, members.build_model(member))], tmp_path / "out")
+    text = (tmp_path / "out" / "settings.json").read_text(encoding="utf-8")
+    assert "/home" not in text
+    assert "~" not in text
+    assert json.loads(text)["config"]["data"]["corpus"]["init_args"] == {"train": "train.json", "dev": ["dev"]}

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from ner.checkpoints.runs import check_resumable, differing_keys, find, newest_best, seed_folder
+from ner.checkpoints.checkpoint import read_checkpoint
+from ner.checkpoints.runs import check_resumable, differing_keys, evaluated, find, newest, seed_folder
 from ner.errors import InputError
 
 
@@ -20,11 +21,11 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def test_the_newest_is_that_of_the_run_and_seed_that_are_named(trained: list[Path]) -> None:
-    assert newest_best() == trained[0]
-    assert newest_best("a", 11) == trained[1]
-    assert newest_best("b*") == trained[2]
+    assert newest() == trained[0]
+    assert newest("best", "a", 11) == trained[1]
+    assert newest("best", "b*") == trained[2]
     with pytest.raises(InputError, match=r"no checkpoint at checkpoints/c/seed=\*/best\.ckpt; train one with `fit`"):
-        newest_best("c")
+        newest("best", "c")
 
 
 def test_seeds_are_found_in_the_order_of_their_numbers_each_once(trained: list[Path]) -> None:
@@ -54,3 +55,27 @@ def test_seeds_are_found_in_their_numeric_order(tmp_path: Path) -> None:
         (tmp_path / f"seed={seed}" / "best.ckpt").touch()
     found = find([str(tmp_path / "seed=*" / "best.ckpt"), str(tmp_path / "seed=7" / "best.ckpt")])
     assert [path.parent.name for path in found] == ["seed=7", "seed=11", "seed=100"]
+
+
+def test_a_checkpoint_counts_once_whatever_leads_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed in (1, 2):
+        (tmp_path / f"seed={seed}").mkdir()
+        (tmp_path / f"seed={seed}" / "best.ckpt").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "seed=1")
+    found = find(["seed=1/best.ckpt", f"{tmp_path}/seed=*/best.ckpt", "link/best.ckpt"])
+    assert found == [Path("seed=1/best.ckpt"), tmp_path / "seed=2" / "best.ckpt"]
+
+
+def test_the_last_epoch_is_found_where_no_best_one_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    last = seed_folder("a", 1) / "last.ckpt"
+    last.parent.mkdir(parents=True)
+    last.touch()
+    assert evaluated("a", None, "last", None) == [last]
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/best.ckpt", f"{'a' * 300}.ckpt"])
+def test_a_path_that_is_none_is_refused_in_one_line(path: str) -> None:
+    with pytest.raises(InputError):
+        read_checkpoint(find(path)[0])

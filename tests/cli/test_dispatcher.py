@@ -102,6 +102,17 @@ def test_a_reader_that_has_enough_ends_it_in_silence(tmp_path: Path) -> None:
     assert running.returncode == CLOSED_PIPE
 
 
+@pytest.mark.parametrize(("redirection", "code"), [("> /dev/full", 2), (">&-", 0)])
+def test_an_output_that_is_full_is_one_line_and_one_that_is_closed_is_none(redirection: str, code: int) -> None:
+    dev = REPOSITORY / "ner" / "corpora" / "sample_data" / "dev.json"
+    line = f"{sys.executable} {REPOSITORY / 'main.py'} score --gold {dev} --predictions {dev} {redirection}"
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    found = done.stderr.splitlines()
+    assert len(found) == (code == 2)
+    assert all(text.startswith("error: standard output: cannot be written (No space left on device)") for text in found)
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"]])
 def test_light_help_answers_in_a_second(arguments: list[str]) -> None:
     def seconds() -> float:

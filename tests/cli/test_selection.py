@@ -25,12 +25,12 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         asked.append(patterns)
         return []
 
-    def newest_best(run: str | None, seed: str | None) -> Path:
+    def newest(name: str, run: str | None, seed: str | None) -> Path:
         asked.append((run, seed))
-        return Path("checkpoints/newest/seed=[1]/best.ckpt")
+        return Path(f"checkpoints/newest/seed=[1]/{name}.ckpt")
 
     monkeypatch.setattr(runs, "find", find)
-    monkeypatch.setattr(runs, "newest_best", newest_best)
+    monkeypatch.setattr(runs, "newest", newest)
     return asked
 
 
@@ -112,3 +112,27 @@ def test_best_and_last_are_of_the_newest_seed_unless_one_is_asked_for(found: lis
         with pytest.raises(InputError, match=r"^checkpoints/newest/seed=\[1\]/last\.ckpt: no such checkpoint"):
             with_named_checkpoints(read_selection(["--run", "x", *arguments]), is_fit=False)
         assert found.pop() == ("x", seed)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--ensemble.checkpoints+", "a.ckpt", "--ensemble.checkpoints+", "b.ckpt"],
+        ["--ensemble.checkpoints+=a.ckpt", "--ensemble.checkpoints+=[b.ckpt]"],
+        ["--ensemble.checkpoints", "[a.ckpt]", "--ensemble.checkpoints+", "b.ckpt"],
+        ["--ensemble", "ensemble.yaml"],
+    ],
+)
+def test_checkpoints_are_found_in_every_way_in_which_they_can_be_named(
+    arguments: list[str], found: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ensemble.yaml").write_text("checkpoints: [a.ckpt, b.ckpt]\n", encoding="utf-8")
+    selection = read_selection(arguments)
+    assert selection.said["ensemble.checkpoints"] == ["a.ckpt", "b.ckpt"]
+    assert selection.has_option("ensemble.checkpoints")
+
+
+def test_a_short_option_may_have_its_value_attached(config: str) -> None:
+    for arguments in ([f"-c{config}"], ["-c", config], [f"-c={config}"]):
+        assert read_selection(arguments).run == "named"

@@ -14,7 +14,7 @@ from lightning.pytorch import Trainer
 from rich.console import Console
 
 from ner.checkpoints import runs
-from ner.cli.lightning import CommandLine
+from ner.cli.lightning import CommandLine, check_use
 from ner.cli.parser import LightParser
 from ner.cli.selection import RunSelection, read_selection
 from ner.documents import Document
@@ -76,8 +76,10 @@ def main(arguments: Sequence[str]) -> int:
     }
     selection = read_selection(rest)
     own = [f"{part}.{name}" for part, values in settings.items() for name in values]
-    if taken := [name for name in (*own, "ckpt_path", "ensemble.checkpoints") if selection.has_option(name)]:
+    own += ["ckpt_path", "ensemble.checkpoints", "data.predict_split"]
+    if taken := [name for name in own if selection.has_option(name)]:
         raise InputError(f"pseudo-label takes no --{taken[0]}; it has --checkpoints, --input, --output and --min_score")
+    check_use("predict", selection.options)
     selection = selection.with_checkpoints(runs.find(chosen.checkpoints))
     line = _Tagging(selection, settings, Cut(chosen.min_score, chosen.min_document_score))
     Console(soft_wrap=True, quiet=not is_first_process()).print(

@@ -18,6 +18,7 @@ from ner.formats._quoting import shown_name
 from ner.formats.gutbrainie import GutBrainIE as GutBrainIEFormat
 from ner.formats.gutbrainie import GutBrainIESubmission, more_problems
 from ner.io.download import fetch
+from ner.io.paths import expanded
 
 COMMIT = "61b284b8c7444e26a4f65a2716cc7d69945e04c2"
 ROOT_VARIABLE = "GUTBRAINIE_ROOT"
@@ -203,7 +204,7 @@ class GutBrainIE(Corpus):
         self._check_tiers()
         files: dict[Path, str] = {}
         for tier in self.tiers:
-            file = Path(str(self.augmented)).expanduser() if tier == AUGMENTED else root / TIER_FILES[tier]
+            file = expanded(str(self.augmented)) if tier == AUGMENTED else root / TIER_FILES[tier]
             if tier != AUGMENTED and not file.is_file():
                 raise InputError(self._missing_message(root, TIER_FILES[tier]))
             files[file] = tier
@@ -241,7 +242,7 @@ class GutBrainIE(Corpus):
 
     def _check_augmented(self, root: Path) -> None:
         """Refuse augmented documents that nobody annotated, or that belong to the release."""
-        file = Path(str(self.augmented)).expanduser()
+        file = expanded(str(self.augmented))
         for name in (*TIER_FILES.values(), DEV_FILE, TEST_FILE):
             if (root / name).exists() and file.exists() and file.samefile(root / name):
                 raise InputError(f"data.corpus.augmented: {file} is {name} of the release; name another file")
@@ -287,9 +288,9 @@ class GutBrainIE(Corpus):
 
     def _cache_folder(self) -> Path:
         if self.cache:
-            return Path(self.cache).expanduser()
+            return expanded(self.cache)
         caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        return Path(caches).expanduser() / "gutbrainie" / COMMIT
+        return expanded(caches) / "gutbrainie" / COMMIT
 
     def _resolve_root(self) -> Path:
         """Return the folder to read from.
@@ -300,7 +301,7 @@ class GutBrainIE(Corpus):
         variable = os.environ.get(ROOT_VARIABLE)
         if self.root or variable:
             source = "data.corpus.root" if self.root else ROOT_VARIABLE
-            root = Path(self.root or variable or "").expanduser()
+            root = expanded(self.root or variable or "")
         elif self.download:
             source, root = "data.corpus.download", self._cache_folder()
         else:

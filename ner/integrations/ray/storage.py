@@ -17,6 +17,7 @@ from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSy
 
 from ner.errors import InputError, one_line
 from ner.io.files import COMPRESSED, sync
+from ner.io.paths import expanded
 
 WILDCARDS = frozenset("*[")
 ANY_FOLDERS = "**"
@@ -48,7 +49,7 @@ class InputFile:
 
 def absolute(location: str) -> str:
     """Return an address as it is, and a path as it is called from every folder."""
-    return location if "://" in location else str(Path(location).expanduser().absolute())
+    return location if "://" in location else str(expanded(location).absolute())
 
 
 def file_system(location: str) -> tuple[FileSystem, str]:
