@@ -98,4 +98,4 @@ def test_runs_whose_seeds_and_epochs_have_equal_sums_draw_differently() -> None:
 
 
 def test_a_seed_is_always_the_same_and_fits_every_generator() -> None:
-    assert mixed_seed(42, 0) == mixed_seed(42, 0) < 2**32
+    assert mixed_seed(42, 0) == 826291246 < 2**32

@@ -144,6 +144,8 @@ def test_who_stops_listening_has_no_more_than_a_few_batches_tagged(
     time.sleep(1)
     assert len(begun) <= 5
     stream.close()  # type: ignore[attr-defined]
+    assert len(begun) <= 7
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("tagger")]
 
 
 def test_a_batch_that_fails_ends_the_others(

@@ -140,6 +140,16 @@ def test_a_corpus_without_a_format_cannot_read_further_texts(tiny_encoder: str) 
         data.setup("fit")
 
 
+def test_training_without_annotation_is_refused(tiny_encoder: str, tmp_path: Path) -> None:
+    JsonLines().write([Document("1", (Passage("Mice ate.", annotated_until=0),))], tmp_path / "train.jsonl")
+    JsonLines().write([Document("2", (Passage("Mice", spans=(Span(0, 4, "animal"),)),))], tmp_path / "dev.jsonl")
+    files = (str(tmp_path / f"{split}.jsonl") for split in ("train", "dev"))
+    data = NERDataModule(FileCorpus(JsonLines(), ["animal"], *files), tiny_encoder)
+    data.setup("fit")
+    with pytest.raises(InputError, match="the train split carries no annotation to learn from"):
+        data.train_dataloader()
+
+
 def test_testing_without_annotation_points_to_predict(tiny_encoder: str) -> None:
     with pytest.raises(InputError, match=r"the test split carries no annotation to score; .* with `predict`"):
         NERDataModule(Lines(), tiny_encoder).setup("test")

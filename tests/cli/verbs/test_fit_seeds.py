@@ -244,9 +244,9 @@ def counting(function: Callable[..., object], calls: Counter[str]) -> Callable[.
 
 
 def test_what_validate_measures_is_what_predict_writes(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["validate"]) == 0
+    assert main(["validate", "--trainer.precision", "32"]) == 0
     printed = capsys.readouterr().out
-    predicted()
+    predicted("--trainer.precision", "32")
     capsys.readouterr()
     assert main(["score", "--gold", str(SAMPLE / "dev.json"), "--predictions", "out.json", "--json"]) == 0
     micro = json.loads(capsys.readouterr().out)["micro"]

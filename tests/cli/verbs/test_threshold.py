@@ -98,7 +98,7 @@ def test_validate_measures_what_predict_writes(stored: Path, capsys: pytest.Capt
     assert main(["score", "--gold", DEV, "--predictions", "kept.json", "--json"]) == 0
     micro = json.loads(capsys.readouterr().out)["micro"]["f1"]
     for option, is_equal in (([], True), (["--predictions.min_score", "0"], False)):
-        assert main(["validate", *option]) == 0
+        assert main(["validate", "--trainer.precision", "32", *option]) == 0
         printed = re.findall(r"^ micro .*? ([\d.]+)\s*$", capsys.readouterr().out, re.M)
         assert (float(printed[0]) == pytest.approx(micro, abs=5e-5)) is is_equal
 

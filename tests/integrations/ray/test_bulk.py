@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from main import main
+from ner.io.lock import OutputLock
 from tests.integrations.ray.documents import Found, differences, expected, write_inputs
 from tests.integrations.ray.runs import Run
 
@@ -85,8 +86,20 @@ def test_a_file_that_is_broken_is_told_and_the_exit_code_is_1(
     printed = capsys.readouterr().out
     assert "2 documents, 1 of them with an error, in 1 files" in printed
     assert f"missing: {inputs / 'bad.jsonl'}: broken after 0 documents: not UTF-8" in printed
-    assert main([*arguments, "--min_score", "0.5"]) == 2
-    assert "was tagged with another min_score (auto, now 0.5); choose another folder" in capsys.readouterr().err
+    for option, value, what in (
+        ("--min_score", "0.5", "min_score (auto, now 0.5)"),
+        ("--precision", "32", "precision (auto, now 32)"),
+        ("--format.on_bad_span", "skip", "format (JsonLines(on_bad_span='error'"),
+    ):
+        for more in ([], ["--dry_run"]):
+            assert main([*arguments, option, value, *more]) == 2
+            assert f"was tagged with another {what}" in capsys.readouterr().err
+    link = tmp_path / "link"
+    link.symlink_to(output)
+    with OutputLock(output):
+        for place in (str(output), f"file://{output}", str(link)):
+            assert main([*arguments, "--output", place]) == 2
+            assert "another process is writing it" in capsys.readouterr().err
 
 
 def test_without_the_extra_a_line_names_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -161,3 +161,13 @@ def test_a_file_that_has_become_shorter_is_told(tmp_path: Path) -> None:
     engine, _, _ = _run(tmp_path)
     [state] = engine.states.values()
     assert state.broken.startswith("has changed since it was tagged")
+
+
+def test_rows_that_are_missing_at_the_end_are_told(tmp_path: Path) -> None:
+    _write(tmp_path / "in", ["a", "b"])
+    engine, _, _ = _run(tmp_path)
+    for file in (tmp_path / "out").glob("tagged-*"):
+        file.unlink()
+    [(location, reason)] = _missing(engine, Output(str(tmp_path / "out")).scan([])).items()
+    assert location == str(tmp_path / "in" / "0.jsonl")
+    assert reason == "0 of 2 documents are in the output; run the command again"
