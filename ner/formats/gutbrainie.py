@@ -168,10 +168,10 @@ def read_entity(fields: Fields) -> Entity:
         JSONError: if one of its fields is missing or of another kind.
     """
     start, end = fields.integer("start_idx"), fields.integer("end_idx") + 1
-    label = fields.string("label")
-    if not label:
+    entity = Entity(start, end, fields.string("location"), fields.string("text_span"), fields.string("label"))
+    if not entity.label:
         raise fields.error("label", "a name", "give the entity a label")
-    return Entity(start, end, fields.string("location"), fields.string("text_span"), label)
+    return entity
 
 
 def _span(entity: Entity, text: str, identifiers: tuple[str, ...]) -> Span:

@@ -1,6 +1,7 @@
 """A task that is no GutBrainIE: a YAML file and JSON Lines, and no line of Python."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -78,8 +79,9 @@ def test_the_configuration_of_bc5cdr_names_five_tags(
     config = str(REPOSITORY / "configs" / "bc5cdr.yaml")
     text = "1|t|Naloxone in mice\n1|a|No pain.\n1\t0\t8\tNaloxone\tChemical\tD1\n1\t20\t24\tpain\tDisease\tD2\n\n"
     (tmp_path / "bc5cdr").mkdir()
-    for name in ("Training", "Development", "Test"):
-        (tmp_path / "bc5cdr" / f"CDR_{name}Set.PubTator.txt").write_text(text, encoding="utf-8")
+    for number, name in enumerate(("Training", "Development", "Test"), 1):
+        own = re.sub(r"^1", str(number), text, flags=re.MULTILINE)
+        (tmp_path / "bc5cdr" / f"CDR_{name}Set.PubTator.txt").write_text(own, encoding="utf-8")
     options = ["--model.encoder", str(FOLDER / "encoder"), "--model.pretrained", "false"]
     options += ["--data.window_tokens", "128", "--data.overlap_tokens", "32", "--trainer.accelerator", "cpu"]
     assert main(["fit", "--config", config, *options]) == 0

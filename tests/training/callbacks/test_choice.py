@@ -19,6 +19,7 @@ from ner.training.callbacks.weight_average import WeightAverage
 
 def settings(**changes: object) -> Namespace:
     trainer = Namespace(callbacks=None, logger=True, enable_progress_bar=None, max_time=None)
+    trainer.update(Namespace(check_val_every_n_epoch=1, val_check_interval=None))
     checkpoint = Namespace(dirpath="out", monitor="val/micro_f1", mode="max", save_weights_only=False)
     rest = {"early_stopping": None, "init_from": None, "seed_everything": 7, "ensemble": Namespace(one_at_a_time=True)}
     rest |= {"teacher": None, "distillation": Namespace(weight=0.5, texts=None), "ema_decay": None}

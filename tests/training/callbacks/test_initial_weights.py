@@ -29,7 +29,8 @@ def module(tiny_encoder: str) -> NERModule:
 def start(member: Checkpoint, module: NERModule, folder: Path, stage: str = "fit", **reading: object) -> None:
     """Set up a stage of a run that writes to a folder, with data that are read as the member does but for some."""
     data = SimpleNamespace(preprocessor=replace(member.preprocessor, **reading))  # type: ignore[arg-type]
-    trainer = SimpleNamespace(checkpoint_callback=SimpleNamespace(dirpath=str(folder)), datamodule=data)
+    callbacks = [SimpleNamespace(dirpath=None), SimpleNamespace(dirpath=str(folder))]
+    trainer = SimpleNamespace(checkpoint_callbacks=callbacks, datamodule=data)
     InitialWeights(member).setup(trainer, module, stage)  # type: ignore[arg-type]
 
 
