@@ -20,6 +20,7 @@ from ner.checkpoints.schema import LARGEST_NUMBER, check_model, check_plain
 from ner.checkpoints.weights import check_weights
 from ner.errors import InputError
 from ner.io.files import writing_bytes
+from ner.io.paths import is_file, is_folder
 from ner.preprocessing.preprocessor import Preprocessor
 
 CONFIG_KEY = "config"
@@ -58,7 +59,8 @@ class Checkpoint:
         epochs: Number of finished epochs.
         steps: Number of optimizer steps taken.
         is_stopped: True where early stopping ended the training.
-        is_resumable: True where it was written at the end of an epoch, with the state of the optimizer.
+        is_whole_epoch: True where it was written at the end of an epoch.
+        has_optimizer: True where it has the state of the optimizer.
         best_epoch: The best epoch so far, which need not be that of the weights; ``None`` where it is not known.
     """
 
@@ -70,7 +72,8 @@ class Checkpoint:
     epochs: int = 0
     steps: int = 0
     is_stopped: bool = False
-    is_resumable: bool = False
+    is_whole_epoch: bool = False
+    has_optimizer: bool = False
     best_epoch: BestEpoch | None = None
 
     @property
@@ -105,13 +108,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         InputError: if it is missing, a folder, or not a checkpoint of this project.
     """
-    try:
-        is_folder, is_file = path.is_dir(), path.is_file()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    if is_folder:
+    if is_folder(path):
         raise InputError(f"{path}: a folder, not a checkpoint; name the .ckpt file in it")
-    if not is_file:
+    if not is_file(path):
         raise InputError(f"{path}: no such checkpoint")
     content = _content(path)
     try:
@@ -135,7 +134,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         is_stopped=any(
             bool(state.get("stopped_epoch")) for name, state in states.items() if name.startswith("EarlyStopping")
         ),
-        is_resumable=_is_resumable(content),
+        is_whole_epoch=_is_whole_epoch(content),
+        has_optimizer=isinstance(states_of := content.get("optimizer_states"), list) and bool(states_of),
         best_epoch=_best_epoch(states.get("ScoreReport", {})),
     )
 
@@ -229,13 +229,12 @@ def _count(value: object, default: int) -> int:
     return value if type(value) is int and 0 <= value <= LARGEST_NUMBER else default
 
 
-def _is_resumable(content: Mapping[str, object]) -> bool:
+def _is_whole_epoch(content: Mapping[str, object]) -> bool:
     """Return whether Lightning goes on from here as it would have: within an epoch it starts its texts anew."""
-    is_whole: object = content
+    found: object = content
     for key in ("loops", "fit_loop", "epoch_loop.batch_progress", "is_last_batch"):
-        is_whole = is_whole.get(key) if isinstance(is_whole, Mapping) else None
-    states = content.get("optimizer_states")
-    return is_whole is True and isinstance(states, list) and bool(states)
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found is True
 
 
 def with_present_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -164,10 +164,11 @@ def _write_settings(members: Sequence[Checkpoint], folder: Path, card: str) -> N
 
 def without_folders(value: object) -> object:
     """Return a setting in which paths are reduced to their names, so that it does not reveal a machine's folders."""
-    if isinstance(value, str) and (PurePath(value).is_absolute() or value.startswith(("~", ".."))):
+    if isinstance(value, str) and (PurePath(value).is_absolute() or value.startswith(("~", "..", "file:"))):
         return PurePath(value).name
     if isinstance(value, Mapping):
-        return {key: without_folders(part) for key, part in value.items()}
+        # Entity types may look like paths.
+        return {key: part if key == "labels" else without_folders(part) for key, part in value.items()}
     return [without_folders(part) for part in value] if isinstance(value, list) else value
 
 

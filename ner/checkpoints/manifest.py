@@ -9,6 +9,7 @@ from pathlib import Path
 from ner.checkpoints.renames import present, present_reading
 from ner.checkpoints.schema import check_labels, check_min_scores, check_plain
 from ner.errors import InputError, one_line
+from ner.io.paths import is_file
 from ner.preprocessing.preprocessor import Preprocessor
 
 FORMAT = 1
@@ -41,7 +42,7 @@ class Manifest:
 
 def is_exported(path: Path) -> bool:
     """Return if a path is an exported folder."""
-    return (path / "settings.json").is_file()
+    return is_file(path / "settings.json")
 
 
 def read_manifest(path: Path) -> Manifest:

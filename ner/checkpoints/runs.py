@@ -1,5 +1,6 @@
 """Where the checkpoints of a run lie, and which settings decide what it ends with; needs no torch."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from glob import escape, glob
@@ -8,7 +9,7 @@ from pathlib import Path
 from ner.checkpoints import hub
 from ner.checkpoints.manifest import is_exported
 from ner.errors import InputError
-from ner.io.paths import exists, expanded
+from ner.io.paths import exists, expanded, is_folder
 
 FOLDER = Path("checkpoints")
 # Reports, beside the checkpoints of a seed.
@@ -91,13 +92,13 @@ def find(patterns: str | Sequence[str]) -> list[Path]:
     Raises:
         InputError: if a pattern matches nothing, and is no exported folder on the hub either.
     """
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         matches = [Path(match) for match in glob(str(expanded(pattern)))]  # noqa: PTH207 - absolute ones too
         if not matches and not exists(place := located(pattern)):
             raise InputError(f"{pattern}: no checkpoint matches; train some with `fit-seeds`, or correct the pattern")
         for match in sorted(matches or [place], key=_by_number):
-            found.setdefault(match.resolve(), match)
+            found.setdefault(os.path.realpath(match), match)
     if not found:
         raise InputError("an ensemble needs checkpoints: none is named")
     return list(found.values())
@@ -109,7 +110,7 @@ def trained(path: Path) -> list[Path]:
     Raises:
         InputError: if a run's folder has none.
     """
-    if not path.is_dir() or is_exported(path):
+    if not is_folder(path) or is_exported(path):
         return [path]
     own = path / "best.ckpt"
     return [own] if own.exists() else find(f"{escape(str(path))}/seed=*/best.ckpt")

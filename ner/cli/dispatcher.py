@@ -63,7 +63,7 @@ def _run(verb: str, arguments: Sequence[str]) -> int:
         if error.errno not in NO_ROOM or error.filename is not None:
             raise
         _leave_output()
-        return _fail(f"standard output: cannot be written ({error.strerror}); free the disk, and start again")
+        return _fail(f"the output cannot be written ({error.strerror}); free the disk, and start again")
     return interruption.exit_code
 
 

@@ -211,7 +211,8 @@ class CommandLine(LightningCLI):
         elif members:
             own = yaml.safe_load(self._parser(self._verb).dump(config, skip_unset=False))
             runs.check_resumable(members[0].name, members[0].config, own)
-            if not members[0].is_resumable and not members[0].steps >= config.trainer.max_steps > 0:
+            is_at_end = members[0].is_whole_epoch or members[0].steps >= config.trainer.max_steps > 0
+            if not is_at_end or not members[0].has_optimizer:
                 what = "written within an epoch, or without the optimizer's state"
                 raise InputError(f"{members[0].name}: {what}; resume from last.ckpt, or start from it with --init_from")
             if config.trainer.max_steps > 0 and not is_finished(members[0], config.trainer):
@@ -268,15 +269,20 @@ class CommandLine(LightningCLI):
         return {**super()._prepare_subcommand_kwargs(subcommand), **own}
 
 
-def check_use(verb: str, options: Iterable[str]) -> None:
+def check_use(verb: str, options: Iterable[str], name: str = "") -> None:
     """Refuse options of other verbs.
+
+    Args:
+        verb: The verb.
+        options: Those that are given.
+        name: What the user calls the verb, if not that.
 
     Raises:
         InputError: if there are some; it names them.
     """
     unused = UNUSED.get(verb, ()) + (() if verb == "fit" else OF_FIT)
-    if given := [f"--{name}" for name in unused if any(f"{option}.".startswith(f"{name}.") for option in options)]:
-        raise InputError(f"{', '.join(given)}: `{verb}` has no use for it; leave it out")
+    if given := [f"--{key}" for key in unused if any(f"{option}.".startswith(f"{key}.") for option in options)]:
+        raise InputError(f"{', '.join(given)}: `{name or verb}` has no use for it; leave it out")
 
 
 def _add_distillation(parser: LightningArgumentParser) -> None:

@@ -12,6 +12,7 @@ from ner.checkpoints import ensemble, hub, runs
 from ner.checkpoints.checkpoint import Checkpoint
 from ner.cli.configs import ConfigFiles, find_config, load_yaml
 from ner.errors import InputError
+from ner.io.paths import is_file
 
 DEFAULT_SEED = 42
 # Sections of a configuration, which may stand in a file of their own.
@@ -88,13 +89,13 @@ def read_selection(arguments: Sequence[str]) -> RunSelection:
             path = find_config(value)
             run = path.stem
             said |= runs.flat(files.settings(path))
-        elif name in ("--ckpt_path", "--ensemble.checkpoints") and (not value or value.startswith("--")):
+        elif name.removesuffix("+") in ("--ckpt_path", "--ensemble.checkpoints") and value[:2] in ("", "--"):
             raise InputError(f"{name} has no value; name a checkpoint")
         elif name.startswith("--"):
             # Names and seeds stay as they are written.
-            key, is_file = name[2:].removesuffix("+"), name[2:] in GROUPS and Path(value).is_file()
+            key, is_config = name[2:].removesuffix("+"), name[2:] in GROUPS and is_file(value)
             parsed = _parsed(name, value) if value[:1] in ("[", "{") or value == "null" else value
-            found = dict(runs.flat({key: files.settings(Path(value)) if is_file else parsed}))
+            found = dict(runs.flat({key: files.settings(Path(value)) if is_config else parsed}))
             if name.endswith("+"):
                 found = {key: [*_listed(said.get(key)), *_listed(parsed)]}
             options |= found

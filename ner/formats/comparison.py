@@ -21,8 +21,7 @@ def losses(before: Iterable[Document], after: Iterable[Document], is_named: bool
         is_named: Whether it has their identifiers, by which they are compared; otherwise they are in the same order.
     """
     counts = Counter({"all documents": 0, "all entities": 0})
-    # Without names, a document without text has no place in the file.
-    for first, second in _pairs(before, after) if is_named else zip_longest(filter(_visible, before), after):
+    for first, second in _pairs(before, after) if is_named else zip_longest(_with_text(before, counts), after):
         if first is None or second is None:
             counts["documents"] += 1
             continue
@@ -92,6 +91,15 @@ def _annotation_losses(first: Document, second: Document) -> Iterator[str]:
     )
     yield from ["scores of entities"] * (scores - kept)
     yield from ["identifiers of entities"] * (_identifiers(first, every) - _identifiers(second, every)).total()
+
+
+def _with_text(documents: Iterable[Document], counts: Counter[str]) -> Iterator[Document]:
+    """Yield the documents that have text; where nothing is named, the others have no place, and are lost."""
+    for document in documents:
+        if _visible(document):
+            yield document
+        else:
+            counts["documents"] += 1
 
 
 def _visible(document: Document) -> int:

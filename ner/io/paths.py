@@ -12,3 +12,13 @@ def expanded(path: str | Path) -> Path:
 def exists(path: str | Path) -> bool:
     """Return if something is at a path; what may not be seen, or cannot be a path, is nothing."""
     return os.path.exists(path)  # noqa: PTH110 - pathlib's raises an error then
+
+
+def is_file(path: str | Path) -> bool:
+    """Return if a file is at a path, as :func:`exists` does."""
+    return os.path.isfile(path)  # noqa: PTH113 - as above
+
+
+def is_folder(path: str | Path) -> bool:
+    """Return if a folder is at a path, as :func:`exists` does."""
+    return os.path.isdir(path)  # noqa: PTH112 - as above

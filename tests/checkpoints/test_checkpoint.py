@@ -122,6 +122,9 @@ def test_a_checkpoint_tells_its_best_epoch(
 def test_a_checkpoint_whose_progress_is_unreadable_is_read_but_not_resumed(
     best: Path, tmp_path: Path, damaged: dict[str, object]
 ) -> None:
-    assert read_checkpoint(best).is_resumable
+    sound = read_checkpoint(best)
+    assert sound.is_whole_epoch
+    assert sound.has_optimizer
     torch.save({**torch.load(best, weights_only=True), **damaged}, tmp_path / "damaged.ckpt")
-    assert not read_checkpoint(tmp_path / "damaged.ckpt").is_resumable
+    found = read_checkpoint(tmp_path / "damaged.ckpt")
+    assert not (found.is_whole_epoch and found.has_optimizer)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ner.checkpoints.checkpoint import read_checkpoint
+from ner.checkpoints import ensemble, runs
 from ner.checkpoints.runs import check_resumable, differing_keys, evaluated, find, newest, seed_folder
 from ner.errors import InputError
 
@@ -75,7 +75,9 @@ def test_the_last_epoch_is_found_where_no_best_one_is_kept(tmp_path: Path, monke
     assert evaluated("a", None, "last", None) == [last]
 
 
-@pytest.mark.parametrize("path", ["~nobody-of-this-name/best.ckpt", f"{'a' * 300}.ckpt"])
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/best.ckpt", f"{'a' * 300}.ckpt", f"{'a' * 300}/b.ckpt"])
 def test_a_path_that_is_none_is_refused_in_one_line(path: str) -> None:
-    with pytest.raises(InputError):
-        read_checkpoint(find(path)[0])
+    with pytest.raises(InputError, match="no such checkpoint"):
+        ensemble.read(evaluated(None, None, path, None))
+    with pytest.raises(InputError, match="no such checkpoint"):
+        ensemble.read(runs.trained(Path(path)))

@@ -110,7 +110,7 @@ def test_an_output_that_is_full_is_one_line_and_one_that_is_closed_is_none(redir
     assert done.returncode == code
     found = done.stderr.splitlines()
     assert len(found) == (code == 2)
-    assert all(text.startswith("error: standard output: cannot be written (No space left on device)") for text in found)
+    assert all(text.startswith("error: the output cannot be written (No space left on device)") for text in found)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"]])

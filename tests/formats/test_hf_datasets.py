@@ -265,5 +265,5 @@ def test_a_split_that_a_saved_data_set_is_not_is_refused(tmp_path: Path) -> None
     datasets.DatasetDict({"train": data, "test": data}).save_to_disk(str(tmp_path / "both"))
     assert list(HFDatasets().read(tmp_path / "both" / "test")) == [Document("test:1", (MICE,))]
     assert list(HFDatasets(split="test").read(tmp_path / "both" / "test")) == [Document("test:1", (MICE,))]
-    with pytest.raises(InputError, match="train: has no split 'test'; leave out split, or correct"):
+    with pytest.raises(InputError, match="train: has no split 'test'; leave out split, or correct it"):
         list(HFDatasets(split="test").read(tmp_path / "both" / "train"))

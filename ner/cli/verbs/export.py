@@ -85,7 +85,7 @@ def _chosen(arguments: Sequence[str]) -> Namespace:
         raise InputError("--int8 is tried before it is written: name an annotated file with --gold, such as dev's")
     given = {argument.partition("=")[0].partition(".")[0] for argument in arguments}
     if (trial := [name for name in ("--gold", "--gold_format", "--max_loss") if name in given]) and not chosen.int8:
-        raise InputError(f"{trial[0]} is for the trial of --int8; give both or neither")
+        raise InputError(f"{trial[0]} is for the trial of --int8; leave it out, or give --int8 and --gold")
     if not 0 <= chosen.max_loss <= 1:
         raise InputError(f"max_loss is {chosen.max_loss}; it should lie between 0 and 1")
     return chosen

@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     own += ["ckpt_path", "ensemble.checkpoints", "data.predict_split"]
     if taken := [name for name in own if selection.has_option(name)]:
         raise InputError(f"pseudo-label takes no --{taken[0]}; it has --checkpoints, --input, --output and --min_score")
-    check_use("predict", selection.options)
+    check_use("predict", selection.options, "pseudo-label")
     selection = selection.with_checkpoints(runs.find(chosen.checkpoints))
     line = _Tagging(selection, settings, Cut(chosen.min_score, chosen.min_document_score))
     Console(soft_wrap=True, quiet=not is_first_process()).print(

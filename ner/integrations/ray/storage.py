@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import blake2b
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
@@ -143,20 +144,21 @@ def _selected(system: FileSystem, pattern: str) -> Iterator[FileInfo]:
             wanted = parts[place:]
             selector = FileSelector(above, allow_not_found=True, recursive=len(wanted) > 1 or ANY_FOLDERS in wanted)
             for info in system.get_file_info(selector):
-                names = PurePosixPath(info.path).relative_to(above).parts
-                # As in a shell, what is hidden has to be named.
-                if _fits(names, wanted) and not (ANY_FOLDERS in wanted and _is_hidden(str(PurePosixPath(*names)))):
+                if _fits(PurePosixPath(info.path).relative_to(above).parts, wanted):
                     yield info
             return
 
 
 def _fits(names: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Return if the names of a path, folder by folder, fit a pattern."""
+    """Return if the names of a path, folder by folder, fit a pattern; what is hidden has to be named, as in a shell."""
     if not pattern:
         return not names
     if pattern[0] == ANY_FOLDERS:
-        return any(_fits(names[count:], pattern[1:]) for count in range(len(names))) or pattern == (ANY_FOLDERS,)
-    return bool(names) and fnmatchcase(names[0], pattern[0]) and _fits(names[1:], pattern[1:])
+        shown = list(takewhile(lambda name: not _is_hidden(name), names))
+        return any(_fits(names[count:], pattern[1:] or ("*",)) for count in range(len(shown) + 1))
+    if not names or (_is_hidden(names[0]) and not _is_hidden(pattern[0])):
+        return False
+    return fnmatchcase(names[0], pattern[0]) and _fits(names[1:], pattern[1:])
 
 
 @contextmanager

@@ -113,10 +113,13 @@ def tagged_rows(block: Block, backend: Backend, batch_tokens: int | None = None)
     """
     tokens = batch_tokens or backend.batch_tokens
     errors: dict[int, str] = {}
+    tagged: dict[int, Document] | None = None
     try:
         tagged = _tagged(block.batches or _batches(block, backend.preprocessor, tokens), backend)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other documents are to be tagged
         _end_if_broken(error, is_alone=False)
+    # Not before the error is gone, which holds what the device has computed.
+    if tagged is None:
         tagged, errors = _one_by_one(block.documents, backend, tokens)
     for number, document in enumerate(block.documents):
         if isinstance(document, Unreadable):
@@ -160,8 +163,8 @@ def _end_if_broken(error: Exception, *, is_alone: bool) -> None:
     import torch  # noqa: PLC0415
 
     # The error of a device has had a class of its own since torch 2.8.
-    broken = getattr(torch, "AcceleratorError", MemoryError)
-    if isinstance(error, (broken, *([MemoryError, torch.OutOfMemoryError] if is_alone else []))):
+    broken = [getattr(torch, name) for name in ("AcceleratorError",) if hasattr(torch, name)]
+    if isinstance(error, (*broken, *([MemoryError, torch.OutOfMemoryError] if is_alone else []))):
         os._exit(1)
 
 

@@ -72,15 +72,14 @@ def _columns(logs: Sequence[Path]) -> Columns:
     """
     found: dict[str, dict[float, float]] = {}
     for log in logs:
-        is_first = True
         with reading(log) as file:
             try:
-                for row in csv.DictReader(file):
+                rows = list(csv.DictReader(file))
+                # Rows of learning rates have no epoch.
+                if next((float(row["epoch"]) for row in rows if row.get("epoch")), None) == 0:
+                    found.clear()
+                for row in rows:
                     step = float(row["step"])
-                    if is_first and row.get("epoch"):
-                        is_first = False
-                        if float(row["epoch"]) == 0:
-                            found.clear()
                     for name, cell in row.items():
                         # The loss of a training that diverged is no number.
                         if cell and name not in ("step", "epoch") and isfinite(value := float(cell)):

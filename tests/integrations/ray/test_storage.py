@@ -44,6 +44,16 @@ def test_two_stars_stand_for_any_number_of_folders(tmp_path: Path) -> None:
     assert _names(find_inputs([f"{tmp_path}/a/**/y/*"], ()), tmp_path) == ["a/x/y/f.json", "a/x/y/g.txt"]
 
 
+def test_what_is_hidden_has_to_be_named(tmp_path: Path) -> None:
+    for name in ("a/d.json", "a/.hidden/e.json", ".hidden/f.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert _names(find_inputs([f"{tmp_path}/**/*.json"], ()), tmp_path) == ["a/d.json"]
+    assert _names(find_inputs([f"{tmp_path}/*/*.json"], ()), tmp_path) == ["a/d.json"]
+    hidden = _names(find_inputs([f"{tmp_path}/**/.hidden/*"], ()), tmp_path)
+    assert hidden == [".hidden/f.json", "a/.hidden/e.json"]
+
+
 @pytest.mark.parametrize("pattern", ["", "*", "b.jsonl*"])
 def test_a_compressed_copy_beside_a_file_is_no_input(folder: Path, pattern: str) -> None:
     (folder / "b.jsonl.gz").touch()

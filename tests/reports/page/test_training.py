@@ -34,10 +34,11 @@ def test_seeds_stand_side_by_side_and_a_resumed_one_goes_on(tmp_path: Path) -> N
 
 def test_of_a_training_anew_in_the_same_folder_the_one_before_is_not_shown(tmp_path: Path) -> None:
     log(tmp_path, 42, 0, "epoch,step,train/loss\n0,10,3.0\n0,20,2.0\n1,30,1.0\n")
-    log(tmp_path, 42, 1, "epoch,step,train/loss\n0,10,9.0\n0,15,8.0\n")
-    log(tmp_path, 42, 2, "epoch,step,train/loss\n1,25,7.0\n")
-    [chart] = training_charts(tmp_path)
-    assert chart.series == {"seed 42": [(10, 9.0), (15, 8.0), (25, 7.0)]}
+    log(tmp_path, 42, 1, "epoch,step,train/loss,lr-AdamW/crf\n,9,,0.1\n0,12,9.0,\n0,15,8.0,\n")
+    log(tmp_path, 42, 2, "epoch,step,train/loss,lr-AdamW/crf\n,24,,0.05\n1,25,7.0,\n")
+    loss, rates = training_charts(tmp_path)
+    assert loss.series == {"seed 42": [(12, 9.0), (15, 8.0), (25, 7.0)]}
+    assert rates.series == {"crf": [(9, 0.1), (24, 0.05)]}
 
 
 def test_the_folder_of_a_seed_stands_for_that_seed_alone(tmp_path: Path) -> None:
