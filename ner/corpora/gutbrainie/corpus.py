@@ -251,19 +251,22 @@ class GutBrainIE(Corpus):
         if bare or not documents:
             what = f"{bare} of {len(documents)} documents have no annotation" if bare else "holds no documents"
             raise InputError(f"{file}: {what}; let `pseudo-label` write it")
+        for where, held_out in self._held_out(root):
+            if shared := [document.id for document in documents if document.id in held_out]:
+                what = f"PMID {shown_name(shared[0])} {where}"
+                raise InputError(f"{file}: {what}; a model must not learn its own test data, remove it")
+
+    def _held_out(self, root: Path) -> Iterator[tuple[str, set[str]]]:
+        """Yield where documents stand that are scored, and their identifiers."""
+        lenient = replace(self.format, on_bad_span="skip")
         for name in (DEV_FILE, TEST_FILE):
             if (root / name).is_file():
-                held_out = {document.id for document in replace(self.format, on_bad_span="skip").read(root / name)}
-                if shared := [document.id for document in documents if document.id in held_out]:
-                    where = f"PMID {shown_name(shared[0])} stands in {name} too"
-                    raise InputError(f"{file}: {where}; a model must not learn its own test data, remove it")
-        folded = [tier for tier in FOLDED if self.fold is not None and (root / TIER_FILES[tier]).is_file()]
-        for tier in folded:
-            gold = replace(self.format, on_bad_span="skip").read(root / TIER_FILES[tier])
-            held_out = {document.id for document in gold if self._is_held_out(replace(document, tier=tier))}
-            if shared := [document.id for document in documents if document.id in held_out]:
-                where = f"PMID {shown_name(shared[0])} is in fold {self.fold} of {self.folds}"
-                raise InputError(f"{file}: {where}; a model must not learn its own test data, remove it")
+                yield f"stands in {name} too", {document.id for document in lenient.read(root / name)}
+        for tier in FOLDED if self.fold is not None else ():
+            if (file := root / TIER_FILES[tier]).is_file():
+                tiered = (replace(document, tier=tier) for document in lenient.read(file))
+                names = {document.id for document in tiered if self._is_held_out(document)}
+                yield f"is in fold {self.fold} of {self.folds}", names
 
     def _read_files(self, files: Mapping[Path, str]) -> Iterator[Document]:
         """Yield the documents of files with tiers; each file is checked before its first document."""

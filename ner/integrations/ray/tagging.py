@@ -163,8 +163,8 @@ def _end_if_broken(error: Exception, *, is_alone: bool) -> None:
     import torch  # noqa: PLC0415
 
     # The error of a device has had a class of its own since torch 2.8.
-    broken = [getattr(torch, name) for name in ("AcceleratorError",) if hasattr(torch, name)]
-    if isinstance(error, (*broken, *([MemoryError, torch.OutOfMemoryError] if is_alone else []))):
+    broken = getattr(torch, "AcceleratorError", ())
+    if isinstance(error, broken) or (is_alone and isinstance(error, MemoryError | torch.OutOfMemoryError)):
         os._exit(1)
 
 
